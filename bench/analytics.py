@@ -1,4 +1,4 @@
-"""Every analytics endpoint over HTTP on ten million rollup rows: alone, and while events arrive."""
+"""Every analytics endpoint over HTTP on ten million rollup rows: idle, and while events arrive."""
 
 import random
 import shutil
@@ -29,6 +29,7 @@ from bench.data import (
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
 from outlay.services.bundle import Services
 from outlay.settings import Settings
@@ -46,7 +47,7 @@ CLIENTS: Final = 8
 EVENTS_PER_SECOND: Final = 500
 LOAD_SECONDS: Final = 20
 THINKING_SECONDS: Final = 0.25
-"""Four questions a second of each: a page is one, or two."""
+"""Four queries per second and client: a page makes one or two."""
 
 ENDPOINTS: Final = {
     "activity by model": "/api/v1/analytics/activity?groupBy=model&shape=series",
@@ -80,10 +81,10 @@ WINDOWS: Final = {
 
 
 def fill(services: Services, rows: int) -> str:
-    """An organization with everything that the rows name; its access token."""
+    """Create an organization with everything that the rows refer to; returns its access token."""
     with services.directory.change() as session:
         organization = Organization(
-            organization_id=ORGANIZATION,
+            organization_id=OrganizationId(ORGANIZATION),
             name="Bench",
             plan=Plan.ENTERPRISE,
             timezone="UTC",
@@ -92,8 +93,8 @@ def fill(services: Services, rows: int) -> str:
         create_organization(session, organization, 0)
         for n in range(200):
             member = Member(
-                member_id=f"mem_{n}",
-                organization_id=ORGANIZATION,
+                member_id=MemberId(f"mem_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
                 name=f"Member {n}",
                 email=f"m{n}@example.test",
                 role=Role.OWNER if n == 0 else Role.DEVELOPER,
@@ -102,23 +103,31 @@ def fill(services: Services, rows: int) -> str:
         for n in range(51):
             create_project(
                 session,
-                Project(project_id=f"prj_{n}", organization_id=ORGANIZATION, name=f"Project {n}"),
+                Project(
+                    project_id=ProjectId(f"prj_{n}"),
+                    organization_id=OrganizationId(ORGANIZATION),
+                    name=f"Project {n}",
+                ),
                 0,
             )
         for n in range(501):
             key = ApiKey(
-                api_key_id=f"key_{n}",
-                organization_id=ORGANIZATION,
-                project_id=f"prj_{n // 10}",
-                member_id=f"mem_{n % 200}",
+                api_key_id=ApiKeyId(f"key_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
+                project_id=ProjectId(f"prj_{n // 10}"),
+                member_id=MemberId(f"mem_{n % 200}"),
                 description=f"Key {n}",
             )
             create_api_key(session, key, 0)
         for n in range(20):
-            group = UserGroup(group_id=f"grp_{n}", organization_id=ORGANIZATION, name=f"Group {n}")
+            group = UserGroup(
+                group_id=GroupId(f"grp_{n}"),
+                organization_id=OrganizationId(ORGANIZATION),
+                name=f"Group {n}",
+            )
             create_group(session, group, 0)
     _, token = services.administration.tokens.create(
-        operator_of(organization), description="b", scopes=Scope, member_id="mem_0"
+        operator_of(organization), description="b", scopes=Scope, member_id=MemberId("mem_0")
     )
     generator = random.Random(7)
     for start in range(0, LOGGED, 5_000):
@@ -128,7 +137,7 @@ def fill(services: Services, rows: int) -> str:
     database: Any = services.projection.slot.cube
     put_rows(database, rows)
     database._database.execute(LATENCY_SQL)
-    for narrow in NARROWS:  # what the events made; all is made anew
+    for narrow in NARROWS:  # created by the events; rebuilt below
         database._database.execute(f"DELETE FROM {narrow.table}")
     settle(database)
     return token
@@ -140,7 +149,7 @@ def logged(generator: random.Random, number: int) -> UsageEvent:
     at = (FIRST_BUCKET + generator.randrange(YEAR_BUCKETS)) * 900 * 1_000_000
     return UsageEvent(
         event_id=f"evt-{number}",
-        organization_id=ORGANIZATION,
+        organization_id=OrganizationId(ORGANIZATION),
         event_time_us=at,
         project_id=f"prj_{key // 10}",
         api_key_id=f"key_{key}",
@@ -164,7 +173,7 @@ def p95_ms(taken: list[float]) -> float:
 
 
 def timed(http: httpx.Client, url: str) -> float:
-    """Seconds of one answer, read to its end."""
+    """Seconds of one response, read to its end."""
     begin = time.perf_counter()
     answer = http.get(url)
     taken = time.perf_counter() - begin
@@ -175,7 +184,7 @@ def timed(http: httpx.Client, url: str) -> float:
 
 @contextmanager
 def events_arriving(url: str, token: str) -> Iterator[None]:
-    """So many events per second, in ten posts."""
+    """Send events at a fixed rate, in ten posts per second."""
     stop = threading.Event()
 
     def send() -> None:
@@ -265,7 +274,7 @@ def _measure(url: str, token: str, rows: int) -> list[str]:
 
 
 TODAY: Final = -30
-"""Days ago at which a window ends after today."""
+"""Days ago on which a window ends, for one that ends after today."""
 
 
 def _asked(path: str, window: str, days_ago: int) -> str:
@@ -276,7 +285,7 @@ def _asked(path: str, window: str, days_ago: int) -> str:
 
 @dataclass(frozen=True)
 class _Dashboards:
-    """Clients that ask the same questions, each in an order of its own."""
+    """Clients that send the same queries, each in its own order."""
 
     url: str
     headers: dict[str, str]

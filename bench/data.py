@@ -14,7 +14,7 @@ FIRST_BUCKET: Final = 1_763_596_800 // 900
 
 YEAR_BUCKETS: Final = 365 * 96
 SLICE_BUCKETS: Final = 15 * 96
-"""Coded at a time: few enough for the memory that a cube has."""
+"""Rows encoded at a time: few enough for the cube's memory limit."""
 
 ROWS_SQL: Final = """
 CREATE TABLE staged AS
@@ -26,6 +26,7 @@ SELECT
     'mem_' || (key % 200) AS member_id,
     'mem_' || (key % 200) AS user_id,
     'grp_' || (key % 20) AS groups,
+    '' AS tags,
     CASE WHEN h1 % 10 < 3 THEN 'cust_' || (h1 % 2000) ELSE '' END AS end_user,
     'app_' || (h2 % 30) AS app,
     'provider_' || (model % 12) AS provider,
@@ -34,7 +35,7 @@ SELECT
     CASE WHEN h2 % 100 < 96 THEN 'ok' ELSE 'upstream_error' END AS status,
     CAST(1 + h1 % 4 AS BIGINT), 500 + h1 % 9000, 50 + h2 % 900, h1 % 300, h2 % 90, h2 % 40,
     (500 + h1 % 9000) * 2500000, (500 + h1 % 9000) * 1500000, 0, 0, (50 + h2 % 900) * 10000000,
-    0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 400000 + h1 % 5000000, 1, h2 % 900000, 1
 FROM (
     SELECT i, h1, h2,
         CAST(500 * pow((h1 % 100003) / 100003.0, 3) AS BIGINT) AS key,
@@ -44,23 +45,22 @@ FROM (
 """
 
 
-LATENCY_SQL: Final = """
+LATENCY_SQL: Final = f"""
 INSERT INTO latency_rollup
-SELECT organization_id, bucket, project_id, api_key_id, member_id, user_id, groups, end_user, app,
-    provider, mapping, model, status, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
+SELECT {", ".join(USAGE.dimensions)}, CAST(400 + hash(rowid) % 350 AS SMALLINT), requests
 FROM usage_rollup
 """
 """A bin for each of those rows."""
 
 
 def fill_cube(cube: DuckDBCube, rows: int) -> None:
-    """Put `rows` generated rows into the folded usage rollup, in order of time."""
+    """Fill the compacted usage rollup with `rows` generated rows, in order of time."""
     put_rows(cube, rows)
     settle(cube)
 
 
 def put_rows(cube: DuckDBCube, rows: int) -> None:
-    """The rows alone, their texts coded by SQL: a loader would take an hour."""
+    """Insert only the rows, with their texts encoded by SQL: a loader would take an hour."""
     database = cube._database
     database.execute(
         ROWS_SQL,
@@ -102,7 +102,7 @@ def put_rows(cube: DuckDBCube, rows: int) -> None:
 
 
 def settle(cube: DuckDBCube) -> None:
-    """Make the narrow rollups of what was put into the others, and compact what months ended."""
+    """Build the narrow rollups and compact the months that have ended."""
     for narrow in NARROWS:
         names = ", ".join(narrow.shape.dimensions)
         sums = ", ".join(f"sum({name})" for name in narrow.shape.measures)

@@ -1,4 +1,4 @@
-"""The same questions in plain PostgreSQL and SQLite, over the same rows."""
+"""The same queries in plain PostgreSQL and SQLite, over the same rows."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ DAILY_SQLITE: Final = (
     f"SELECT step, model, {CORE} FROM usage_rollup JOIN step USING (bucket) "
     f"WHERE {WINDOW} GROUP BY 1, 2"
 )
-"""SQLite knows no zones, so it gets the same map of buckets that our code makes."""
+"""SQLite has no time zones, so it gets the bucket map computed by Outlay."""
 
 
 def postgres_type(column: str) -> str:
@@ -44,7 +44,7 @@ def postgres_type(column: str) -> str:
 
 @contextlib.contextmanager
 def postgres(csv: Path) -> Iterator[psycopg.Connection[Any]]:
-    """A private PostgreSQL with the rows, indexed and analysed; gone afterwards."""
+    """A temporary PostgreSQL with the rows, indexed and analysed."""
     options = (
         "-c shared_buffers=4GB -c work_mem=256MB -c maintenance_work_mem=1GB -c jit=off "
         "-c max_wal_size=8GB -c max_parallel_workers_per_gather=2"

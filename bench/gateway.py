@@ -1,4 +1,4 @@
-"""The gateway beside nginx (the limit), Portkey and LiteLLM (the peers), in one run."""
+"""The gateway compared with nginx (the lower bound), Portkey and LiteLLM, in one run."""
 
 import shutil
 import sys
@@ -64,7 +64,7 @@ def _open(direct: Side, sides: list[Side], *, is_stream: bool, rate: int = RATE)
     lines = ["| | added p50 | added p99 |", "|---|---|---|"]
     for side in sides:
         if is_stream and side.name not in {"nginx", "Outlay", "LiteLLM"}:
-            continue  # answers streams of this upstream with errors
+            continue  # fails on streams of this upstream
         p50s, p99s = [], []
         for _ in range(3):
             bare = open_loop(direct, rate=rate, seconds=5, is_stream=is_stream)

@@ -1,6 +1,6 @@
 """Durable ingest over HTTP in batches of 500, as another gateway sends them, on one process.
 
-The server runs in a process of its own; the bodies are made before the clock starts.
+The server runs in its own process; the bodies are generated before the clock starts.
 """
 
 import http.client

@@ -13,6 +13,7 @@ from typing import Final
 from outlay.bootstrap import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.settings import Settings
 
@@ -23,7 +24,7 @@ IN_FLIGHT: Final = 8
 
 
 def events(first: int, count: int) -> list[UsageEvent]:
-    """An organization's traffic: few keys and models make most of it."""
+    """An organization's traffic, most of which is from few keys and models."""
     random = Random(first)
     made = []
     start_us = 1_790_000_000_000_000
@@ -33,7 +34,7 @@ def events(first: int, count: int) -> list[UsageEvent]:
         made.append(
             UsageEvent(
                 event_id=f"0198f2a1-{number:012d}",
-                organization_id="org_bench",
+                organization_id=OrganizationId("org_bench"),
                 event_time_us=start_us + number * 3_000,
                 project_id=f"prj_{key % 6}",
                 api_key_id=f"key_{key}",

@@ -25,7 +25,7 @@ MESSAGES = [
 
 
 class AnswersErrors(RuntimeError):
-    """A side does not answer with 200."""
+    """A side does not respond with status 200."""
 
 
 class Closed(NamedTuple):
@@ -47,7 +47,7 @@ def request_body(*, is_stream: bool) -> str:
 
 
 def closed_loop(side: Side, *, seconds: int, connections: int = 64, is_stream: bool) -> Closed:
-    """As many requests as `connections` clients manage that each wait for their answer."""
+    """The most requests that `connections` clients achieve, each waiting for its response."""
     headers = {"content-type": "application/json", **side.headers}
     lines = [f'wrk.headers["{name}"] = "{value}"' for name, value in headers.items()]
     script = "\n".join(
@@ -81,7 +81,7 @@ def _milliseconds(text: str) -> float:
 
 
 def open_loop(side: Side, *, rate: int, seconds: int, is_stream: bool) -> list[float]:
-    """Latencies in ms, sorted, of requests sent at a fixed rate whether or not others are done."""
+    """Latencies in ms, sorted, of requests sent at a fixed rate regardless of pending ones."""
     command = [sys.executable, "-m", "bench.load", str(side.port), side.path, str(rate)]
     command += [str(seconds), str(int(is_stream)), json.dumps(side.headers)]
     found = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path.cwd())

@@ -1,4 +1,4 @@
-"""Pricing one event, warm, beside genai-prices' own calculation."""
+"""Pricing one event, warm, compared with genai-prices' own calculation."""
 
 import time
 from collections.abc import Callable
@@ -52,7 +52,7 @@ def measure() -> tuple[float, float, float]:
 
 
 def _nanoseconds(call: Callable[[], object], calls: int) -> float:
-    """Per call, the best of a few rounds: the others were disturbed."""
+    """Per call, the best of a few rounds, which is the least disturbed."""
     call()
     rounds = []
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Questions over a year of rollups: our answers beside PostgreSQL and SQLite, in one run."""
+"""Queries over a year of rollups: Outlay compared with PostgreSQL and SQLite, in one run."""
 
 import resource
 import shutil
@@ -13,11 +13,14 @@ from typing import Any, Final
 from bench import engines
 from bench.data import ORGANIZATION, export_csv, fill_cube
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, period_of_dates
 from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import Groups, StepTotals
 from outlay.storage.cube.duckdb.store import DuckDBCube
-from outlay.storage.cube.steps import step_marks
+from outlay.storage.cube.steps import step_edges
 
 FROM: Final = date(2025, 11, 21)
 TO: Final = date(2026, 11, 18)
@@ -43,9 +46,13 @@ def period(zone: str) -> Period:
 
 
 def question(zone: str = "UTC", **changes: Any) -> UsageQuery:
-    """A year's question as the API asks it."""
+    """A year's query as the API runs it."""
     return UsageQuery(
-        organization_id=ORGANIZATION, period=period(zone), measures=CORE_MEASURES, **changes
+        organization_id=OrganizationId(ORGANIZATION),
+        period=period(zone),
+        merges=NO_MERGES,
+        measures=CORE_MEASURES,
+        **changes,
     )
 
 
@@ -62,20 +69,23 @@ QUESTIONS: Final = {
 
 
 def ours(cube: DuckDBCube) -> Timings:
-    """Our code, and the SQL it sends on its own."""
+    """Outlay's code, and its SQL alone."""
     timings: Timings = {}
     for name, query in QUESTIONS.items():
         with cube.read() as reader:
-            questions = reader._questions
-            marks = step_marks(query.period, query.interval)
+            statements = reader._usage
+            edges = step_edges(query.period, query.interval)
+            asked: StepTotals | Groups
             if query.group_by is None:
-                text, parameters = questions.totals(query, marks)
+                asked = StepTotals(query)
+                text, parameters = statements.totals(query, edges)
             else:
-                text, parameters = questions.breakdown(query, marks)
+                asked = Groups(query)
+                text, parameters = statements.groups(query, edges)
             cursor = reader._cursor
 
-            def answer(query: UsageQuery = query, reader: Any = reader) -> None:
-                (reader.totals if query.group_by is None else reader.breakdown)(query)
+            def answer(asked: StepTotals | Groups = asked, reader: Any = reader) -> None:
+                reader.ask(asked)
 
             def bare(text: str = text, parameters: Any = parameters, cursor: Any = cursor) -> None:
                 cursor.execute(text, parameters).fetchall()

@@ -1,4 +1,4 @@
-"""Pages of the request log, with and without the check of the batches that they show."""
+"""Pages of the request log, with and without checksum verification."""
 
 import statistics
 import tempfile
@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger.checking import CheckedBatches
 from outlay.storage.ledger.log import (
@@ -31,7 +32,7 @@ from outlay.storage.ledger.sqlite.store import SqliteLedger
 ORGANIZATION = "org_bench"
 LARGE, LARGE_EVENTS = 60, 5_000
 SMALL = 5_000
-"""Commits of one event, as a gateway with little to do makes them."""
+"""Commits of one event, as an idle gateway makes them."""
 ROUNDS = 40
 PAGE = 50
 SLOWEST_US = 60_000_000
@@ -97,9 +98,9 @@ def fill(path: Path) -> None:
 
 
 def questions() -> dict[str, Callable[[SqliteLedger], object]]:
-    """What is asked."""
+    """The queries."""
     everything = LogFilter(
-        organization_id=ORGANIZATION, start_us=0, end_us=2**62, through_seq=2**62
+        organization_id=OrganizationId(ORGANIZATION), start_us=0, end_us=2**62, through_seq=2**62
     )
     rare = replace(everything, values={Dimension.APP: ["rare"]})
     slow = replace(everything, conditions=LogConditions(min_duration_us=SLOWEST_US * 9 // 10))
@@ -131,13 +132,15 @@ def page(
     order: LogOrder = NEWEST_FIRST,
     after: LogPosition | None = None,
 ) -> object:
-    """A page, as the log reads it."""
-    return ledger.read_logged(ORGANIZATION, ledger.read_positions(wanted, order, after, PAGE))
+    """A page, read like the log does."""
+    return ledger.read_logged(
+        OrganizationId(ORGANIZATION), ledger.read_positions(wanted, order, after, PAGE)
+    )
 
 
 @contextmanager
 def opened(kind: type[SqliteLedger], path: Path) -> Iterator[SqliteLedger]:
-    """A ledger, until the block ends."""
+    """A ledger, closed at the end of the block."""
     ledger = kind(path, FixedClock(NOW))
     try:
         yield ledger
@@ -148,7 +151,7 @@ def opened(kind: type[SqliteLedger], path: Path) -> Iterator[SqliteLedger]:
 def timed(
     ask: Callable[[SqliteLedger], object], ledger: SqliteLedger, rounds: int = ROUNDS
 ) -> list[float]:
-    """Seconds per question."""
+    """Seconds per query."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()

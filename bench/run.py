@@ -26,7 +26,7 @@ RESULTS = Path("bench/results")
 
 
 def main() -> None:
-    """Run each benchmark in a process of its own, so that memory is its own."""
+    """Run each benchmark in its own process, so that memory is measured separately."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=10_000_000, help="rollup rows of the questions")
     parser.add_argument("--events", type=int, default=verify.EVENTS, help="events to verify")
@@ -52,7 +52,7 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name, (run, given) in parts.items():
         if arguments.only in {None, name}:
-            # Not a multiprocessing.Pool: its processes may have none of their own.
+            # Not a multiprocessing.Pool: its processes cannot have children.
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
                 lines = pool.submit(run, *given).result()
             print(f"\n## {name}\n")

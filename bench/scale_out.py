@@ -1,7 +1,7 @@
-"""What the engines of many machines cost per event, and what a second worker brings.
+"""The cost per event of the multi-machine engines, and the gain of a second worker.
 
-All on this machine: client, upstream, workers and PostgreSQL share its cores, so the ratio of one
-to two workers is the least that there is to gain.
+Everything runs on this machine: client, upstream, workers and PostgreSQL share its cores, so the
+measured ratio of one to two workers is a lower bound.
 """
 
 import os
@@ -27,7 +27,7 @@ from outlay.services.cube.projection import load_some
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
@@ -77,8 +77,8 @@ def _workers(folder: Path, cluster: Cluster) -> list[str]:
 def _ledgers(folder: Path, cluster: Cluster) -> list[str]:
     url = cluster.create_database()
     database = PostgresDatabase(url)
-    spool = Spool(folder / "journal.sqlite3", 1_000)
-    postgres = PostgresLedger(database, SystemClock(), node_id="bench", spool=spool)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 1_000)
+    postgres = PostgresLedger(database, SystemClock(), node_id="bench", buffer=spool)
     sqlite = SqliteLedger(folder / "ledger.sqlite3", SystemClock())
     home = ClickHouseHome(f"chdb://{folder / 'chdb'}/outlay")
     cube = home.open(postgres.edition)
@@ -87,7 +87,7 @@ def _ledgers(folder: Path, cluster: Cluster) -> list[str]:
     lines = ["| | events/s | CPU of Outlay per event | bytes per event |", "|---|---|---|---|"]
     before = _postgres_size(url)
     line = _timed("SQLite ledger", partial(_append, sqlite, made))
-    sqlite.close()  # what is in its log goes into the file
+    sqlite.close()  # write the log's content into the file
     size = (folder / "ledger.sqlite3").stat().st_size
     lines.append(f"{line} {size / EVENTS:,.0f} |")
     line = _timed("PostgreSQL ledger", partial(_append, postgres, made))

@@ -1,4 +1,4 @@
-"""The proxies that are compared, each as a process on loopback in front of the same upstream."""
+"""The compared proxies, each as a process on loopback in front of the same upstream."""
 
 import json
 import os
@@ -53,7 +53,7 @@ class Side:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """A free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
 
@@ -78,7 +78,7 @@ def process(command: list[str], *, cwd: Path | None = None, **env: str) -> Itera
 
 
 def wait_until_answers(side: Side, seconds: float = 90) -> None:
-    """Until a request through the side is answered with 200."""
+    """Wait until a request through the side returns status 200."""
     deadline = time.monotonic() + seconds
     body = json.dumps({"model": "gpt-5.5", "messages": [{"role": "user", "content": "hi"}]})
     while True:
@@ -117,7 +117,9 @@ def children(pid: int) -> list[int]:
 
 @contextmanager
 def whole_upstream(folder: Path) -> Iterator[int]:
-    """The port of nginx answering every request with one body: the fastest upstream there is."""
+    """The port of an nginx that answers every request with one body: the fastest possible
+    upstream.
+    """
     port = free_port()
     folder.mkdir()
     text = (
@@ -188,7 +190,8 @@ def outlay_side(
     with process(command, OUTLAY_DATABASE_URL=database_url) as pid:
         side = Side("Outlay", port, [], {"authorization": f"Bearer {key}"})
         wait_until_answers(side)
-        time.sleep(2.0 if workers > 1 else 0.0)  # one answers, the others may still be starting
+        # one responds while the others may still be starting
+        time.sleep(2.0 if workers > 1 else 0.0)
         side.pids = children(pid)
         yield side
 
@@ -238,7 +241,7 @@ def portkey_side(folder: Path, upstream: int) -> Iterator[Side]:
 
 @contextmanager
 def running_sides(upstream: int, names: list[str]) -> Iterator[list[Side]]:
-    """All sides that are asked for, in front of one upstream."""
+    """The requested sides, in front of one upstream."""
     makers = {
         "nginx": nginx_side,
         "Outlay": outlay_side,

@@ -1,4 +1,4 @@
-"""What spend limits cost a request and an event, with one limit and with thousands side by side."""
+"""The cost of spend limits per request and per event, with one limit and with thousands."""
 
 import asyncio
 import tempfile
@@ -11,6 +11,7 @@ from typing import Final
 
 from outlay.bootstrap import open_installation
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import ApiKeyId, MemberId
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.kit.clock import to_us
@@ -23,7 +24,7 @@ from outlay.storage.ledger.rows import to_row
 MANY: Final = 5_000
 CALLS: Final = 2_000
 ROUNDS: Final = 10
-"""By turns; the best of each counts, as the others were disturbed."""
+"""Alternating; the best of each counts, which is the least disturbed."""
 AMOUNT_PUSD: Final = 9 * 10**18
 
 
@@ -48,7 +49,7 @@ def run() -> list[str]:
 
 @contextmanager
 def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
-    """What is measured, with so many limits whose counters are all kept up."""
+    """The measured operations, with so many limits and their counters."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open_installation(Settings(data=Path(folder))) as services,
@@ -58,12 +59,14 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
         limits, counters = services.limits, services.limits._counters
         assert isinstance(counters, LocalCounters)
         for number in range(count):
-            key = replace(api_key, api_key_id=f"key_{number}")
+            key = replace(api_key, api_key_id=ApiKeyId(f"key_{number}"))
             limits.settle(runner.run(limits.reserve(key, 1)))
         event = UsageEvent(
             event_id="event",
             organization_id=api_key.organization_id,
             event_time_us=to_us(services.clock.now()),
+            provider="openai",
+            mapping="openai/gpt-5.5",
             api_key_id=api_key.api_key_id,
             project_id=api_key.project_id,
             member_id=api_key.member_id,
@@ -86,14 +89,14 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
 
 
 def _set_up(services: Services, count: int) -> ApiKey:
-    """An organization whose keys have a limit each; the key that is measured is the first."""
+    """An organization whose keys have one limit each; the first key is measured."""
     organization = services.administration.organizations.create("Bench")
     project, _ = services.administration.projects.ensure(operator_of(organization), "Production")
     first = ApiKey(
-        api_key_id="key_0",
+        api_key_id=ApiKeyId("key_0"),
         organization_id=organization.organization_id,
         project_id=project.project_id,
-        member_id="mem_1",
+        member_id=MemberId("mem_1"),
         description="bench",
     )
     with services.directory.change() as session:

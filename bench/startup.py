@@ -1,4 +1,4 @@
-"""How long from starting the server to its first answer."""
+"""The time from starting the server to its first response."""
 
 import http.client
 import json
@@ -69,7 +69,7 @@ def _freshness(outlay: list[str], folder: Path, token: str) -> list[float]:
 
 
 def _wait(folder: Path, pid: int) -> str:
-    """The address of the server with a process id, once it has one."""
+    """The address of the server with a process id, once it is listening."""
     while True:
         try:
             info = json.loads((folder / "server.json").read_text())

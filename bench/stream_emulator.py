@@ -1,4 +1,4 @@
-"""An upstream on a bare protocol, far faster than any proxy: 50 events per answer, or one body.
+"""A minimal upstream, far faster than any proxy: 50 events per answer, or one body.
 
 Usage: `python -m bench.stream_emulator <port>`.
 """
@@ -38,7 +38,9 @@ def _chunk(data: bytes) -> bytes:
 
 
 class Emulator(asyncio.Protocol):
-    """Answers whatever comes; a body that says `stream` is streamed, a chunk per turn."""
+    """Answers any request; if the body contains `stream`, with a stream of one chunk per loop
+    iteration.
+    """
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -1,4 +1,4 @@
-"""Proving a year of events: how long, in how much memory, and against reading everything once."""
+"""Verifying a year of events: duration and memory, compared with reading everything once."""
 
 import gc
 import multiprocessing
@@ -16,10 +16,12 @@ from typing import Final
 from outlay.bootstrap import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
+from outlay.storage.cube.rollup_questions import Cells
 from outlay.storage.cube.rollups import ROLLUPS
 
 EVENTS: Final = 4_000_000
@@ -33,7 +35,7 @@ _YEAR_US: Final = 365 * 86_400 * 1_000_000
 def year_events(first: int, count: int, total: int) -> list[UsageEvent]:
     """Traffic of an organization over a year: 400 keys, 150 users, 30 models, random ids.
 
-    Nearly every event is a cell of its own, the worst case for a cube.
+    Nearly every event has a cell of its own, the worst case for a cube.
     """
     random = Random(first)
     made = []
@@ -42,7 +44,7 @@ def year_events(first: int, count: int, total: int) -> list[UsageEvent]:
         made.append(
             UsageEvent(
                 event_id=f"{random.getrandbits(128):032x}",
-                organization_id="org_bench",
+                organization_id=OrganizationId("org_bench"),
                 event_time_us=_START_US + number * (_YEAR_US // total),
                 project_id=f"prj_{key % 12}",
                 api_key_id=f"key_{key:012d}",
@@ -63,7 +65,7 @@ def year_events(first: int, count: int, total: int) -> list[UsageEvent]:
 
 
 def fill(folder: Path, total: int) -> None:
-    """Make an installation with a year of events."""
+    """Create an installation with a year of events."""
     gc.set_threshold(GC_THRESHOLD)
     with open_installation(Settings(data=folder)) as services:
         waiting: list[Future[list[Outcome]]] = []
@@ -80,21 +82,21 @@ def fill(folder: Path, total: int) -> None:
 
 
 def read_once(services: Services) -> float:
-    """How long it takes to read every batch of the ledger and every cell of the cube."""
+    """The time to read every batch of the ledger and every cell of the cube."""
     begin = time.perf_counter()
     for _ in services.ledger.read_all(services.ledger.last_seq):
         pass
     with services.projection.slot.read() as reader:
         for spec in ROLLUPS:
-            for _ in reader.cells(spec, "org_bench", 0, 2**31 - 1):
+            for _ in reader.ask(Cells(spec, OrganizationId("org_bench"), 0, 2**31 - 1)):
                 pass
     return time.perf_counter() - begin
 
 
 class Memory:
-    """The most memory that this process and those that it starts have at a time.
+    """The peak memory of this process and its children.
 
-    Sampled: what the kernel says of children counts in pages that they shared before they began.
+    Sampled, because the kernel's counter for children includes pages shared before they started.
     """
 
     def __init__(self) -> None:
@@ -145,7 +147,7 @@ def run(total: int = EVENTS) -> list[str]:
 
 
 def measure(folder: Path) -> list[str]:
-    """The figures of an installation that is there."""
+    """The figures of an existing installation."""
     with open_installation(Settings(data=folder)) as services:
         cpu, begin = _cpu(), time.perf_counter()
         with Memory() as memory:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from outlay.storage.cube.clickhouse.home import ClickHouseHome
     from outlay.storage.cube.clickhouse.store import ClickHouseCube
     from outlay.storage.ledger.postgres.store import PostgresLedger
-    from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+    from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
     from outlay.storage.postgres import PostgresDatabase
 
 
@@ -49,14 +49,14 @@ def writer_of(ledger: SqliteLedger) -> Any:
     return ledger._writer
 
 
-def connection_of(spool: "Spool") -> Any:
+def connection_of(spool: "WriteAheadBuffer") -> Any:
     """The connection of a journal: to ask for its pragmas."""
     return spool._connection
 
 
-def spool_of(ledger: "PostgresLedger") -> "Spool":
+def spool_of(ledger: "PostgresLedger") -> "WriteAheadBuffer":
     """The journal of a ledger: to let its disk fail."""
-    return ledger._spool
+    return ledger._buffer
 
 
 def reading_of(ledger: Any) -> AbstractContextManager[Any]:
@@ -65,7 +65,7 @@ def reading_of(ledger: Any) -> AbstractContextManager[Any]:
     return found
 
 
-def fail_writes(patch: pytest.MonkeyPatch, spool: "Spool", error: Exception) -> None:
+def fail_writes(patch: pytest.MonkeyPatch, spool: "WriteAheadBuffer", error: Exception) -> None:
     """Let the connection of a journal raise an error, as a full disk does."""
 
     class Full:

@@ -18,7 +18,7 @@ NO_TEXT = {"embedding", "rerank", "moderation", "search", "ocr", "vector_store"}
 
 
 def main() -> None:
-    """Read the list and write ours."""
+    """Read the list and write Outlay's."""
     listed = json.loads(Path(sys.argv[1]).read_text())
     stated: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for name, entry in listed.items():

@@ -1,7 +1,7 @@
-"""Loads a server for a long time and fails when anything that it holds on to grows.
+"""Loads a server for a long time and fails if any of its resources grow.
 
 Usage: `python -m bench.soak [--minutes 20] [--seed 1]`. Exit code 0: everything is flat, and every
-answer of the upstream and every acknowledged event is on record once. 1: a list of what is not.
+answer of the upstream and every acknowledged event is recorded once. 1: a list of deviations.
 """
 
 import argparse
@@ -28,11 +28,11 @@ from bench.soak.trend import table_of, trends_of
 
 SHOWN_FAULTS: Final = 20
 SETTLE_SECONDS: Final = 30.0
-"""How long answers whose client has left may take to end after the load."""
+"""How long answers of disconnected clients may take to end after the load."""
 
 
 def main() -> int:
-    """Run the soak and print what it found; the exit code."""
+    """Run the soak test and print the results; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0, help="how long [20]")
     parser.add_argument("--seed", type=int, default=1, help="of what is random in the load [1]")
@@ -58,7 +58,7 @@ def main() -> int:
 def soak(
     folder: Path, upstream: Upstream, seconds: float, seed: int, samples: Path | None
 ) -> tuple[list[str], list[str]]:
-    """Tables of what was found, and what is wrong."""
+    """Tables of results, and the deviations."""
     data = folder / "data"
     token, key = set_up(data, upstream)
     with (folder / "serve.log").open("w") as log:
@@ -118,14 +118,14 @@ def set_up(data: Path, upstream: Upstream) -> tuple[str, str]:
 
 
 def wait_until_settled(sampler: Sampler) -> None:
-    """Give answers whose client has left the time to end."""
+    """Wait for the answers of disconnected clients to end."""
     deadline = time.monotonic() + SETTLE_SECONDS
     while sampler.take()["open intents"] and time.monotonic() < deadline:
         time.sleep(0.2)
 
 
 def describe(load: Load, account: Account) -> list[str]:
-    """What was done, and how the accounts compare."""
+    """The load, and the result of the comparison."""
     done = ", ".join(f"{count:,} {kind}" for kind, count in sorted(load.answers.items()))
     return [
         f"{done}; {load.disconnects:,} hung up.",

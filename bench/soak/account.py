@@ -1,4 +1,4 @@
-"""The ledger beside what the upstream counted and what senders were told."""
+"""Comparison of the ledger with the upstream's counts and the senders' acknowledgements."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -16,21 +16,21 @@ from outlay.storage.ledger.rows import from_row
 
 @dataclass
 class Account:
-    """What was compared, and what is wrong."""
+    """The compared numbers, and the deviations."""
 
     calls: int = 0
     """Answers of the upstream."""
     relayed: int = 0
-    """Events of the gateway that name an answer."""
+    """Gateway events with an answer."""
     unanswered: int = 0
-    """Events of the gateway that do not: their client left before there was an answer."""
+    """Gateway events without one: their client disconnected first."""
     sent: int = 0
-    """Events on record that were sent by others."""
+    """Recorded events of other senders."""
     faults: list[str] = field(default_factory=list)
 
 
 def compare(data: Path, served: list[Served], load: Load) -> Account:
-    """Hold the ledger of a stopped server against the other two."""
+    """Compare the ledger of a stopped server with the upstream and the senders."""
     account = Account()
     relayed: list[UsageEvent] = []
     sent: list[UsageEvent] = []
@@ -49,7 +49,9 @@ def compare(data: Path, served: list[Served], load: Load) -> Account:
 def compare_relayed(
     account: Account, events: list[UsageEvent], served: list[Served], load: Load
 ) -> None:
-    """Each answer of the upstream is on record once, with its count, whoever saw it."""
+    """Each answer of the upstream is recorded once, with its count, even if the client
+    disconnected.
+    """
     answers = {entry.response_id: entry for entry in served if entry.response_id}
     times = Counter(event.response_id for event in events if event.response_id)
     account.calls, account.relayed = len(answers), times.total()
@@ -68,7 +70,7 @@ def compare_relayed(
 
 
 def compare_sent(account: Account, events: list[UsageEvent], load: Load) -> None:
-    """Each event that was acknowledged is on record once; others only if they were sent."""
+    """Each acknowledged event is recorded once; others only if they were sent."""
     account.sent = len(events)
     recorded = {event.event_id: event.input_tokens for event in events}
     if len(recorded) != len(events):

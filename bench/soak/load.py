@@ -1,4 +1,4 @@
-"""Mixed load: applications, senders of usage, people at dashboards, some of whom hang up."""
+"""Mixed load: applications, senders of usage and dashboard users, some of whom disconnect."""
 
 import asyncio
 import time
@@ -14,15 +14,16 @@ EMAIL: Final = "me@example.test"
 PASSWORD: Final = "a long password!"
 
 DISCONNECTS: Final = 0.05
-"""Share of requests whose client hangs up before it has the whole answer."""
+"""Share of requests whose client disconnects before the end of the answer."""
 
 BATCH: Final = 50
 """Events sent at a time."""
 
 BURST: Final = 30
 BURST_SECONDS: Final = 15.0
-"""Questions at once to the request log, and time from one burst to the next: long enough for the
-threads that answered to be idle for the 10 s after which the server ends them."""
+"""Concurrent queries of the request log, and the time between two bursts: long enough for the
+threads to be idle for the 10 s after which the server ends them.
+"""
 
 PAGES: Final = (
     "/organization/analytics",
@@ -53,20 +54,20 @@ MODELS: Final = ("openai/gpt-5.5", "openai/gpt-5.5-mini")
 
 
 class Load:
-    """Everybody at once, for some time, and what they were told."""
+    """All clients at once, for some time, and their results."""
 
     def __init__(self, url: str, *, key: str, token: str, seed: int) -> None:
         self.answers: Counter[str] = Counter()
         """Requests by kind."""
         self.disconnects = 0
         self.faults: list[str] = []
-        """Answers that nobody should get."""
+        """Unexpected responses."""
         self.finished: dict[str, str] = {}
-        """Response ids of answers that were seen to their end, by request id."""
+        """Response ids of completely received answers, by request id."""
         self.acknowledged: dict[str, int] = {}
-        """Input tokens of events that were acknowledged, by event id."""
+        """Input tokens of acknowledged events, by event id."""
         self.given_up: set[str] = set()
-        """Events whose sender hung up."""
+        """Events whose sender disconnected."""
         self._url = url
         self._key = {"authorization": f"Bearer {key}"}
         self._token = {"authorization": f"Bearer {token}"}
@@ -75,10 +76,10 @@ class Load:
         self._until = 0.0
 
     async def run(self, seconds: float) -> None:
-        """Load for so long; everybody has been answered when this returns."""
+        """Run the load; all responses have arrived when this returns."""
         self._until = time.monotonic() + seconds
         timeout = aiohttp.ClientTimeout(total=60)
-        # The server closes a connection after 5 s without a request; clients should not be later.
+        # The server closes a connection after 5 s without a request; clients should close earlier.
         connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=3)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
             await asyncio.gather(
@@ -97,7 +98,7 @@ class Load:
         *,
         pause: float,
     ) -> None:
-        """Do something again and again, with pauses of a random length around `pause`."""
+        """Repeat work with random pauses of about `pause`."""
         while time.monotonic() < self._until:
             try:
                 await work(session)
@@ -116,7 +117,7 @@ class Load:
         return hangs_up
 
     async def _call(self, session: aiohttp.ClientSession) -> None:
-        """A request through the gateway, whole or streamed."""
+        """A request through the gateway, streamed or not."""
         is_stream = self._random.random() < 0.5
         body: dict[str, Any] = {
             "model": self._random.choice(MODELS),
@@ -127,7 +128,7 @@ class Load:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         hangs_up = self._hangs_up()
         timeout = 60.0
-        if hangs_up and not is_stream:  # after a moment, wherever the request is by then
+        if hangs_up and not is_stream:  # after a moment, at any stage of the request
             body["script"] = {"stall": "before", "seconds": 0.1}
             timeout = self._random.uniform(0.002, 0.05)
         try:
@@ -193,7 +194,7 @@ class Load:
         await self._get(session, "exports", self._random.choice(EXPORTS))
 
     async def _ask_at_once(self, session: aiohttp.ClientSession) -> None:
-        """A burst of questions to the request log."""
+        """A burst of queries of the request log."""
         path = "/api/v1/requests?preset=7d&limit=100"
         await asyncio.gather(*(self._get(session, "bursts", path) for _ in range(BURST)))
 
@@ -207,8 +208,8 @@ class Load:
                 await answer.read()
 
     async def _look(self, others: aiohttp.ClientSession) -> None:
-        """Somebody signs in, looks at some pages, and signs out or just leaves."""
-        jar = aiohttp.CookieJar(unsafe=True)  # cookies of an address without a name
+        """A user signs in, views some pages, and signs out or just leaves."""
+        jar = aiohttp.CookieJar(unsafe=True)  # cookies for an address without a host name
         timeout = aiohttp.ClientTimeout(total=60)
         async with aiohttp.ClientSession(cookie_jar=jar, timeout=timeout) as session:
             form = {"email": EMAIL, "password": PASSWORD}

@@ -1,4 +1,4 @@
-"""What a server holds on to, looked at from outside every few seconds."""
+"""A server's resources, sampled from outside every few seconds."""
 
 import re
 import threading
@@ -16,11 +16,11 @@ MIB: Final = 2**20
 
 GAUGES: Final = (
     Gauge(name="files", slack=6),
-    # Bursts come and go: so many clients and pool threads there may be at any time.
+    # Bursts come and go: this many clients and pool threads may exist at any time.
     Gauge(name="connections", slack=10, floor=64),
     Gauge(name="threads", slack=10, floor=72),
     Gauge(name="memory", unit="MiB", slack=32, share=0.1),
-    # Left as large as it was at the last checkpoint: see journal_size_limit in storage/sqlite.py.
+    # It stays as large as at the last checkpoint: see journal_size_limit in storage/sqlite.py.
     Gauge(name="write-ahead log", unit="MiB", slack=16, floor=72),
     Gauge(name="open intents", slack=10),
     Gauge(name="outcomes overdue", slack=0),
@@ -94,7 +94,7 @@ class Sampler:
 
 
 def _target(link: Path) -> str:
-    """Where a file descriptor leads; nowhere when it has been closed meanwhile."""
+    """The target of a file descriptor; empty if it was closed in the meantime."""
     try:
         return str(link.readlink())
     except OSError:

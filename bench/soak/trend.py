@@ -1,7 +1,7 @@
-"""Whether what was sampled over time grows.
+"""Whether a sampled value grows over time.
 
-The median of the second fifth is compared with that of the last: the first fifth is warming up, and
-a median does not follow single peaks.
+The median of the second fifth is compared with that of the last: the first fifth is warm-up, and a
+median ignores single peaks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ MIN_SAMPLES: Final = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauge:
-    """Something that must not grow, and how much it may differ all the same."""
+    """A value that must not grow, and its tolerance."""
 
     name: str
     unit: str = ""
     slack: float
-    """Growth that counts for nothing."""
+    """Tolerated growth."""
     share: float = 0.0
-    """Growth that counts for nothing, as a share of what there was."""
+    """Tolerated growth, as a share of the early value."""
     floor: float = 0.0
-    """Up to this value nothing counts as growth: the level that it is expected to settle at."""
+    """Values up to this level do not count as growth."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trend:
-    """What became of a gauge."""
+    """The result for a gauge."""
 
     gauge: Gauge
     early: float
@@ -37,11 +37,11 @@ class Trend:
     """Median of the last fifth."""
     highest: float
     allowed: float
-    """The highest median of the last fifth that is no growth."""
+    """The highest accepted median of the last fifth."""
 
     @property
     def has_grown(self) -> bool:
-        """Whether the gauge has grown by more than it may."""
+        """Whether the gauge has grown beyond its tolerance."""
         return self.late > self.allowed
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, Locked, Unavailable
 from outlay.engines import open_directory, open_stores
 from outlay.kit.clock import Clock, SystemClock
@@ -19,7 +20,7 @@ from outlay.services.access.sign_in_throttle import Throttle
 from outlay.services.access.sso import Sso
 from outlay.services.access.sso_provider import Providers
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.data_quality import DataQuality
 from outlay.services.analytics.exports import Reports
 from outlay.services.analytics.request_log import RequestLog
 from outlay.services.analytics.usage_tables import UsageTables
@@ -30,8 +31,8 @@ from outlay.services.cube.verification import Verification
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import Trail
-from outlay.services.directory.discovery import DiscoveredThings, Discovery
+from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.discovery import DiscoveredEntities, Discovery
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
 from outlay.services.directory.organizations import Organizations
@@ -44,17 +45,17 @@ from outlay.services.directory.tags import TagKeeper, Tags
 from outlay.services.directory.upstreams import Upstreams
 from outlay.services.directory.watch import DirectoryWatch
 from outlay.services.gateway.gateway import Gateway
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.services.gateway.limit_enforcement import SpendLimits
 from outlay.services.gateway.recovery import Recovery
 from outlay.services.gateway.routing import Router
 from outlay.services.gateway.spend_counters import LocalCounters, SharedCounters, SpendCounters
 from outlay.services.reconciliation.reconciliations import Reconciling
 from outlay.services.recording.attribution import Attribution
-from outlay.services.recording.duplicates import Doubles
+from outlay.services.recording.duplicates import Duplicates
 from outlay.services.recording.recorder import Recorder
 from outlay.services.recording.senders import Senders
-from outlay.services.recording.skipped_telemetry import PassedOver
+from outlay.services.recording.skipped_telemetry import SkippedTelemetry
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.services.repricing.offers import RepriceOffers
 from outlay.services.repricing.price_lists import PriceLists
@@ -68,7 +69,7 @@ from outlay.storage.checkpoints import CheckpointFile
 from outlay.storage.cube.duckdb.parquet import write_parquet
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeHome, CubeMismatch
-from outlay.storage.cube.unavailable import AwayCube
+from outlay.storage.cube.unreachable import UnreachableCube
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sso import find_sealed_sso
 from outlay.storage.directory.upstreams import find_sealed
@@ -82,10 +83,10 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def open_installation(settings: Settings, clock: Clock | None = None) -> Iterator[Services]:
-    """Everything of one data directory, opened for this process alone and closed in order.
+    """Open everything in a data directory, exclusively for this process; it is closed in order.
 
-    Raises Locked when another process has it, Unavailable when it cannot be written, Damaged when
-    its truth is not intact. A cube that is missing or does not fit is rebuilt on the way.
+    Raises Locked if another process uses it, Unavailable if it is not writable, Damaged if the
+    ledger or the directory is not intact. A cube that is missing or does not match is rebuilt.
     """
     clock = clock or SystemClock()
     with (
@@ -105,7 +106,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         prices = PriceBooks(directory, base, lists.find)
         attribution = Attribution(directory)
         discovery = Discovery(directory, clock)
-        passed_over = PassedOver(clock)
+        skipped_telemetry = SkippedTelemetry(clock)
         tags = TagKeeper(directory)
         recorder = Recorder(ledger, prices, attribution, discovery, tags, clock)
         recovery = Recovery(ledger, recorder, rescue)
@@ -114,9 +115,9 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         senders = Senders(access, recorder, clock)
         api_keys = ApiKeys(directory, clock, attribution.meet_key)
         passwords = Passwords()
-        trail = Trail(directory, open_checkpoints(settings), clock)
-        trail.sign_again()
-        administration = administer(settings, directory, trail, passwords, clock)
+        audited = AuditedChanges(directory, open_checkpoints(settings), clock)
+        audited.sign_again()
+        administration = administer(settings, directory, audited, passwords, clock)
         router = Router(directory, administration.upstreams, base)
         counters: SpendCounters = (
             SharedCounters(ledger.spending) if ledger.spending else LocalCounters(ledger, clock)
@@ -127,7 +128,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             limits=limits,
             recorder=recorder,
             prices=prices,
-            journal=Journal(ledger, rescue),
+            intents=IntentLog(ledger, rescue),
             clock=clock,
         )
         analytics = Analytics(
@@ -162,7 +163,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         watch = DirectoryWatch(directory, caches, urgent=(api_keys.refresh, senders.refresh))
         retention = Retention(
             directory,
-            trail,
+            audited,
             ledger,
             maintenance,
             stores.nodes,
@@ -170,7 +171,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
             end_user_days=settings.end_user_days,
         )
         reprices = Reprices(
-            directory, trail, ledger, prices, clock, analytics.labels, discovery.merges
+            directory, audited, ledger, prices, clock, analytics.labels, discovery.merges
         )
         try:
             yield Services(
@@ -185,19 +186,19 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 attribution=attribution,
                 gateway=gateway,
                 limits=limits,
-                doubles=Doubles(trail, ledger, clock),
-                doubts=Doubts(analytics, ledger),
+                duplicates=Duplicates(audited, ledger, clock),
+                doubts=DataQuality(ledger),
                 price_books=prices,
                 erasure=Erasure(
-                    directory, trail, ledger, maintenance, partial(copies_in, settings)
+                    directory, audited, ledger, maintenance, partial(copies_in, settings)
                 ),
                 maintenance=maintenance,
-                passed_over=passed_over,
+                skipped_telemetry=skipped_telemetry,
                 price_previews=PricePreviews(
                     ledger, directory, administration.prices, base, clock, stores.open_reader
                 ),
                 projection=projection,
-                reconciling=Reconciling(directory, trail, analytics, prices),
+                reconciling=Reconciling(directory, audited, analytics, prices),
                 recorder=recorder,
                 recovery=recovery,
                 reports=Reports(analytics, ledger, write_parquet),
@@ -209,12 +210,12 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 scrubbing=scrubbing,
                 senders=senders,
                 tracer=tracer,
-                tracing=Tracing(directory, recorder, passed_over, clock),
+                tracing=Tracing(directory, recorder, skipped_telemetry, clock),
                 sso=Sso(
                     directory,
                     administration.sso,
                     Providers(settings.egress.allows),
-                    trail,
+                    audited,
                     clock,
                 ),
                 usage_tables=UsageTables(analytics, directory),
@@ -230,7 +231,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 recovery.stop,
                 watch.stop,
                 administration.audit.log_ends,
-                gateway.journal.flush,
+                gateway.intents.flush,
                 tags.close,
                 ledger.close,
                 projection.stop,
@@ -240,9 +241,10 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
 
 
 def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
-    """The price lists of a data folder, and the book of the one in use and the operator's file.
+    """The price lists of a data folder, and a price book of the active list with the operator's
+    file.
 
-    Raises Invalid for mistakes in the file, Damaged when the list is not what was taken in.
+    Raises Invalid for errors in the file, Damaged if the list was changed.
     """
     lists = PriceLists(settings.data)
     lists.check()
@@ -251,64 +253,70 @@ def open_prices(settings: Settings) -> tuple[PriceLists, PriceBook]:
 
 
 def _run_all(*ends: Callable[[], object]) -> None:
-    """End one thing after the other, also when one of them fails."""
+    """Call one function after the other, even if one of them fails."""
     for end in ends:
         try:
             end()
         except Exception as error:
             if not isinstance(error, Unavailable):
-                logger.exception("the installation was not closed in good order")
+                logger.exception("the installation was not closed cleanly")
 
 
 @contextmanager
 def open_administration(settings: Settings, clock: Clock | None = None) -> Iterator[Administration]:
-    """What can be set up beside a running server, which notices within a quarter of a second."""
+    """Administration alongside a running server, which notices changes within a quarter of a
+    second.
+    """
     clock = clock or SystemClock()
     _make_folder(settings)
     check_complete(settings)
     with open_directory(settings) as directory:
         passwords = Passwords()
         try:
-            trail = Trail(directory, open_checkpoints(settings), clock)
-            yield administer(settings, directory, trail, passwords, clock)
+            audited = AuditedChanges(directory, open_checkpoints(settings), clock)
+            yield administer(settings, directory, audited, passwords, clock)
         finally:
             passwords.close()
 
 
 def administer(
-    settings: Settings, directory: Directory, trail: Trail, passwords: Passwords, clock: Clock
+    settings: Settings,
+    directory: Directory,
+    audited: AuditedChanges,
+    passwords: Passwords,
+    clock: Clock,
 ) -> Administration:
     """What sets up the organizations of a directory."""
     sealer = open_sealer(settings, directory)
-    organizations = Organizations(directory, trail)
+    organizations = Organizations(directory, audited)
     return Administration(
-        discovered=DiscoveredThings(directory, trail),
+        discovered=DiscoveredEntities(directory, audited),
         audit=Audit(
-            directory, trail, settings.checkpoints_path, open_checkpoints(settings).public_key
+            directory, audited, settings.checkpoints_path, open_checkpoints(settings).public_key
         ),
-        groups=Groups(directory, trail),
-        keys=KeySettings(directory, trail),
-        limits=LimitSettings(directory, trail),
-        members=Members(directory, trail),
+        groups=Groups(directory, audited),
+        keys=KeySettings(directory, audited),
+        limits=LimitSettings(directory, audited),
+        members=Members(directory, audited),
         organizations=organizations,
-        prices=Prices(directory, trail),
-        projects=Projects(directory, trail),
+        prices=Prices(directory, audited),
+        projects=Projects(directory, audited),
         sign_in=SignIn(
-            directory, trail, organizations, passwords, Throttle(directory, sealer, clock), clock
+            directory, audited, organizations, passwords, Throttle(directory, sealer, clock), clock
         ),
-        sso=SsoSettings(directory, sealer, trail, settings.egress),
-        tags=Tags(directory, trail),
-        tokens=Tokens(directory, trail),
-        trail=trail,
-        upstreams=Upstreams(directory, sealer, trail, settings.egress, OwnAddress(settings)),
+        sso=SsoSettings(directory, sealer, audited, settings.egress),
+        tags=Tags(directory, audited),
+        tokens=Tokens(directory, audited),
+        audited=audited,
+        upstreams=Upstreams(directory, sealer, audited, settings.egress, OwnAddress(settings)),
     )
 
 
 def open_checkpoints(settings: Settings) -> CheckpointFile:
     """The file of signed checkpoints, with the signing key of the settings or the data folder.
 
-    The key is made when nothing has been signed yet. Raises Damaged when it is missing, Invalid
-    when it is malformed.
+    The key is created if nothing has been signed yet. Raises Damaged if it is missing, Invalid if
+    it is malformed.
     """
     path = settings.checkpoints_path
     try:
@@ -316,37 +324,39 @@ def open_checkpoints(settings: Settings) -> CheckpointFile:
             return CheckpointFile(path, parse_key(settings.audit_key))
         key = read_key(settings.audit_key_path)
     except ValueError as error:
-        raise Invalid(f"the audit key is malformed: {error}", code="audit-key") from error
+        raise Invalid(f"The audit key is malformed: {error}.", code=ErrorCode.AUDIT_KEY) from error
     if key is None:
         if path.exists() and path.stat().st_size:
             raise Damaged(
-                f"{settings.audit_key_path} is missing or empty, and the audit trail is signed "
-                "with it; put it back or set OUTLAY_AUDIT_KEY",
-                code="audit-key",
+                f"{settings.audit_key_path} is missing or empty, but the audit trail is signed "
+                "with that key. Restore the file or set OUTLAY_AUDIT_KEY.",
+                code=ErrorCode.AUDIT_KEY,
             )
         key = create_key(settings.audit_key_path)
     return CheckpointFile(path, key)
 
 
 def open_sealer(settings: Settings, directory: Directory) -> Sealer:
-    """What seals and opens secrets, with the master key of the settings or the data folder.
+    """The sealer of secrets, with the master key of the settings or the data folder.
 
-    The key is made when there is nothing yet that it would have to open. Raises Damaged when it is
-    missing, Invalid when it is malformed.
+    The key is created if nothing is sealed yet. Raises Damaged if it is missing, Invalid if it is
+    malformed.
     """
     try:
         if settings.master_key:
             return Sealer(parse_key(settings.master_key))
         key = read_key(settings.master_key_path)
     except ValueError as error:
-        raise Invalid(f"the master key is malformed: {error}", code="master-key") from error
+        raise Invalid(
+            f"The master key is malformed: {error}.", code=ErrorCode.MASTER_KEY
+        ) from error
     if key is None:
         with directory.read() as session:
             if find_sealed(session) is not None or find_sealed_sso(session) is not None:
                 raise Damaged(
-                    f"{settings.master_key_path} is missing or empty, and secrets are sealed with "
-                    "it; put it back or set OUTLAY_MASTER_KEY",
-                    code="master-key",
+                    f"{settings.master_key_path} is missing or empty, but stored secrets are "
+                    "sealed with that key. Restore the file or set OUTLAY_MASTER_KEY.",
+                    code=ErrorCode.MASTER_KEY,
                 )
         key = create_key(settings.master_key_path)
     return Sealer(key)
@@ -354,17 +364,18 @@ def open_sealer(settings: Settings, directory: Directory) -> Sealer:
 
 @contextmanager
 def hold_folder(settings: Settings, *, is_restoring: bool = False) -> Iterator[None]:
-    """Have a data folder, made if need be, or a worker's part of it, for this process alone.
+    """Lock a data folder, or a worker's part of it, for this process; it is created if necessary.
 
-    Raises Locked when another process has it, Unavailable when it cannot be written, and Conflict
-    for what an interrupted restore has left, unless this is one.
+    Raises Locked if another process uses it, Unavailable if it is not writable, and Conflict for
+    the remains of an interrupted restore, unless this is a restore.
     """
     _make_folder(settings)
     try:
         lock = LockFile(settings.lock_path)
     except LockHeld as error:
         raise Locked(
-            f"{settings.data} is in use by another Outlay process (pid {error.pid})"
+            f"{settings.data} is in use by another Outlay process (pid {error.pid}). Stop that "
+            "process first."
         ) from error
     except OSError as error:
         raise _unwritable(settings, error) from error
@@ -387,41 +398,43 @@ def _make_folder(settings: Settings) -> None:
 
 def _unwritable(settings: Settings, error: OSError) -> Unavailable:
     return Unavailable(
-        f"{settings.data} cannot be written: {error.strerror or error}", code="data-unwritable"
+        f"{settings.data} is not writable: {error.strerror or error}.",
+        code=ErrorCode.DATA_UNWRITABLE,
     )
 
 
 def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
-    """The cube of this ledger, and whether it was rebuilt: missing, damaged, foreign or ahead.
+    """The cube of this ledger, and whether it was rebuilt because it was missing, damaged, foreign
+    or ahead.
 
-    One of this node's own has the whole ledger when this returns: nobody is answered before.
+    A local cube has the complete ledger when this returns: no query is answered before.
     """
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
-            loaded = reader.loaded_seq()
-        # What others have committed and loaded in this moment is no reason to distrust it.
+            loaded = reader.loaded_seq
+        # Commits and loads of other nodes at this moment are no reason to distrust the cube.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
             if not home.is_shared:
                 try:
                     _load_rest(ledger, cube, loaded)
-                except Damaged as error:  # the rest waits; answers say how far they reach
-                    logger.warning("the cube cannot be loaded: %s", error.message)
+                except Damaged as error:  # the rest stays unloaded; answers state their freshness
+                    logger.warning("The cube cannot be loaded: %s", error.message)
             return cube, False
         cube.close()
-        reason = f"the cube is not of this ledger, or at event {loaded} ahead of it"
+        reason = f"The cube belongs to another ledger, or is ahead of it (at event {loaded})."
     except CubeMismatch as error:
         reason = error.message
     except Unavailable as error:
         if not home.is_shared:
             raise
-        logger.warning("%s; serving without it until it does", error.message)
-        return AwayCube(), False
-    logger.warning("%s; rebuilding it from the ledger", reason)
+        logger.warning("%s Serving without it until it is reachable.", error.message)
+        return UnreachableCube(), False
+    logger.warning("%s Rebuilding it from the ledger.", reason)
     home.clear()
     cube = home.open(ledger.edition)
-    if not home.is_shared:  # else whoever loads it does so, and answers say how far they reach
+    if not home.is_shared:  # otherwise the loading node does so, and answers state their freshness
         _load_rest(ledger, cube, 0)
     return cube, True
 
@@ -429,6 +442,6 @@ def _open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
 def _load_rest(ledger: Ledger, cube: Cube, loaded: int) -> None:
     missing = ledger.newest_seq() - loaded
     if missing > LOAD_EVENTS:
-        logger.warning("loading %d events into the cube before anything is answered", missing)
+        logger.warning("loading %d events into the cube before queries are answered", missing)
     for _ in fill(ledger, cube, loaded):
         pass

@@ -1,6 +1,8 @@
-"""Settings → stores: the engines that an installation runs on, the only place that names them.
+"""Settings → stores: selects the database engines of an installation, and is the only place that
+names them.
 
-Those of many machines are imported when they are asked for: one machine runs without them.
+The engines of multi-machine installations are imported on demand: a single machine runs without
+them.
 """
 
 import contextlib
@@ -11,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.clock import Clock, SystemClock
 from outlay.kit.durable import create_file
@@ -35,11 +38,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stores:
-    """The truth, the directory, and where the cube lives."""
+    """The ledger, the directory, and the home of the cube."""
 
     ledger: Ledger
     open_reader: Callable[[], LedgerReader] | None
-    """Opens the ledger to read it, in another process; None where this one reads it."""
+    """Opens the ledger for reading in another process; None if this process reads it."""
     directory: Directory
     cubes: CubeHome
     nodes: Nodes
@@ -47,9 +50,10 @@ class Stores:
 
 @contextmanager
 def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
-    """The stores of an installation; the cube is left to whoever fills it.
+    """Open the stores of an installation, except the cube.
 
-    Raises Unavailable when a database does not answer, Damaged when the truth is not intact.
+    Raises Unavailable if a database is unreachable, Damaged if the ledger or the directory is not
+    intact.
     """
     with ExitStack() as stack:
         database = connect_database(settings, stack)
@@ -72,22 +76,25 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
 
 @contextmanager
 def open_truth(settings: Settings, clock: Clock) -> Iterator[tuple[Ledger, Directory]]:
-    """Ledger and directory to write, without a cube."""
+    """Open ledger and directory for writing, without a cube."""
     with ExitStack() as stack:
         yield _open_truth(settings, connect_database(settings, stack), clock, stack)
 
 
 @contextmanager
 def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]:
-    """Ledger and directory to read, beside whoever writes them."""
+    """Open ledger and directory for reading, alongside their writer."""
     with ExitStack() as stack:
         database = connect_database(settings, stack)
         if database is None and not settings.database_path.exists():
-            raise Invalid(f"{settings.data} has no installation", code="no-installation")
+            raise Invalid(
+                f"{settings.data} has no installation. Create one with `outlay org create`.",
+                code=ErrorCode.NO_INSTALLATION,
+            )
         directory = _open_directory(settings, database)
         stack.callback(directory.close)
         if database is None:
-            if not has_ledger(settings.database_path):  # nothing has been served yet
+            if not has_ledger(settings.database_path):  # the server has not been started yet
                 SqliteLedger(settings.database_path, SystemClock()).close()
             reading = SqliteReading(settings.database_path)
             stack.callback(reading.close_readers)
@@ -101,7 +108,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
 
 @contextmanager
 def open_directory(settings: Settings) -> Iterator[Directory]:
-    """The directory alone, beside whoever has the rest."""
+    """Open only the directory, alongside the process that uses the rest."""
     with ExitStack() as stack:
         directory = _open_directory(settings, connect_database(settings, stack))
         stack.callback(directory.close)
@@ -109,14 +116,16 @@ def open_directory(settings: Settings) -> Iterator[Directory]:
 
 
 def describe_database(settings: Settings) -> str:
-    """What the shared database is; empty where there is none. Raises Damaged for an unfit one."""
+    """The engine and version of the shared database; empty without one. Raises Damaged for an
+    unsafe one.
+    """
     with ExitStack() as stack:
         database = connect_database(settings, stack)
         return database.describe() if database is not None else ""
 
 
 def describe_cube(settings: Settings) -> str:
-    """What the cube is on. Raises Unavailable without an answer."""
+    """The engine of the cube. Raises Unavailable if it is unreachable."""
     cubes = _open_cubes(settings)
     try:
         return cubes.describe()
@@ -125,14 +134,14 @@ def describe_cube(settings: Settings) -> str:
 
 
 def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
-    """The shared database, None on an installation of one machine."""
+    """The shared database, None for a single-machine installation."""
     if not settings.database_url:
         if settings.moved_path.exists():
             raise Invalid(
-                f"the installation in {settings.data} was moved to another database: set "
-                f"OUTLAY_DATABASE_URL. To go back to what it was then, delete "
-                f"{settings.moved_path.name}",
-                code="moved",
+                f"The installation in {settings.data} was moved to another database. Set "
+                "OUTLAY_DATABASE_URL. To go back to the old state, delete "
+                f"{settings.moved_path.name}.",
+                code=ErrorCode.MOVED,
             )
         check_database(settings)
         keep_before_upgrade(settings, SystemClock())
@@ -147,7 +156,7 @@ def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase 
 
 
 def open_sqlite_reader(path: Path) -> SqliteReading:
-    """The ledger in a file, to read."""
+    """Open the ledger in a file for reading."""
     reading = SqliteReading(path)
     reading.open_readers()
     return reading
@@ -173,13 +182,13 @@ def _open_ledger(
     if database is None:
         return SqliteLedger(settings.database_path, clock, health)
     from outlay.storage.ledger.postgres.store import PostgresLedger
-    from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+    from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 
-    spool = Spool(settings.journal_path, settings.buffer_events)
+    buffer = WriteAheadBuffer(settings.journal_path, settings.buffer_events)
     try:
-        return PostgresLedger(database, clock, node_id=_node_id(settings, clock), spool=spool)
+        return PostgresLedger(database, clock, node_id=_node_id(settings, clock), buffer=buffer)
     except BaseException:
-        spool.close()
+        buffer.close()
         raise
 
 
@@ -196,9 +205,9 @@ def _open_directory(
 def _open_nodes(database: "PostgresDatabase | None") -> Nodes:
     if database is None:
         return OneNode()
-    from outlay.storage.postgres_leader_election import PostgresNodes
+    from outlay.storage.postgres_leader_election import PostgresLeaderElection
 
-    return PostgresNodes(database)
+    return PostgresLeaderElection(database)
 
 
 def _open_cubes(settings: Settings) -> CubeHome:
@@ -213,16 +222,16 @@ def _open_cubes(settings: Settings) -> CubeHome:
 
 def _driver_missing(variable: str, engine: str) -> Invalid:
     return Invalid(
-        f"{variable} needs the driver of {engine}; install it with `pip install 'outlay[scale]'`",
-        code="driver-missing",
+        f"{variable} needs the {engine} driver. Install it with `pip install 'outlay[scale]'`.",
+        code=ErrorCode.DRIVER_MISSING,
     )
 
 
 def _node_id(settings: Settings, clock: Clock) -> str:
-    """Who this process is among the nodes: the same after a restart from the same folder."""
+    """The id of this process among the nodes: the same after a restart with the same folder."""
     path = settings.node_path
     if not path.exists():
-        # Several workers may be making one: the first stays.
+        # Several workers may create one: the first wins.
         with contextlib.suppress(FileExistsError):
             create_file(path, uuid7(clock).encode())
     return f"{path.read_text(encoding='ascii')}.{settings.worker}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.tracing import Attributes, Span, Tracer
 from outlay.services.directory.own_address import is_configured_address
@@ -91,7 +92,8 @@ def sending_traces(settings: Settings) -> Iterator[Tracer | None]:
     except ImportError as error:
         if settings.traces_url:
             raise Invalid(
-                f"OUTLAY_TRACES needs the OpenTelemetry SDK; {_INSTALL}", code="tracing-missing"
+                f"OUTLAY_TRACES needs the OpenTelemetry SDK: {_INSTALL}.",
+                code=ErrorCode.TRACING_MISSING,
             ) from error
         logger.info("OTEL_EXPORTER_OTLP_ENDPOINT is ignored: no OpenTelemetry SDK; %s", _INSTALL)
         yield None
@@ -109,9 +111,9 @@ def _target(settings: Settings) -> str:
     if settings.traces_url:
         if is_configured_address(settings, settings.traces_url):
             raise Invalid(
-                "OUTLAY_TRACES is the address of this server, which would then trace how it "
-                "receives its own traces; set it to the address of a collector",
-                code="traces-to-itself",
+                "OUTLAY_TRACES is the address of this server, which would trace its own traces. "
+                "Set it to the address of a collector.",
+                code=ErrorCode.TRACES_TO_ITSELF,
             )
         return settings.traces_url
     endpoint = settings.otlp_endpoint

@@ -15,6 +15,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.cli.server import server_config
 from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
@@ -58,14 +59,14 @@ class Server:
         """A new organization with one member."""
         number = new_id("x")
         organization = Organization(
-            organization_id=new_id("org"),
+            organization_id=OrganizationId(new_id("org")),
             name=f"Org {number}",
             slug=number.replace("_", "-"),
             plan=plan,
             timezone=timezone,
         )
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=organization.organization_id,
             name="Some One",
             email=f"{number}@example.test",

@@ -13,6 +13,7 @@ from tests.acceptance.world import PASSWORD, Person, World, make_world
 from tests.factories import NOW
 
 from outlay.domain.actor import Plan, Role, Scope
+from outlay.domain.ids import GroupId, MemberId
 from outlay.web.app import ALIASES, API_ROUTERS, Application, create_pages
 from outlay.web.http.auth import ByToken, OnPage, Open, OperatorOnly, Policy, Requires, SignedIn
 from outlay.web.http.openapi import API_PREFIX
@@ -251,7 +252,7 @@ def policies(route: RouteContext) -> list[Policy]:
     return found
 
 
-def test_every_route_declares_one_policy_and_is_in_the_tables_above(server: Server) -> None:
+def test_every_route_declares_one_policy_and_is_listed_here(server: Server) -> None:
     seen = set()
     for name, route in routes(server):
         (policy,) = set(policies(route))
@@ -313,7 +314,9 @@ def ask(
         path = path.replace(f"{{{kind}}}", things.make(kind, owner.member))
     if name == "DELETE /api/v1/groups/{group_id}/members/{member_id}":
         _, group_id, _, member_id = path.removeprefix(API_PREFIX).strip("/").split("/")
-        things.administration.groups.join(things.operator, group_id, member_id)
+        things.administration.groups.add_member(
+            things.operator, GroupId(group_id), MemberId(member_id)
+        )
     if name == "DELETE /api/v1/sso":
         things.sso()
     foreign_body = {"{new}", "{mail}", "{slug}"}
@@ -336,7 +339,7 @@ def place(page: str, things: World, person: Person) -> str:
     path = page
     if "{api_key_id}" in page:
         key_id = things.api_key(person.member)
-        keys = things.administration.keys.of(things.operator)
+        keys = things.administration.keys.list_for(things.operator)
         project_id = next(key.project_id for key in keys if key.api_key_id == key_id)
         path = path.replace("{project_id}", project_id).replace("{api_key_id}", key_id)
     for kind in re.findall(r"{(\w+)}", path):
@@ -426,12 +429,12 @@ def test_every_page_for_every_role_and_plan(
         assert by_token.status_code in {401, 403}, path
 
 
-def test_nobody_gets_anything_without_a_good_credential(server: Server) -> None:
+def test_everything_requires_a_valid_credential(server: Server) -> None:
     world = make_world(server)
     person = world.people[Role.OWNER]
     _, key = world.key(person.member)
     revoked, expired, gone = (world.add_person(Role.OWNER) for _ in range(3))
-    for token in world.administration.tokens.of(world.operator):
+    for token in world.administration.tokens.list_for(world.operator):
         if token.member_id == revoked.member.member_id:
             world.administration.tokens.revoke(world.operator, token.token_id)
     _, short = world.administration.tokens.create(
@@ -474,7 +477,7 @@ def check_refused(world: World, name: str, headers: dict[str, str], who: str) ->
     assert world.canary not in answer.text
 
 
-def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_api(
+def test_gateway_paths_reject_access_tokens_and_the_api_rejects_api_keys(
     server: Server,
 ) -> None:
     world = make_world(server)
@@ -491,7 +494,7 @@ def test_the_gateways_paths_are_not_for_access_tokens_and_its_keys_not_for_the_a
             assert answer.status_code == 401, path
 
 
-def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
+def test_token_is_limited_to_its_scopes(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     needs = {
@@ -517,7 +520,7 @@ def test_a_token_may_do_no_more_than_its_scopes(server: Server) -> None:
                 assert (answer.status_code, answer.json()["code"]) == (403, "scope-required")
 
 
-def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None:
+def test_token_with_few_scopes_cannot_admit_members_with_more_rights(server: Server) -> None:
     world = make_world(server)
     colleague = world.people[Role.DEVELOPER].member.member_id
     actions: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -545,7 +548,7 @@ def test_a_narrow_token_lets_nobody_in_who_could_do_more(server: Server) -> None
         assert ask_with(frozenset(Scope), method, path, body).is_success, path
 
 
-def test_by_token_only_means_no_session(server: Server) -> None:
+def test_token_only_routes_reject_sessions(server: Server) -> None:
     world = make_world(server)
     cookie = {"Cookie": world.people[Role.OWNER].cookie["Cookie"]}
     answer = httpx.post(f"{server.url}/v1/usage/events", headers=cookie, json=[])
@@ -554,7 +557,7 @@ def test_by_token_only_means_no_session(server: Server) -> None:
     assert isinstance(ByToken, type)
 
 
-def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> None:
+def test_developers_manage_only_their_own_objects(server: Server) -> None:
     world = make_world(server)
     developer, other = world.people[Role.DEVELOPER], world.add_person(Role.DEVELOPER)
     key_id, token_id = world.api_key(other.member), world.token(other.member)
@@ -589,7 +592,7 @@ def test_a_developer_has_to_do_with_their_own_things_alone(server: Server) -> No
     assert answer.status_code == 403
 
 
-def test_foreign_ids_in_bodies_and_second_places_are_unknown(server: Server) -> None:
+def test_foreign_ids_in_bodies_and_paths_are_not_found(server: Server) -> None:
     world, stranger = make_world(server), make_world(server)
     owner, victim = world.people[Role.OWNER], stranger.people[Role.DEVELOPER]
     group = world.group()

@@ -18,12 +18,14 @@ from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_activity_oracle import FILTERS, questions, store
 from tests.oracle import KEYS, add_up, local_time, step_of
 
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import Status, UsageEvent
 from outlay.domain.latency import RELATIVE_ERROR
 from outlay.domain.organization import operator_of
 from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.services.analytics.analytics import quantiles_us
+from outlay.domain.questions import LatencyBins, LatencyByStep
+from outlay.services.analytics.latencies import quantiles_us
 from outlay.web.http.params import FILTERS as PARAMETERS
 
 EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
@@ -241,6 +243,7 @@ def check_latency_steps(
     first, last = date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
     query = UsageQuery(
         organization_id=tenant.organization.organization_id,
+        merges=NO_MERGES,
         period=period_of_dates(first, last, params["timezone"]),
         interval=Interval.DAY,
         filters={
@@ -248,7 +251,7 @@ def check_latency_steps(
         },
     )
     with server.services.analytics.read() as reader:
-        bins, whole = reader.latency_steps(query), reader.latency_bins(query)
+        bins, whole = reader.ask(LatencyByStep(query)), reader.ask(LatencyBins(query))
     assert sum(map(Counter, bins.values()), Counter()) == Counter(whole)
     zone = ZoneInfo(params["timezone"])
     days = [step.label for step in steps_of(query.period, Interval.DAY)]
@@ -411,7 +414,7 @@ def test_tables_equal_the_oracle(server: Server) -> None:
 
 
 @pytest.mark.skipif(EXAMPLES > 1000, reason="the long run below asks the same, more often")
-def test_the_log_and_reports_equal_the_oracle(server: Server) -> None:
+def test_log_and_reports_equal_the_oracle(server: Server) -> None:
     check_log_and_reports(server)
 
 

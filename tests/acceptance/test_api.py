@@ -32,7 +32,7 @@ READS = ["/api/v1/analytics/activity", "/api/v1/analytics/summary", "/api/v1/exp
         {"Cookie": "outlay_session=forged"},
     ],
 )
-def test_nobody_reads_without_a_good_credential(
+def test_reading_requires_a_valid_credential(
     server: Server, path: str, headers: dict[str, str]
 ) -> None:
     answer = server.http.get(path, headers=headers)
@@ -52,7 +52,7 @@ def test_nobody_reads_without_a_good_credential(
         ({"scopes": frozenset({Scope.USAGE_WRITE})}, "scope-required"),
     ],
 )
-def test_plan_role_and_scope_are_told_apart(
+def test_missing_plan_role_and_scope_are_distinguished(
     server: Server, path: str, changes: dict[str, Any], code: str
 ) -> None:
     answer = server.http.get(path, headers=server.tenant(**changes).headers)
@@ -61,13 +61,13 @@ def test_plan_role_and_scope_are_told_apart(
     assert answer.json()["type"] == f"/problems/{code}"
 
 
-def test_an_admin_reads(server: Server) -> None:
+def test_admin_can_read(server: Server) -> None:
     for path in READS:
         answer = server.http.get(path, headers=server.tenant(role=Role.ADMIN).headers)
         assert answer.status_code == 200
 
 
-def test_a_tenant_never_sees_another_ones_numbers(server: Server) -> None:
+def test_tenants_cannot_see_each_others_numbers(server: Server) -> None:
     rich, poor = server.tenant(), server.tenant()
     record(server, rich, [event_body(app="canary-of-the-rich")])
 
@@ -106,7 +106,7 @@ def summary(server: Server, tenant: Tenant) -> dict[str, Any]:
     return found
 
 
-def test_a_posted_event_is_priced_and_counted_exactly(server: Server) -> None:
+def test_posted_event_is_priced_and_counted_exactly(server: Server) -> None:
     tenant = server.tenant()
 
     answer = record(server, tenant, [event_body()])
@@ -117,7 +117,7 @@ def test_a_posted_event_is_priced_and_counted_exactly(server: Server) -> None:
     assert found["totalTokens"] == 1100
 
 
-def test_the_same_event_again_adds_nothing_and_other_content_is_a_409(server: Server) -> None:
+def test_repeated_event_is_idempotent_and_different_content_is_a_409(server: Server) -> None:
     tenant = server.tenant()
     event = event_body()
     record(server, tenant, [event])
@@ -154,7 +154,7 @@ BAD_EVENTS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("name", BAD_EVENTS)
-def test_a_bad_event_is_named_and_nothing_of_its_batch_is_stored(server: Server, name: str) -> None:
+def test_invalid_event_is_named_and_its_batch_is_not_stored(server: Server, name: str) -> None:
     tenant = server.tenant()
     changes, named = BAD_EVENTS[name]
 
@@ -183,7 +183,7 @@ def test_a_bad_event_is_named_and_nothing_of_its_batch_is_stored(server: Server,
         b"[1, 2]",
     ],
 )
-def test_malformed_bodies_are_400_and_never_a_500(server: Server, body: bytes) -> None:
+def test_malformed_bodies_return_400(server: Server, body: bytes) -> None:
     status, answer = post(server, server.tenant(), body)
 
     assert status == 400
@@ -201,7 +201,7 @@ def test_contradictory_counts_are_clamped_flagged_and_counted(server: Server) ->
     assert found["cacheReadInputTokens"] == found["inputTokens"] == 100
 
 
-def test_an_unknown_model_is_unpriced_and_says_so(server: Server) -> None:
+def test_unknown_model_is_reported_as_unpriced(server: Server) -> None:
     tenant = server.tenant()
     record(server, tenant, [event_body(model="acme/secret-model"), event_body()])
 
@@ -211,7 +211,7 @@ def test_an_unknown_model_is_unpriced_and_says_so(server: Server) -> None:
     assert answer["totals"]["cost"] == 0.0035
 
 
-def test_unknown_usage_is_neither_zero_tokens_nor_a_missing_price(server: Server) -> None:
+def test_unknown_usage_is_not_counted_as_zero_tokens_or_missing_price(server: Server) -> None:
     tenant = server.tenant()
     unknown = [event_body(usage=None), event_body(usage=None, model="acme/secret-model")]
     told = event_body(reportedCost=1.25, usage=None)
@@ -226,7 +226,7 @@ def test_unknown_usage_is_neither_zero_tokens_nor_a_missing_price(server: Server
     assert health["unpricedModels"] == [{"mapping": "acme/secret-model", "requestCount": 1}]
 
 
-def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Server) -> None:
+def test_reported_cost_is_rounded_half_to_even(server: Server) -> None:
     tenant = server.tenant()
     costs = ["1e-13", "0.0000000000015", "0.000014499999999999999"]
     record(server, tenant, [event_body(usage=None, reportedCost=cost) for cost in costs])
@@ -237,7 +237,7 @@ def test_a_reported_cost_is_rounded_half_to_even_whatever_its_digits(server: Ser
 @pytest.mark.parametrize(
     ("reported", "cost"), [("0.04", Decimal("0.04")), ("0", Decimal(0)), (None, Decimal(0))]
 )
-def test_what_has_no_tokens_costs_what_its_sender_reports(
+def test_event_without_tokens_costs_the_reported_cost(
     server: Server, reported: str | None, cost: Decimal
 ) -> None:
     tenant = server.tenant()
@@ -248,7 +248,7 @@ def test_what_has_no_tokens_costs_what_its_sender_reports(
 
 
 @pytest.mark.parametrize("amount", ["-5", "abc", "10,5", "1,000", "1e3", "$5", "", " 5", "1" * 8])
-def test_a_limit_says_how_an_amount_is_entered(server: Server, amount: str) -> None:
+def test_limit_error_shows_the_amount_format(server: Server, amount: str) -> None:
     tenant = server.tenant()
     body = {"scope": "member", "scopeId": tenant.member.member_id, "interval": "month"}
     answer = server.http.put(
@@ -260,7 +260,7 @@ def test_a_limit_says_how_an_amount_is_entered(server: Server, amount: str) -> N
     assert told["detail"] == "Enter an amount in USD such as 250 or 0.50."
 
 
-def test_reading_tokens_do_not_write(server: Server) -> None:
+def test_read_tokens_cannot_write(server: Server) -> None:
     tenant = server.tenant(scopes=frozenset({Scope.USAGE_READ}))
 
     status, answer = post(server, tenant, json.dumps([event_body()]))
@@ -298,7 +298,7 @@ def test_reading_tokens_do_not_write(server: Server) -> None:
         ({"shape": "round"}, "invalid", "shape"),
     ],
 )
-def test_bad_questions_are_refused_with_what_to_mend(
+def test_invalid_queries_are_refused_with_a_fix(
     server: Server, params: dict[str, str], code: str, field: str
 ) -> None:
     answer = server.http.get(
@@ -310,7 +310,7 @@ def test_bad_questions_are_refused_with_what_to_mend(
 
 
 @pytest.mark.parametrize("text", ["' OR 1=1 --", "%", "_", "__proto__", "💥", "$1", "a;b"])
-def test_values_of_filters_are_only_ever_values(server: Server, text: str) -> None:
+def test_filter_values_are_not_interpreted(server: Server, text: str) -> None:
     tenant = server.tenant()
     record(server, tenant, [event_body(app=text), event_body(app="other")])
 
@@ -322,7 +322,7 @@ def test_values_of_filters_are_only_ever_values(server: Server, text: str) -> No
     assert answer["totals"]["breakdown"][0]["key"] == text
 
 
-def test_every_shape_and_file_says_the_same(server: Server) -> None:
+def test_every_shape_and_file_has_the_same_numbers(server: Server) -> None:
     tenant = server.tenant()
     record(
         server,
@@ -359,7 +359,7 @@ def test_every_shape_and_file_says_the_same(server: Server) -> None:
     assert series["series"][-1]["memberCount"] == 4
 
 
-def test_the_earlier_period_is_the_same_part_of_the_weeks_before(server: Server) -> None:
+def test_earlier_period_is_the_same_part_of_the_previous_weeks(server: Server) -> None:
     tenant = server.tenant()
     week = timedelta(days=7)
     record(
@@ -398,7 +398,7 @@ def test_percentiles_are_within_their_stated_error(server: Server) -> None:
     assert float(found["averageLatencyMs"]) == pytest.approx(sum(durations) / len(durations))
 
 
-def test_what_is_deleted_keeps_its_name(server: Server) -> None:
+def test_deleted_entities_keep_their_names(server: Server) -> None:
     tenant = server.tenant()
     operator = operator_of(tenant.organization)
     project, _ = server.services.administration.projects.ensure(operator, "Old project")
@@ -412,7 +412,7 @@ def test_what_is_deleted_keeps_its_name(server: Server) -> None:
     assert answer["totals"]["breakdown"][0]["label"] == "Old project (deleted)"
 
 
-def test_every_answer_has_the_security_headers(server: Server) -> None:
+def test_every_response_has_the_security_headers(server: Server) -> None:
     for path in ("/login", "/api/v1/analytics/summary", "/nowhere", "/static/x/css/app.css"):
         headers = server.http.get(path).headers
         assert "require-trusted-types-for 'script'" in headers["content-security-policy"]
@@ -430,14 +430,14 @@ def test_every_answer_has_the_security_headers(server: Server) -> None:
         {"Origin": "null"},
     ],
 )
-def test_writes_from_other_sites_are_refused(server: Server, headers: dict[str, str]) -> None:
+def test_cross_site_writes_are_refused(server: Server, headers: dict[str, str]) -> None:
     for path in ("/login", "/logout", "/theme", "/v1/usage/events"):
         answer = server.http.post(path, headers=headers, data={"email": "a"})
         assert answer.status_code == 403
         assert answer.json()["code"] == "cross-site"
 
 
-def test_operations_need_the_operators_token(server: Server) -> None:
+def test_operations_require_the_operator_token(server: Server) -> None:
     owner = server.tenant()
     for path in (
         "/api/v1/operations/verify",
@@ -448,7 +448,7 @@ def test_operations_need_the_operators_token(server: Server) -> None:
             assert server.http.post(path, headers=headers).status_code == 401
 
 
-def test_sign_in_is_refused_for_a_while_after_ten_failures(server: Server) -> None:
+def test_sign_in_is_blocked_after_ten_failures(server: Server) -> None:
     form = {"organization": "nowhere", "email": "nobody@example.test", "password": "wrong"}
 
     statuses = [server.http.post("/login", data=form).status_code for _ in range(11)]
@@ -457,7 +457,7 @@ def test_sign_in_is_refused_for_a_while_after_ten_failures(server: Server) -> No
 
 
 @pytest.mark.parametrize("target", ["//evil.example", "https://evil.example", "/\\evil", "x", ""])
-def test_sign_in_never_leads_to_another_site(target: str) -> None:
+def test_sign_in_does_not_redirect_to_other_sites(target: str) -> None:
     from outlay.web.dashboard.pages.login import HOME, safe_target
 
     assert safe_target(target) == HOME

@@ -23,7 +23,9 @@ from outlay.cli.main import app
 from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.services.bundle import Administration
 from outlay.services.directory.audit_log import ShownEntry
@@ -47,7 +49,7 @@ def world(server: Server) -> World:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_change_is_one_entry_and_a_refused_one_none(world: World, name: str) -> None:
+def test_every_change_is_one_entry_and_refused_changes_have_none(world: World, name: str) -> None:
     person = world.add_person(Role.OWNER)
     before = len(entries(world, Channel.TOKEN))
 
@@ -73,11 +75,13 @@ def test_every_change_is_one_entry_and_a_refused_one_none(world: World, name: st
         assert len(entries(world, Channel.TOKEN)) == before + 1
 
 
-def test_what_changes_nothing_is_not_an_entry(world: World) -> None:
+def test_unchanged_values_create_no_entry(world: World) -> None:
     owner = world.people[Role.OWNER]
     project_id = world.project()
     (known,) = [
-        p for p in world.administration.projects.of(world.operator) if p.project_id == project_id
+        p
+        for p in world.administration.projects.list_for(world.operator)
+        if p.project_id == project_id
     ]
     before = len(entries(world))
 
@@ -91,7 +95,7 @@ def test_what_changes_nothing_is_not_an_entry(world: World) -> None:
     assert len(entries(world)) == before
 
 
-def test_no_entry_holds_a_secret(world: World) -> None:
+def test_entries_contain_no_secrets(world: World) -> None:
     person = world.people[Role.OWNER]
     secrets = [person.token.split("_")[2], person.session, PASSWORD, world.key(person.member)[1]]
     created = world.administration.upstreams.create(
@@ -107,7 +111,7 @@ def test_no_entry_holds_a_secret(world: World) -> None:
     assert '""secret"": ""replaced""' in text
 
 
-def test_filters_pages_and_export_agree(server: Server) -> None:
+def test_filters_pages_and_export_are_consistent(server: Server) -> None:
     make_world(server)  # whose entries are nowhere below
     world = make_world(server)
     owner = world.people[Role.OWNER]
@@ -181,7 +185,7 @@ def fill(opened: Administration) -> None:
     )
     opened.keys.revoke(operator, key.api_key_id)
     group = opened.groups.create(operator, "Group")
-    opened.groups.join(operator, group.group_id, owner.member_id)
+    opened.groups.add_member(operator, group.group_id, owner.member_id)
     opened.prices.create(operator, {"model": "gpt-5.5", "input": "1"})
     opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 5)
     opened.members.invite(operator, "you@example.test", Role.ADMIN)
@@ -253,7 +257,7 @@ COLUMNS = {
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-def test_every_entry_tampered_with_in_turn_is_found(trail: Path, copy: Path, column: str) -> None:
+def test_every_tampered_entry_is_detected(trail: Path, copy: Path, column: str) -> None:
     for organization, number in numbers(trail):
         rewrite(
             copy,
@@ -266,7 +270,7 @@ def test_every_entry_tampered_with_in_turn_is_found(trail: Path, copy: Path, col
     assert verify(copy) == []
 
 
-def test_every_entry_deleted_in_turn_is_found(trail: Path, copy: Path) -> None:
+def test_every_deleted_entry_is_detected(trail: Path, copy: Path) -> None:
     for organization, number in numbers(trail):
         where = f"WHERE organization_id = '{organization}' AND number = {number}"
         rewrite(copy, f"DELETE FROM audit_entry {where}")
@@ -274,7 +278,7 @@ def test_every_entry_deleted_in_turn_is_found(trail: Path, copy: Path) -> None:
         shutil.copy(trail / "outlay.sqlite3", copy / "outlay.sqlite3")
 
 
-def test_two_entries_that_change_places_are_found(copy: Path) -> None:
+def test_swapped_entries_are_detected(copy: Path) -> None:
     organization = main_organization(copy)
     where = f"WHERE organization_id = '{organization}' AND number"
     rewrite(
@@ -286,7 +290,7 @@ def test_two_entries_that_change_places_are_found(copy: Path) -> None:
     assert verify(copy)
 
 
-def test_an_entry_that_was_never_written_is_found(copy: Path) -> None:
+def test_inserted_entry_is_detected(copy: Path) -> None:
     organization = main_organization(copy)
     columns = ", ".join(COLUMNS)
     rewrite(
@@ -298,17 +302,17 @@ def test_an_entry_that_was_never_written_is_found(copy: Path) -> None:
     assert verify(copy)
 
 
-def test_json_that_is_none_is_found(copy: Path) -> None:
+def test_invalid_json_is_detected(copy: Path) -> None:
     rewrite(copy, "UPDATE audit_entry SET after = '{' WHERE number = 2")
     assert any("not readable" in fault for fault in verify(copy))
 
 
-def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
+def test_rewritten_chain_is_detected_without_the_signing_key(copy: Path) -> None:
     """Whoever writes to the database can chain anew, but the checkpoints say otherwise."""
     directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
     with directory.read() as session:
-        chain = [entry for _, entry in read_chain(session, organization) if entry]
+        chain = [entry for _, entry in read_chain(session, OrganizationId(organization)) if entry]
     directory.close()
     connection = open_as_intruder(copy)
     previous = GENESIS
@@ -335,13 +339,13 @@ def test_a_whole_new_chain_is_found_as_nobody_can_sign_it(copy: Path) -> None:
     assert len(faults) == len(chain) - 3
 
     own = CheckpointFile(copy / "forged.jsonl", bytes(32))
-    own.append(Checkpoint(organization, 4, previous, 0))
+    own.append(Checkpoint(OrganizationId(organization), 4, previous, 0))
     lines = (copy / "forged.jsonl").read_bytes()
     (copy / "audit-checkpoints.jsonl").write_bytes(lines)
     assert any("not what was signed" in fault for fault in verify(copy))
 
 
-def test_personal_values_are_covered_too(trail: Path, copy: Path) -> None:
+def test_personal_values_are_verified(trail: Path, copy: Path) -> None:
     rewrite(copy, "UPDATE personal_value SET value = 'mallory@example.test'")
     assert any("personal value is not" in fault for fault in verify(copy))
     shutil.copy(trail / "outlay.sqlite3", copy / "outlay.sqlite3")
@@ -349,7 +353,7 @@ def test_personal_values_are_covered_too(trail: Path, copy: Path) -> None:
     assert any("nobody erased" in fault for fault in verify(copy))
 
 
-def test_every_checkpoint_tampered_with_in_turn_is_found(trail: Path, copy: Path) -> None:
+def test_every_tampered_checkpoint_is_detected(trail: Path, copy: Path) -> None:
     lines = (trail / "audit-checkpoints.jsonl").read_bytes().splitlines(keepends=True)
     path = copy / "audit-checkpoints.jsonl"
     for index, line in enumerate(lines):
@@ -364,13 +368,13 @@ def test_every_checkpoint_tampered_with_in_turn_is_found(trail: Path, copy: Path
     assert any("no signed checkpoint" in fault for fault in verify(copy))
 
 
-def test_another_key_verifies_nothing(trail: Path) -> None:
+def test_other_public_key_verifies_nothing(trail: Path) -> None:
     other = CheckpointFile(trail / "unused", bytes(32)).public_key
     with open_administration(Settings(data=trail), FixedClock(NOW)) as opened:
         assert not opened.audit.verify(other).is_intact
 
 
-def test_a_change_whose_checkpoint_was_lost_is_covered_by_the_next(copy: Path) -> None:
+def test_change_with_a_lost_checkpoint_is_covered_by_the_next(copy: Path) -> None:
     path = copy / "audit-checkpoints.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[:-2]) + lines[-1])
@@ -391,7 +395,7 @@ REFUSED = (
 
 
 @pytest.mark.parametrize("statement", REFUSED)
-def test_the_database_itself_refuses_to_change_an_entry(copy: Path, statement: str) -> None:
+def test_database_refuses_to_change_an_entry(copy: Path, statement: str) -> None:
     connection = pysqlite3.connect(copy / "outlay.sqlite3")
     before = list(connection.execute("SELECT * FROM audit_entry"))
     with pytest.raises(pysqlite3.IntegrityError, match="never changed"):
@@ -423,7 +427,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 
 
-def test_a_cut_end_is_found_by_whoever_kept_it_elsewhere(
+def test_truncated_chain_is_detected_with_an_external_record(
     copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The database and the checkpoints say nothing then; a log or a note does."""
@@ -450,12 +454,12 @@ def test_a_cut_end_is_found_by_whoever_kept_it_elsewhere(
 
 
 @pytest.mark.parametrize("text", ["", "1", "x:00", "1:00", "1:" + "0g" * 32])
-def test_what_is_expected_is_checked(copy: Path, text: str) -> None:
+def test_expected_entries_are_checked(copy: Path, text: str) -> None:
     result = run("audit", "verify", "--data", str(copy), "--expect", text)
     assert isinstance(result.exception, Invalid)
 
 
-def test_a_checkpoint_cut_off_by_a_power_cut_is_signed_again_at_the_next_start(copy: Path) -> None:
+def test_truncated_checkpoint_is_signed_again_at_the_next_start(copy: Path) -> None:
     path = copy / "audit-checkpoints.jsonl"
     with open_administration(Settings(data=copy), FixedClock(NOW)) as opened:
         acme = next(o for o in opened.organizations.all() if o.name == "Acme")
@@ -475,16 +479,19 @@ def opened(tmp_path: Path) -> Iterator[Administration]:
         yield administration
 
 
-def test_a_change_that_says_nothing_of_itself_is_undone(opened: Administration) -> None:
+def test_change_without_an_action_is_rolled_back(opened: Administration) -> None:
     operator = operator_of(opened.organizations.create("Acme"))
     projects = opened.projects
     kept = projects.create(operator, "Kept")
-    with pytest.raises(RuntimeError, match="must say"), opened.trail.change(operator) as change:
+    with (
+        pytest.raises(RuntimeError, match="must say"),
+        opened.audited.change(operator, Permission.PROJECTS_WRITE) as change,
+    ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with opened.trail.change(operator) as change:
+    with opened.audited.change(operator, Permission.PROJECTS_WRITE) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")
         change.cancel()
-    assert [project.name for project in projects.of(operator)] == ["Kept"]
+    assert [project.name for project in projects.list_for(operator)] == ["Kept"]
     assert opened.audit.verify().entries == 2

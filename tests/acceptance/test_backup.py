@@ -19,6 +19,7 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
+from outlay.domain.ids import ApiKeyId, ProjectId
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock, to_us
@@ -66,7 +67,18 @@ def fill(services: Services) -> None:
     services.ledger.append([replace(events[0], app="other"), make_event(organization_id=mine)])
     services.ledger.forget(mine, "ada", "gone_1")
     begun = encode_begun(
-        Begun(to_us(NOW), "prj", "key", "openai", "openai/gpt-5.5", "chat", "", "", (), False)
+        Begun(
+            to_us(NOW),
+            ProjectId("prj"),
+            ApiKeyId("key"),
+            "openai",
+            "openai/gpt-5.5",
+            "chat",
+            "",
+            "",
+            (),
+            False,
+        )
     )
     # The second was settled, as it were, between the looks at intents and at events.
     under_way = [Intent(mine, name, begun) for name in ("under way", events[1].event_id)]
@@ -93,7 +105,7 @@ def restore(file: Path, settings: Settings) -> None:
 
 @pytest.mark.parametrize("target", ENGINES)
 @pytest.mark.parametrize("source", ENGINES)
-def test_what_is_restored_is_what_was_backed_up(
+def test_restored_installation_equals_the_backup(
     new_settings: NewSettings, tmp_path: Path, source: str, target: str
 ) -> None:
     old, new = new_settings(source), new_settings(target)
@@ -105,11 +117,11 @@ def test_what_is_restored_is_what_was_backed_up(
     restore(file, new)
 
     with open_reading(old) as before, open_truth(new, FixedClock(NOW)) as after:
-        with pytest.raises(Damaged, match="the ledger ends at event 5"):
+        with pytest.raises(Damaged, match="The ledger ends at event 5"):
             compare(before, after)  # what came later is not there, and that is noticed
         ledger, directory = after
         assert [intent.event_id for intent in ledger.intents()] == ["under way"]
-        assert ledger.count_conflicts() == 1
+        assert len(ledger.read_conflicts()) == 1
         again = tmp_path / "again.outlay"
         write_archive(again, records_of(ledger, directory, [], SystemClock(), lambda _: None))
         with pytest.raises(Conflict, match="not empty"):
@@ -127,9 +139,7 @@ def test_what_is_restored_is_what_was_backed_up(
         assert services.administration.audit.verify().faults == []
 
 
-def test_a_cube_that_went_on_after_the_backup_is_made_anew(
-    new_settings: NewSettings, tmp_path: Path
-) -> None:
+def test_cube_newer_than_the_backup_is_rebuilt(new_settings: NewSettings, tmp_path: Path) -> None:
     """Its positions mean events that are lost, not the ones that come in after the restore."""
     old = new_settings("scale-out")
     new = replace(new_settings("scale-out"), cube_url=old.cube_url)
@@ -157,7 +167,7 @@ def contents(file: Path) -> list[Any]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_a_backup_under_load_has_all_that_was_acknowledged_before_it_began(
+def test_backup_under_load_has_everything_acknowledged_before_it_began(
     new_settings: NewSettings, tmp_path: Path, engine: str
 ) -> None:
     settings = new_settings(engine)
@@ -188,7 +198,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before_it_began(
             thread.join()
 
 
-def test_a_backup_that_was_cut_or_changed_restores_nothing(
+def test_truncated_or_changed_backup_restores_nothing(
     new_settings: NewSettings, tmp_path: Path
 ) -> None:
     old, new = new_settings("embedded"), new_settings("embedded")
@@ -216,9 +226,7 @@ def test_a_backup_that_was_cut_or_changed_restores_nothing(
         assert not new.database_path.exists()
 
 
-def test_a_backup_that_lacks_what_its_end_says_is_refused(
-    new_settings: NewSettings, tmp_path: Path
-) -> None:
+def test_incomplete_backup_is_refused(new_settings: NewSettings, tmp_path: Path) -> None:
     """Its digest is right: whoever wrote it left something out."""
     old = new_settings("embedded")
     with open_installation(old, FixedClock(NOW)) as services:
@@ -231,7 +239,7 @@ def test_a_backup_that_lacks_what_its_end_says_is_refused(
         at = len(kinds) - 1 - kinds[::-1].index(kind)
         short = tmp_path / f"{number}.outlay"
         write_archive(short, records[:at] + records[at + 1 :])
-        with pytest.raises(Damaged, match="lacks some"):
+        with pytest.raises(Damaged, match="is incomplete"):
             check_archive(short, lambda _: None)
     assert check_archive(file, lambda _: None).events == 5
 
@@ -240,7 +248,7 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 
 
-def test_the_commands_say_what_they_did_and_never_overwrite(
+def test_commands_report_results_and_never_overwrite(
     new_settings: NewSettings, tmp_path: Path
 ) -> None:
     old, new = new_settings("embedded"), new_settings("embedded")
@@ -256,7 +264,7 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
     assert (made.exit_code, restored.exit_code) == (0, 0), (made, restored)
     assert "Restored 5 events" in restored.output
     assert "never replaces" in str(again.exception)
-    assert "something of an installation" in str(twice.exception)
+    assert "already contains parts of an installation" in str(twice.exception)
     assert "has no installation" in str(nothing.exception)
     assert not (tmp_path / "nowhere").exists()
     for name in ("master.key", "audit.key", "audit-checkpoints.jsonl"):
@@ -266,7 +274,7 @@ def test_the_commands_say_what_they_did_and_never_overwrite(
     assert run("verify", "--data", str(new.data)).exit_code == 0
 
 
-def test_a_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Path) -> None:
+def test_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Path) -> None:
     """There are people and keys, but no usage yet."""
     old, new = new_settings("embedded"), new_settings("embedded")
     with open_administration(old) as administration:
@@ -278,7 +286,7 @@ def test_a_backup_before_the_first_start(new_settings: NewSettings, tmp_path: Pa
     assert "Restored 0 events" in restored.output
 
 
-def test_an_installation_is_moved_to_other_engines_and_proven_equal(
+def test_installation_is_moved_to_other_engines_and_compared(
     new_settings: NewSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, there = new_settings("embedded"), new_settings("scale-out")
@@ -297,11 +305,11 @@ def test_an_installation_is_moved_to_other_engines_and_proven_equal(
     monkeypatch.delenv("OUTLAY_CUBE_URL")
     old = run("verify", *data)
 
-    assert "set OUTLAY_DATABASE_URL" in str(nowhere.exception)
+    assert "Set OUTLAY_DATABASE_URL" in str(nowhere.exception)
     assert "in use by another" in str(locked.exception)
     assert moved.exit_code == 0, (moved.output, moved.exception)
     assert "are the same in both databases" in moved.output
     assert "Verified: 6 events" in moved.output
-    assert "moved already" in str(again.exception)
+    assert "already moved" in str(again.exception)
     assert verified.exit_code == 0
     assert "was moved to another database" in str(old.exception)

@@ -35,7 +35,7 @@ def use(world: World, person: Person, **facts: Any) -> None:
     world.server.services.projection.catch_up()
 
 
-def test_a_leader_chooses_among_all_present_things_and_what_was_used(server: Server) -> None:
+def test_admin_filters_list_active_and_used_entities(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     project = world.project()
@@ -53,7 +53,7 @@ def test_a_leader_chooses_among_all_present_things_and_what_was_used(server: Ser
     assert choices(world, owner, "app", "nothing")["choices"] == []
 
 
-def test_more_than_a_page_of_choices_is_said(server: Server) -> None:
+def test_more_than_one_page_of_choices_is_indicated(server: Server) -> None:
     world = make_world(server)
     owner = world.people[Role.OWNER]
     for number in range(55):
@@ -64,7 +64,7 @@ def test_more_than_a_page_of_choices_is_said(server: Server) -> None:
     assert choices(world, owner, "app", "app-5")["more"] is False
 
 
-def test_a_developer_is_offered_what_their_own_keys_used(server: Server) -> None:
+def test_developer_choices_are_limited_to_own_keys(server: Server) -> None:
     world = make_world(server)
     developer, other = world.people[Role.DEVELOPER], world.people[Role.ADMIN]
     use(world, developer, app="my-app", project_id=world.project())
@@ -77,7 +77,7 @@ def test_a_developer_is_offered_what_their_own_keys_used(server: Server) -> None
         assert (answer.status_code, other.member.name in answer.text) == (403, False), param
 
 
-def test_nothing_of_another_organization_is_offered(server: Server) -> None:
+def test_choices_exclude_other_organizations(server: Server) -> None:
     world, stranger = make_world(server), make_world(server)
     use(stranger, stranger.people[Role.OWNER], app=stranger.canary, end_user=stranger.canary)
     owner = world.people[Role.OWNER]
@@ -88,7 +88,7 @@ def test_nothing_of_another_organization_is_offered(server: Server) -> None:
         assert stranger.canary not in ask(world, owner, f"/palette.json?q={q}").text
 
 
-def test_the_palette_offers_members_and_groups_to_those_who_may_see_them(server: Server) -> None:
+def test_palette_offers_members_and_groups_to_permitted_roles(server: Server) -> None:
     world, free = make_world(server), make_world(server, Plan.FREE)
     for some, role, may in (
         (world, Role.OWNER, True),

@@ -60,46 +60,52 @@ EXPECTED = (
 )
 
 
-def test_an_import_adds_up_and_the_same_file_again_adds_nothing(data: Path, trace: Path) -> None:
+def test_import_adds_up_and_repeating_it_adds_nothing(data: Path, trace: Path) -> None:
     first = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
     again = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
 
     assert first.returncode == 0, first.stderr
-    assert "1,500 requests imported into Production, 0 known already" in first.stdout
+    assert "1,500 requests imported into Production, 0 already recorded" in first.stdout
     assert again.returncode == 0
-    assert "0 requests imported into Production, 1,500 known already" in again.stdout
+    assert "0 requests imported into Production, 1,500 already recorded" in again.stdout
     assert ledger_total(data) == EXPECTED
 
 
-def test_the_time_of_day_is_kept_and_the_first_day_is_moved(data: Path, trace: Path) -> None:
+def test_shifting_moves_the_first_day_and_keeps_the_time_of_day(data: Path, trace: Path) -> None:
     found = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
 
     assert "2026-11-01 18:15 to 2026-11-01 18:39 UTC" in found.stdout
 
 
-def test_the_same_file_into_another_project_is_a_conflict(data: Path, trace: Path) -> None:
+def test_same_file_in_another_project_is_a_conflict(data: Path, trace: Path) -> None:
     command("import", trace, *IMPORT, "--data", data)
 
     other = command("import", trace, *IMPORT[:-1], "Other", "--data", data)
 
     assert other.returncode == 1
-    assert "1,500 requests were recorded before" in other.stderr
+    assert "1,500 requests were already recorded" in other.stderr
     assert ledger_total(data)[0] == 1_500
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("2023-11-16 18:15:46.1,1,-2", "column GeneratedTokens (output_tokens): expected a count"),
-        ("2023-11-16 18:15:46.1,1.5,2", "column ContextTokens (input_tokens): expected a whole"),
-        ("2023-11-16 18:15:46.1,nan,2", "column ContextTokens (input_tokens)"),
-        ("2023-11-16 18:15:46.1,9999999999,2", "input_tokens must be between 0 and 1,000,000,000"),
-        ("2023-11-16 18:15:46.1,1", "expected 3 columns, found 2"),
-        ("2023-13-16 18:15:46.1,1,2", "column TIMESTAMP (time): expected a time such as"),
-        ("yesterday,1,2", "column TIMESTAMP (time)"),
+        ("2023-11-16 18:15:46.1,1,-2", "GeneratedTokens (output_tokens) must be a token count"),
+        (
+            "2023-11-16 18:15:46.1,1.5,2",
+            "Column ContextTokens (input_tokens) must be a whole number",
+        ),
+        ("2023-11-16 18:15:46.1,nan,2", "Column ContextTokens (input_tokens)"),
+        (
+            "2023-11-16 18:15:46.1,9999999999,2",
+            "'input_tokens' must be between 0 and 1,000,000,000",
+        ),
+        ("2023-11-16 18:15:46.1,1", "The row has 2 columns, not 3."),
+        ("2023-13-16 18:15:46.1,1,2", "Column TIMESTAMP (time) must be a time such as"),
+        ("yesterday,1,2", "Column TIMESTAMP (time)"),
     ],
 )
-def test_a_malformed_line_is_rejected_with_the_reason_and_the_others_are_imported(
+def test_malformed_line_is_rejected_with_a_reason_and_others_are_imported(
     data: Path, tmp_path: Path, line: str, message: str
 ) -> None:
     path = write_trace(tmp_path / "bad.csv", ROWS[:50])
@@ -119,13 +125,13 @@ def test_a_malformed_line_is_rejected_with_the_reason_and_the_others_are_importe
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "the file is empty"),
-        ("a,b\n", "the file has no rows"),
-        ("a,b\n1,2\n", "none of the first 1 rows can be used; row 2: column TIMESTAMP (time)"),
+        ("", "The file is empty."),
+        ("a,b\n", "has no rows."),
+        ("a,b\n1,2\n", "none of the first 1 rows is valid. Row 2: Column TIMESTAMP (time)"),
         ("TIMESTAMP,ContextTokens,GeneratedTokens\n", "no rows"),
     ],
 )
-def test_files_that_are_no_traces_are_refused(
+def test_files_of_unknown_formats_are_refused(
     data: Path, tmp_path: Path, content: str, message: str
 ) -> None:
     path = tmp_path / "file.csv"
@@ -146,7 +152,7 @@ def test_files_that_are_no_traces_are_refused(
         ("--format", "fortran"),
     ],
 )
-def test_bad_options_exit_with_2_and_write_nothing(
+def test_invalid_options_exit_with_2_and_write_nothing(
     data: Path, trace: Path, arguments: tuple[str, str]
 ) -> None:
     found = command("import", trace, *IMPORT, *arguments, "--data", data)
@@ -156,14 +162,14 @@ def test_bad_options_exit_with_2_and_write_nothing(
     assert not data.exists()
 
 
-def test_a_missing_file_is_one_clear_line(data: Path) -> None:
+def test_missing_file_is_a_one_line_error(data: Path) -> None:
     found = run("import", "/nowhere/trace.csv", *IMPORT, "--data", data)
 
     assert found.returncode == 2
     assert found.stderr.strip() == "Error: /nowhere/trace.csv: No such file or directory"
 
 
-def test_verify_shows_a_readable_difference_and_rebuild_mends_it(data: Path, trace: Path) -> None:
+def test_verify_shows_a_readable_difference_and_rebuild_repairs_it(data: Path, trace: Path) -> None:
     command("import", trace, *IMPORT, "--data", data)
     ledger_total(data)
     with duckdb.connect(str(data / "cube.duckdb")) as cube:
@@ -186,7 +192,7 @@ def test_verify_shows_a_readable_difference_and_rebuild_mends_it(data: Path, tra
     assert ledger_total(data) == EXPECTED
 
 
-def test_commands_work_through_the_server_that_has_the_directory(data: Path, trace: Path) -> None:
+def test_commands_work_through_a_running_server(data: Path, trace: Path) -> None:
     password = "a long enough password"
     created = command("owner", "me@example.test", "--data", data, env_password=password)
     token = created.stdout.strip()
@@ -211,9 +217,7 @@ def test_commands_work_through_the_server_that_has_the_directory(data: Path, tra
     assert not (data / "server.json").exists()
 
 
-def test_what_is_on_record_is_priced_again_offline_and_through_the_server(
-    data: Path, trace: Path
-) -> None:
+def test_requests_are_repriced_offline_and_through_the_server(data: Path, trace: Path) -> None:
     command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
     added = command("price", "add", "gpt-4o", "--input", "1", "--output", "2", "--data", data)
     assert added.returncode == 0, added.stderr
@@ -225,7 +229,7 @@ def test_what_is_on_record_is_priced_again_offline_and_through_the_server(
     assert "another price applies" in preview.stdout
     assert ledger_total(data) == EXPECTED
     for wrong, message in (
-        ((*days, "--apply"), "--reason is needed"),
+        ((*days, "--apply"), "`--reason` is required"),
         (("--to", "2026-11-01", "--data", data), "--from must be a day"),
         ((*days, "--filter", "gpt-4o"), "'gpt-4o' is no filter"),
         (("--revert", "rpr_none", "--reason", "x", "--data", data), "There is no such run."),
@@ -246,7 +250,7 @@ def test_what_is_on_record_is_priced_again_offline_and_through_the_server(
     assert ledger_total(data) == EXPECTED
 
 
-def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None:
+def test_acknowledged_event_appears_without_polling(data: Path) -> None:
     created = command("owner", "me@example.test", "--data", data, env_password="a long password!")
     headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
     with serving(data) as process:
@@ -268,7 +272,7 @@ def test_an_acknowledged_event_shows_without_being_asked_for(data: Path) -> None
     assert found == 1
 
 
-def test_a_password_on_the_command_line_is_taken_with_a_warning(data: Path) -> None:
+def test_password_on_the_command_line_causes_a_warning(data: Path) -> None:
     command = ("owner", "me@example.test", "--data", data, "--password")
     piped = run(*command, "-", typed="a piped long password\n")
     shown = run(*command, "a long password that shows")
@@ -284,7 +288,7 @@ def test_a_password_on_the_command_line_is_taken_with_a_warning(data: Path) -> N
     assert run("owner", "me@example.test", "--data", data, "--password", "-", typed="short").stderr
 
 
-def test_the_first_owner_sets_up_by_a_link_that_works_once(data: Path) -> None:
+def test_first_owner_is_set_up_with_a_one_time_link(data: Path) -> None:
     form = {
         "organization": "Acme",
         "timezone": "Asia/Kathmandu",
@@ -316,7 +320,7 @@ def test_the_first_owner_sets_up_by_a_link_that_works_once(data: Path) -> None:
     assert run("audit", "verify", "--data", data).returncode == 0
 
 
-def test_a_port_in_use_is_one_clear_line(data: Path) -> None:
+def test_port_in_use_is_a_one_line_error(data: Path) -> None:
     run("owner", "me@example.test", "--data", data, env_password="a long password!")
     with serving(data) as process:
         port = wait_for_server(data, process)["url"].rpartition(":")[2]
@@ -328,8 +332,8 @@ def test_a_port_in_use_is_one_clear_line(data: Path) -> None:
     assert "--port" in found.stderr
 
 
-def test_doctor_is_content_with_a_sound_installation(data: Path, trace: Path) -> None:
-    command("import", trace, *IMPORT, "--data", data)
+def test_doctor_passes_for_a_healthy_installation(data: Path, trace: Path) -> None:
+    run("import", trace, *IMPORT, "--data", data)
 
     found = command("doctor", "--data", data)
 
@@ -337,7 +341,7 @@ def test_doctor_is_content_with_a_sound_installation(data: Path, trace: Path) ->
     assert "WAL-reset" in found.stdout
 
 
-def test_doctor_names_what_is_wrong(data: Path) -> None:
+def test_doctor_names_every_problem(data: Path) -> None:
     data.mkdir()
     (data / "prices.toml").write_text("[[price]]\nmodel = 'x'\n")
 
@@ -347,7 +351,7 @@ def test_doctor_names_what_is_wrong(data: Path) -> None:
     assert "price 1, input" in found.stdout
 
 
-def test_a_directory_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+def test_unwritable_directory_is_refused(tmp_path: Path) -> None:
     blocker = tmp_path / "file"
     blocker.write_text("")
 
@@ -374,7 +378,7 @@ def try_the_demo(url: str, key: str) -> int:
     return sum(answer.status_code == 200 for answer in answers)
 
 
-def test_commands_set_up_what_a_running_server_uses(tmp_path: Path) -> None:
+def test_commands_configure_a_running_server(tmp_path: Path) -> None:
     command("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
     with serving(tmp_path) as server:
         url = wait_for_server(tmp_path, server)["url"]
@@ -425,7 +429,7 @@ def test_commands_set_up_what_a_running_server_uses(tmp_path: Path) -> None:
         assert found.stderr.startswith("Error: ")
 
 
-def test_a_lost_master_key_is_noticed_at_the_start(tmp_path: Path) -> None:
+def test_lost_master_key_is_detected_at_startup(tmp_path: Path) -> None:
     run("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
     added = run("upstream", "add", "openai", "--secret", "sk-1", "--data", tmp_path)
     assert added.returncode == 0, added.stderr
@@ -440,7 +444,7 @@ def test_a_lost_master_key_is_noticed_at_the_start(tmp_path: Path) -> None:
     assert run("upstream", "list", "--data", tmp_path).returncode == 0
 
 
-def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path) -> None:
+def test_demo_announces_itself_as_one_line_of_json(tmp_path: Path) -> None:
     process = start("demo", "--port", "0", "--data", tmp_path, "--days", "3", "--json")
     try:
         assert process.stdout is not None
@@ -471,7 +475,7 @@ def test_the_demo_announces_itself_in_one_line_of_json_and_serves(tmp_path: Path
     assert process.returncode == 0
 
 
-def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: Path) -> None:
+def test_members_and_groups_are_managed_alongside_a_running_server(tmp_path: Path) -> None:
     def do(*words: str) -> str:
         found = command(*words, "--data", tmp_path)
         assert found.returncode == 0, (words, found.stderr)
@@ -495,7 +499,7 @@ def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: P
         do("group", "create", "Engineering")
         do("group", "add", "Engineering", "bob@example.test", "--since", "2026-01-01")
         assert "bob@example.test" in do("group", "list")
-        do("group", "take", "Engineering", "bob@example.test")
+        do("group", "remove-member", "Engineering", "bob@example.test")
         price = do("price", "add", "openai/gpt-5.5", "--input", "4.25")
         assert "4.25" in do("price", "list")
         agreed = ("--provider", "openai", "--percent", "85", "--percent-of", "web_searches=100")
@@ -543,7 +547,7 @@ def test_people_and_all_they_have_are_set_up_beside_a_running_server(tmp_path: P
     do("audit", "verify")
 
 
-def test_what_destroys_asks_first(tmp_path: Path) -> None:
+def test_destructive_commands_ask_for_confirmation(tmp_path: Path) -> None:
     run("org", "create", "Acme", "--data", tmp_path)
     run("project", "create", "P", "--data", tmp_path)
     found = subprocess.run(
@@ -558,7 +562,7 @@ def test_what_destroys_asks_first(tmp_path: Path) -> None:
     assert "P" in run("project", "list", "--data", tmp_path).stdout
 
 
-def test_what_was_discovered_is_renamed_and_merged_by_command(data: Path, tmp_path: Path) -> None:
+def test_discovered_entities_are_renamed_and_merged_by_command(data: Path, tmp_path: Path) -> None:
     usage = tmp_path / "usage.csv"
     usage.write_text(
         "at,model,in,out,team\n2026-11-01,openai/gpt-4o,1,1,a\n2026-11-01,openai/gpt-4o,1,1,b\n"
@@ -585,28 +589,28 @@ def test_what_was_discovered_is_renamed_and_merged_by_command(data: Path, tmp_pa
     assert unknown.returncode == 2
 
 
-def test_rejected_rows_never_replace_what_is_imported(data: Path, trace: Path) -> None:
+def test_rejected_file_must_not_be_the_input(data: Path, trace: Path) -> None:
     before = trace.read_text()
 
     found = command("import", trace, *IMPORT, "--rejected", trace, "--data", data)
 
     assert found.returncode == 2
-    assert "--rejected must be another file" in found.stderr
+    assert "`--rejected` must name a file" in found.stderr
     assert trace.read_text() == before
     assert not data.exists()
 
 
-def test_a_dry_run_shows_what_it_would_be_and_stores_nothing(data: Path, trace: Path) -> None:
+def test_dry_run_shows_the_result_and_stores_nothing(data: Path, trace: Path) -> None:
     found = command("import", trace, *IMPORT, "--dry-run", "--data", data)
 
     assert found.returncode == 0, found.stderr
-    assert "1,500 rows, 1,500 requests, 0 passed over, 0 to be rejected" in found.stdout
+    assert "1,500 rows, 1,500 requests, 0 skipped, 0 to be rejected" in found.stdout
     assert "openai/gpt-4o: 1,500" in found.stdout
     assert "Nothing was stored." in found.stdout
     assert not data.exists()
 
 
-def test_a_lost_database_is_not_taken_for_a_new_installation(tmp_path: Path) -> None:
+def test_lost_database_is_not_mistaken_for_a_new_installation(tmp_path: Path) -> None:
     data = tmp_path / "data"
     created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
     assert created.returncode == 0, created.stderr

@@ -74,7 +74,7 @@ def told(item: dict[str, Any]) -> tuple[Decimal, int]:
     ],
 )
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu", "America/Santiago"])
-def test_the_earlier_window_stands_beside_step_by_step(
+def test_earlier_period_is_aligned_step_by_step(
     server: Server,
     years: tuple[Tenant, list[UsageEvent]],
     compare: str,
@@ -107,7 +107,7 @@ def test_the_earlier_window_stands_beside_step_by_step(
     assert told(summary["earlier"]) == told(totals["earlier"])
 
 
-def test_a_period_that_fills_in_is_measured_against_the_same_part(
+def test_unfinished_period_is_compared_with_the_same_part(
     server: Server, years: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, events = years
@@ -181,7 +181,7 @@ def test_calendar_periods_are_compared_with_calendar_periods(
         ("ytd", "2025-01-01", "2025-11-20", "2025-11-20"),
     ],
 )
-def test_to_date_is_compared_with_the_same_days_before(
+def test_to_date_presets_are_compared_with_the_same_days_before(
     server: Server,
     years: tuple[Tenant, list[UsageEvent]],
     preset: str,
@@ -207,7 +207,7 @@ def test_to_date_is_compared_with_the_same_days_before(
     assert answer["totals"]["earlier"]["requestCount"] == len(expected)
 
 
-def test_what_of_the_earlier_period_is_on_record_is_said(server: Server) -> None:
+def test_recorded_part_of_the_earlier_period_is_reported(server: Server) -> None:
     tenant = server.tenant(timezone="UTC")
     first = datetime(2026, 9, 10, 7, tzinfo=UTC)
     store(server, tenant, hourly(first, 24 * 60))
@@ -224,7 +224,7 @@ def test_what_of_the_earlier_period_is_on_record_is_said(server: Server) -> None
             assert earlier["firstRecord"] == "2026-09-10T07:00:00Z"
 
 
-def test_without_a_comparison_there_is_none(
+def test_comparison_can_be_turned_off(
     server: Server, years: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     for shape in ("breakdown", "series"):
@@ -238,7 +238,7 @@ def test_without_a_comparison_there_is_none(
     [("24H", "24h"), ("7D", "7d"), ("1M", "30d"), ("1m", "30d"), ("3M", "3m"), ("All", "all"),
      ("MTD", "mtd"), ("Last-Month", "last-month")],
 )  # fmt: skip
-def test_presets_are_taken_as_people_write_them(
+def test_presets_are_case_insensitive(
     server: Server, years: tuple[Tenant, list[UsageEvent]], written: str, meant: str
 ) -> None:
     for path in ("/api/v1/analytics/summary", "/api/v1/analytics/users", "/api/v1/requests"):
@@ -252,7 +252,7 @@ def test_presets_are_taken_as_people_write_them(
     )
 
 
-def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
+def test_cut_and_future_steps_are_marked(
     server: Server, years: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     """NOW is a Friday; the period begins on a Wednesday and ends on a Sunday."""
@@ -296,7 +296,7 @@ def test_steps_say_what_the_window_cuts_and_what_is_yet_to_come(
         ({"compare": "custom", "compareFrom": "1999-01-01"}, "compareFrom"),
     ],
 )
-def test_comparisons_that_cannot_be(
+def test_invalid_comparisons_are_refused(
     server: Server, years: tuple[Tenant, list[UsageEvent]], params: dict[str, str], field: str
 ) -> None:
     for path in ("/api/v1/analytics/activity", "/api/v1/analytics/summary", "/api/v1/analytics/me"):
@@ -319,7 +319,7 @@ ODD_DAYS = [
 
 
 @pytest.mark.parametrize(("zone", "day", "hours"), ODD_DAYS)
-def test_odd_days_are_as_long_as_they_are(
+def test_days_of_unusual_length_are_exact(
     server: Server, zone: str, day: str, hours: float
 ) -> None:
     tenant = server.tenant(timezone=zone)
@@ -346,7 +346,7 @@ def test_odd_days_are_as_long_as_they_are(
         assert whole["requestCount"] == hours * 4
 
 
-def test_an_id_may_have_slashes(server: Server) -> None:
+def test_ids_can_contain_slashes(server: Server) -> None:
     tenant = server.tenant()
     store(server, tenant, [make_event(event_id="import/2026-11/a?b#c%2Fd")])
     (row,) = ask(server, tenant, "/api/v1/requests")["requests"]
@@ -355,7 +355,7 @@ def test_an_id_may_have_slashes(server: Server) -> None:
     assert found["eventId"] == "import/2026-11/a?b#c%2Fd"
 
 
-def test_all_reaches_back_to_the_first_event(server: Server) -> None:
+def test_preset_all_starts_at_the_first_event(server: Server) -> None:
     tenant = server.tenant()
     store(server, tenant, [make_event(event_time_us=to_us(datetime(2020, 1, 2, tzinfo=UTC)))])
 
@@ -369,7 +369,7 @@ def test_all_reaches_back_to_the_first_event(server: Server) -> None:
         assert answer["totals"]["requestCount"] == 1
 
 
-def test_whoever_left_and_whatever_was_deleted_keeps_numbers_and_names(server: Server) -> None:
+def test_deleted_entities_keep_their_usage_and_labels(server: Server) -> None:
     tenant = server.tenant()
     services, operator = server.services, operator_of(tenant.organization)
     administration = services.administration
@@ -412,15 +412,15 @@ def test_whoever_left_and_whatever_was_deleted_keeps_numbers_and_names(server: S
     assert sum(item["requestCount"] for item in one["activity"]) == 20
 
 
-def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server: Server) -> None:
+def test_user_who_changes_groups_is_counted_in_the_group_of_the_time(server: Server) -> None:
     tenant = server.tenant()
     services, operator = server.services, operator_of(tenant.organization)
     groups = [services.administration.groups.create(operator, f"G{n}") for n in range(3)]
     member_id, start = tenant.member.member_id, NOW - timedelta(days=9)
     for number, group in enumerate(groups):
         since, until = start + timedelta(days=2 * number), start + timedelta(days=2 * number + 4)
-        services.administration.groups.join(operator, group.group_id, member_id, since)
-        services.administration.groups.leave(operator, group.group_id, member_id, until)
+        services.administration.groups.add_member(operator, group.group_id, member_id, since)
+        services.administration.groups.remove_member(operator, group.group_id, member_id, until)
     project = services.administration.projects.create(operator, "P")
     key, _ = services.administration.keys.create(
         operator, project_id=project.project_id, description="k", member_id=member_id
@@ -452,7 +452,7 @@ def test_a_user_who_moves_between_three_groups_is_counted_where_they_were(server
         assert sum(part["requestCount"] for part in entry["breakdown"]) == entry["requestCount"]
 
 
-def test_a_developer_who_asks_for_others_finds_nobody_whatever_they_are_called(
+def test_developer_queries_for_others_return_nothing(
     server: Server,
 ) -> None:
     tenant = server.tenant(role=Role.DEVELOPER)

@@ -74,7 +74,7 @@ def names(world: World, role: Role, path: str) -> list[str]:
     return found
 
 
-def test_every_value_is_there_on_one_of_the_pages(world: World, place: str) -> None:
+def test_every_value_is_on_exactly_one_page(world: World, place: str) -> None:
     first = names(world, Role.OWNER, place)
     second = names(world, Role.OWNER, f"{place}&page=2")
 
@@ -84,7 +84,7 @@ def test_every_value_is_there_on_one_of_the_pages(world: World, place: str) -> N
     assert names(world, Role.OWNER, f"{place}&page=99") == second
 
 
-def test_it_sorts_by_every_column_and_searches(world: World, place: str) -> None:
+def test_ranking_can_be_sorted_by_every_column_and_searched(world: World, place: str) -> None:
     ascending = names(world, Role.OWNER, f"{place}&sort=name&order=asc")
     assert ascending == sorted(ascending)
     tokens = names(world, Role.OWNER, f"{place}&sort=totalTokens&search=app-0")
@@ -95,15 +95,13 @@ def test_it_sorts_by_every_column_and_searches(world: World, place: str) -> None
         assert ask(world, Role.OWNER, f"/organization/ranking?{wrong}").status_code == 400, wrong
 
 
-def test_names_lead_to_the_page_about_one_value_with_period_and_filters(
-    world: World, place: str
-) -> None:
+def test_names_link_to_detail_pages_with_period_and_filters(world: World, place: str) -> None:
     text = ask(world, Role.OWNER, f"{place}&search=app-129&model=gpt-5.5").text
 
     assert re.search(r'"/organization/analytics\?[^"]*model=gpt-5.5&amp;app=app-129"', text)
 
 
-def test_a_developer_sees_the_values_of_their_own_keys(used: tuple[World, str]) -> None:
+def test_developers_see_values_of_their_own_keys(used: tuple[World, str]) -> None:
     world, project = used
     place = f"/project/{project}/ranking?preset=7d&groupBy="
 

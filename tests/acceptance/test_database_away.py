@@ -20,6 +20,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import MemberId
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
@@ -40,11 +41,11 @@ def away(cluster: Cluster, *gates: "Gate | Services") -> Iterator[None]:
     nodes = [gate.services if isinstance(gate, Gate) else gate for gate in gates]
     cluster.stop("immediate")
     try:
-        wait_until(lambda: all(node.watch.is_away for node in nodes))
+        wait_until(lambda: all(node.watch.is_unreachable for node in nodes))
         yield
     finally:
         cluster.start()
-    wait_until(lambda: not any(node.watch.is_away for node in nodes))
+    wait_until(lambda: not any(node.watch.is_unreachable for node in nodes))
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -118,14 +119,14 @@ def is_ready(gate: Gate) -> tuple[int, str]:
     return answer.status_code, answer.text.strip()
 
 
-def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
-    mortal: Cluster, gate: Gate
-) -> None:
+def test_ingest_continues_with_a_cached_token_and_records_once(mortal: Cluster, gate: Gate) -> None:
     """Attributed and priced as if the database had been there; sent again it adds nothing."""
     token = gate.access_token(SCOPES)
     group = gate.administration.groups.create(gate.operator, "Research")
     since = NOW - timedelta(days=1)
-    gate.administration.groups.join(gate.operator, group.group_id, gate.member_id, since)
+    gate.administration.groups.add_member(
+        gate.operator, group.group_id, MemberId(gate.member_id), since
+    )
     gate.services.watch.check()
     assert send(gate, token, make_report("before")).status_code == 200
     mine = {"apiKeyId": gate.api_key.api_key_id}
@@ -137,11 +138,11 @@ def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
         foreign = make_report("foreign", apiKeyId="sk-of-others", projectId="Elsewhere")
         assert send(gate, token, foreign).status_code == 200
         assert gate.post().status_code in {200, 503}  # the key has not been seen before
-        assert gate.services.ledger.journaled == 5
+        assert gate.services.ledger.buffered == 5
         assert is_ready(gate) == (200, "ready")
         assert send(gate, token, make_report("away-1", **mine)).status_code == 200
 
-    wait_until(lambda: gate.services.ledger.journaled == 0)
+    wait_until(lambda: gate.services.ledger.buffered == 0)
     assert send(gate, token, make_report("away-2", **mine)).json()["duplicate"] == 1
     events = recorded(gate)
     assert set(events) == {"before", "foreign", *(f"away-{number}" for number in range(4))}
@@ -154,7 +155,7 @@ def test_ingest_goes_on_with_a_token_seen_before_and_is_recorded_once(
     assert events["foreign"].api_key_id == "sk-of-others"
 
 
-def test_what_was_named_while_the_database_was_away_is_noted_once_it_is_back(
+def test_entities_reported_during_an_outage_are_recorded_afterwards(
     mortal: Cluster, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("outlay.services.directory.discovery.RETRY_SECONDS", 0.1)
@@ -167,12 +168,12 @@ def test_what_was_named_while_the_database_was_away_is_noted_once_it_is_back(
     time.sleep(0.2)
     assert send(gate, token, make_report("after")).status_code == 200
 
-    known = gate.administration.discovered.of(gate.operator)
+    known = gate.administration.discovered.list_for(gate.operator)
     found = {entry.value for entry in known if entry.dimension is Dimension.PROJECT}
     assert found == {f"project-{number}" for number in range(3)}
 
 
-def test_whom_a_request_is_from_is_never_guessed(mortal: Cluster, gate: Gate) -> None:
+def test_attribution_is_never_guessed(mortal: Cluster, gate: Gate) -> None:
     """Unknown tokens, ids that look like keys of ours and traces have to wait."""
     token = gate.access_token(SCOPES)
     unseen = gate.access_token(SCOPES)
@@ -213,7 +214,7 @@ def span() -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}
 
 
-def test_a_remembered_token_still_expires_and_a_revoked_one_is_not_remembered(
+def test_cached_tokens_expire_and_revoked_tokens_are_not_cached(
     mortal: Cluster, gate: Gate, clock: FixedClock
 ) -> None:
     tokens = gate.administration.tokens
@@ -222,7 +223,7 @@ def test_a_remembered_token_still_expires_and_a_revoked_one_is_not_remembered(
             gate.operator,
             description=name,
             scopes=SCOPES,
-            member_id=gate.member_id,
+            member_id=MemberId(gate.member_id),
             expires_at=NOW + timedelta(hours=hours),
         )
         for name, hours in (("short", 1), ("long", 9), ("revoked", 9))
@@ -242,7 +243,7 @@ def test_a_remembered_token_still_expires_and_a_revoked_one_is_not_remembered(
     assert statuses == {"short": 401, "long": 200, "revoked": 503}
 
 
-def test_a_node_that_knows_nobody_is_not_ready_until_it_can_ask(
+def test_node_without_cached_callers_is_not_ready(
     mortal: Cluster, gate: Gate, url: str, tmp_path: Path, clock: FixedClock
 ) -> None:
     """A load balancer then sends to those that know somebody."""
@@ -253,13 +254,13 @@ def test_a_node_that_knows_nobody_is_not_ready_until_it_can_ask(
         with away(mortal, gate, services):
             answer = httpx.get(f"{address}/readyz")
             assert answer.status_code == 503
-            assert "the database does not answer, and no caller is known" in answer.text
+            assert "The database is unreachable and no caller is cached." in answer.text
             assert httpx.get(f"{address}/healthz").status_code == 200
             assert is_ready(gate) == (200, "ready")
         assert httpx.get(f"{address}/readyz").status_code == 200
 
 
-def test_a_node_whose_journal_is_full_is_not_ready(mortal: Cluster, gate: Gate) -> None:
+def test_node_with_a_full_buffer_is_not_ready(mortal: Cluster, gate: Gate) -> None:
     token = gate.access_token(SCOPES)
     assert send(gate, token, make_report("before")).status_code == 200
     with away(mortal, gate):
@@ -267,13 +268,13 @@ def test_a_node_whose_journal_is_full_is_not_ready(mortal: Cluster, gate: Gate) 
         assert send(gate, token, *reports).status_code == 200
         assert send(gate, token, make_report("too-many")).json()["code"] == "journal-full"
         status, text = is_ready(gate)
-        assert (status, "local journal is full" in text) == (503, True)
-    wait_until(lambda: gate.services.ledger.journaled == 0)
+        assert (status, "local write-ahead buffer is full" in text) == (503, True)
+    wait_until(lambda: gate.services.ledger.buffered == 0)
     assert is_ready(gate) == (200, "ready")
     assert len(recorded(gate)) == 101
 
 
-def test_a_key_that_another_node_has_just_created_is_attributed_at_once(
+def test_key_just_created_by_another_node_is_attributed_immediately(
     gate: Gate, url: str, tmp_path: Path, clock: FixedClock
 ) -> None:
     """Before this node has noticed that there is one: who a key belongs to is recorded for good."""
@@ -285,7 +286,7 @@ def test_a_key_that_another_node_has_just_created_is_attributed_at_once(
         new, text = other.administration.keys.create(
             gate.operator,
             project_id=gate.project.project_id,
-            member_id=gate.member_id,
+            member_id=MemberId(gate.member_id),
             description="new",
         )
     assert send(gate, token, make_report("new", apiKeyId=new.api_key_id)).status_code == 200
@@ -298,7 +299,7 @@ def test_a_key_that_another_node_has_just_created_is_attributed_at_once(
         assert (event.member_id, event.user_id) == (gate.member_id, gate.member_id)
 
 
-def test_strangers_leave_nothing_in_memory(gate: Gate) -> None:
+def test_unknown_callers_leave_nothing_in_memory(gate: Gate) -> None:
     for number in range(50):
         assert send(gate, f"ota_{number}_secret", make_report("x")).status_code == 401
     assert not gate.services.senders.knows_any()

@@ -55,7 +55,9 @@ def by(server: Server, tenant: Tenant, group_by: str, **params: Any) -> dict[str
     }
 
 
-def test_unknown_names_appear_at_once_and_can_be_renamed(server: Server, tenant: Tenant) -> None:
+def test_unknown_names_appear_immediately_and_can_be_renamed(
+    server: Server, tenant: Tenant
+) -> None:
     send(
         server,
         tenant,
@@ -86,7 +88,9 @@ def test_unknown_names_appear_at_once_and_can_be_renamed(server: Server, tenant:
     assert users[0]["name"] == "ada@example.test"
 
 
-def test_a_project_called_like_one_of_ours_counts_as_that(server: Server, tenant: Tenant) -> None:
+def test_project_with_the_name_of_a_configured_one_is_merged_into_it(
+    server: Server, tenant: Tenant
+) -> None:
     made = server.http.post(
         "/api/v1/projects", json={"name": "Checkout"}, headers=tenant.headers
     ).json()
@@ -130,7 +134,7 @@ def crowd(server: Server) -> Tenant:
 
 
 @pytest.mark.parametrize("dimension", FIELDS)
-def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
+def test_merged_entities_are_one_everywhere_and_totals_do_not_change(
     server: Server, crowd: Tenant, dimension: str
 ) -> None:
     prefix = {"apiKey": "key"}.get(dimension, dimension)
@@ -194,14 +198,14 @@ def test_what_is_merged_is_one_in_every_answer_and_no_total_changes(
     assert by(server, crowd, dimension) == before
 
 
-def test_merges_do_not_form_chains_or_circles(server: Server, crowd: Tenant) -> None:
+def test_merges_form_no_chains_or_cycles(server: Server, crowd: Tenant) -> None:
     change(server, crowd, "project-a", mergedInto="project-b")
     change(server, crowd, "project-b", mergedInto="project-c")
     try:
         found = discovered(server, crowd)
         assert found["project-a"]["mergedInto"] == found["project-b"]["mergedInto"] == "project-c"
         refused = change(server, crowd, "project-c", 400, mergedInto="project-a")
-        assert "into itself" in refused["detail"]
+        assert "a different entity" in refused["detail"]
         unknown = change(server, crowd, "project-d", 400, mergedInto="nowhere")
         assert unknown["field"] == "mergedInto"
         change(server, crowd, "project-d", 400, mergedInto="user-a")
@@ -212,7 +216,7 @@ def test_merges_do_not_form_chains_or_circles(server: Server, crowd: Tenant) -> 
         change(server, crowd, "project-b", mergedInto="")
 
 
-def test_what_is_done_is_on_the_audit_trail_and_people_can_be_erased(
+def test_discovery_changes_are_audited_and_people_can_be_erased(
     server: Server, tenant: Tenant
 ) -> None:
     send(server, tenant, event_body(userId="eve@example.test"))
@@ -231,7 +235,7 @@ def test_what_is_done_is_on_the_audit_trail_and_people_can_be_erased(
     assert "eve@example.test" not in labels
 
 
-def test_a_sender_gone_wild_does_not_fill_the_directory(
+def test_discovered_entities_per_sender_are_bounded(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("outlay.services.directory.discovery.MAX_DISCOVERED", 5)

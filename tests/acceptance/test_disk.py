@@ -81,7 +81,7 @@ def full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("name", CHANGES)
-def test_every_change_is_refused_in_one_line(world: World, name: str) -> None:
+def test_every_change_is_refused_with_a_one_line_error(world: World, name: str) -> None:
     person = world.add_person(Role.OWNER)
     answer = ask(name, RULES[name], person.bearer, world, world, person)
     assert answer.status_code == 503, answer.text
@@ -92,13 +92,13 @@ def test_every_change_is_refused_in_one_line(world: World, name: str) -> None:
 
 @pytest.mark.usefixtures("full")
 @pytest.mark.parametrize("name", READS)
-def test_everything_can_be_read_on_a_full_disk(world: World, name: str) -> None:
+def test_everything_is_readable_on_a_full_disk(world: World, name: str) -> None:
     person = world.people[Role.OWNER]
     answer = ask(name, RULES[name], person.bearer, world, world, person)
     assert answer.is_success, answer.text
 
 
-def test_what_an_error_of_sqlite_means() -> None:
+def test_sqlite_errors_are_translated() -> None:
     health = StorageHealth()
     codes = {
         pysqlite3.SQLITE_FULL: "disk-full",
@@ -138,45 +138,45 @@ def create_project(services: Services) -> None:
     administration.projects.create(operator_of(administration.organizations.all()[0]), "P")
 
 
-def test_an_error_that_the_directory_meets_is_told_to_the_ledger(services: Services) -> None:
+def test_io_error_in_the_directory_stops_the_ledger(services: Services) -> None:
     with (
         no_commits(services, pysqlite3.SQLITE_IOERR | 4 << 8),
-        pytest.raises(Unavailable, match="until restarted"),
+        pytest.raises(Unavailable, match="until a restart"),
     ):
         create_project(services)
     for write in (lambda: create_project(services), lambda: services.ledger.append([make_event()])):
-        with pytest.raises(Unavailable, match="until restarted"):
+        with pytest.raises(Unavailable, match="until a restart"):
             write()
     assert services.ledger.failure
     assert services.ledger.last_seq == 0
     assert len(services.administration.organizations.all()) == 1
 
 
-def test_an_error_that_the_ledger_meets_is_told_to_the_directory(
+def test_io_error_in_the_ledger_stops_the_directory(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
         raise error_of(pysqlite3.SQLITE_IOERR | 4 << 8)
 
     monkeypatch.setattr(services.ledger, "commit", fail)
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         services.ledger.append([make_event()])
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         create_project(services)
     (organization,) = services.administration.organizations.all()
-    assert services.administration.projects.of(operator_of(organization)) == []
+    assert services.administration.projects.list_for(operator_of(organization)) == []
 
 
-def test_a_commit_beside_a_failing_one_is_not_acknowledged(tmp_path: Path) -> None:
+def test_commit_concurrent_with_a_failing_one_is_not_acknowledged(tmp_path: Path) -> None:
     """Its own flush may have reported what the failed one had dropped as written."""
     health = StorageHealth()
     directory = SqliteDirectory(tmp_path / "outlay.sqlite3", health)
-    with pytest.raises(Unavailable, match="until restarted"), directory.change():
+    with pytest.raises(Unavailable, match="until a restart"), directory.change():
         health.fail("meanwhile")
     directory.close()
 
 
-def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
+def test_usage_committed_concurrently_with_a_failing_commit_is_not_acknowledged(
     tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     health = StorageHealth()
@@ -189,12 +189,12 @@ def test_usage_committed_beside_a_failing_commit_is_not_acknowledged(
         return done
 
     monkeypatch.setattr(ledger, "commit", commit_meanwhile)
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         ledger.append([make_event()])
     ledger.close()
 
 
-def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
+def test_server_on_a_failing_disk(tmp_path: Path) -> None:
     """The first to meet it is the directory; what was acknowledged before is there afterwards."""
     data = tmp_path / "data"
     token = make_token(data)
@@ -217,7 +217,7 @@ def test_a_failing_disk_under_a_server(tmp_path: Path) -> None:
     assert "Traceback" not in errors
     with open_administration(Settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
-        found = {project.name for project in opened.projects.of(operator)}
+        found = {project.name for project in opened.projects.list_for(operator)}
         assert "Before" in found
         assert "After" not in found
 
@@ -269,7 +269,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.long
-def test_a_full_disk_under_a_server_and_at_its_start(small_disk: Path) -> None:
+def test_server_on_a_full_disk_running_and_starting(small_disk: Path) -> None:
     data = small_disk / "data"
     token = make_token(data)
     filler = small_disk / "filler"
@@ -352,7 +352,7 @@ def make_folder_of_key(data: Path) -> None:
         make_folder_of_key,
     ],
 )
-def test_a_start_on_a_spoilt_folder_is_one_line(
+def test_damaged_folder_is_a_one_line_error_at_startup(
     tmp_path: Path, spoil: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = Settings(data=tmp_path / "data")

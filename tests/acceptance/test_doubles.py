@@ -10,7 +10,7 @@ from tests.acceptance.test_api import event_body, record, summary
 from tests.acceptance.test_reprice import call
 from tests.factories import NOW
 
-from outlay.domain.duplicate import Candidate, find_doubles
+from outlay.domain.duplicate import Candidate, find_duplicates
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.wire.native import parse_events
@@ -35,9 +35,7 @@ def at(seconds: float) -> str:
     return (NOW - timedelta(minutes=10) + timedelta(seconds=seconds)).isoformat()
 
 
-def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
-    server: Server, tenant: Tenant
-) -> None:
+def test_trace_without_an_answer_id_is_listed_and_merged(server: Server, tenant: Tenant) -> None:
     relayed = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0123")
     record_from(server, tenant, "gateway", relayed)
     traced = event_body(eventTime=at(30))
@@ -72,7 +70,7 @@ def test_a_trace_without_an_id_beside_the_record_is_listed_and_merged(
         {"responseId": "chatcmpl-ffffffffffffffffffff"},
     ],
 )
-def test_what_is_not_alike_is_neither_listed_nor_merged(
+def test_different_requests_are_neither_listed_nor_merged(
     server: Server, tenant: Tenant, other: dict[str, Any]
 ) -> None:
     one = event_body(eventTime=at(0), responseId="chatcmpl-0123456789abcdef0000")
@@ -87,9 +85,7 @@ def test_what_is_not_alike_is_neither_listed_nor_merged(
     assert summary(server, tenant)["requestCount"] == 2
 
 
-def test_the_two_of_a_pair_are_never_taken_back_for_each_other(
-    server: Server, tenant: Tenant
-) -> None:
+def test_requests_of_a_pair_are_never_both_voided(server: Server, tenant: Tenant) -> None:
     one, two = event_body(eventTime=at(0)), event_body(eventTime=at(1))
     record_from(server, tenant, "gateway", one)
     record(server, tenant, [two])
@@ -115,6 +111,6 @@ def test_requests_are_paired_one_to_one() -> None:
         candidate(6, 200, "gateway"),
     ]
 
-    pairs = [(double.kept.seq, double.dropped.seq) for double in find_doubles(found)]
+    pairs = [(double.kept.seq, double.dropped.seq) for double in find_duplicates(found)]
 
     assert pairs == [(2, 1), (3, 4)]

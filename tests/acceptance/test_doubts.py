@@ -15,7 +15,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
 from outlay.services.analytics import data_quality as doubts
-from outlay.services.recording.skipped_telemetry import PassedKind, Reason
+from outlay.services.recording.skipped_telemetry import Reason, SkippedKind
 
 
 def at(hours: float) -> int:
@@ -69,7 +69,7 @@ def health(server: Server, tenant: Tenant, **params: str) -> dict[str, Any]:
     return ask(server, tenant, "/api/v1/analytics/health", **params)
 
 
-def test_what_partly_priced_requests_lack_is_named(server: Server, tenant: Tenant) -> None:
+def test_unpriced_parts_are_named(server: Server, tenant: Tenant) -> None:
     found = health(server, tenant)
 
     assert found["meta"]["partlyPricedRequestCount"] == 4
@@ -90,7 +90,7 @@ def test_what_partly_priced_requests_lack_is_named(server: Server, tenant: Tenan
     assert [part["name"] for part in azure] == ["service_tier=scale"]
 
 
-def test_counters_that_nobody_understands_are_named(server: Server, tenant: Tenant) -> None:
+def test_unknown_counters_are_named(server: Server, tenant: Tenant) -> None:
     assert health(server, tenant)["unreadCounters"]["counters"] == [
         {
             "provider": "acme",
@@ -122,7 +122,7 @@ def test_counters_that_nobody_understands_are_named(server: Server, tenant: Tena
         ({"costSource": "computed", "hasComputedCost": "false"}, ["four"]),
     ],
 )
-def test_the_log_leads_to_those_requests(
+def test_log_links_to_the_affected_requests(
     server: Server, tenant: Tenant, asked: dict[str, str], wanted: list[str]
 ) -> None:
     found = ask(server, tenant, **asked)
@@ -131,13 +131,13 @@ def test_the_log_leads_to_those_requests(
     assert found["totals"]["requestCount"] == len(wanted)
 
 
-def test_the_log_refuses_what_it_cannot_filter_by(server: Server, tenant: Tenant) -> None:
+def test_log_refuses_unknown_filters(server: Server, tenant: Tenant) -> None:
     for name, value in (("hasReportedCost", "yes"), ("costSource", "free"), ("missing", "\x00")):
         answer = server.http.get("/api/v1/requests", params={name: value}, headers=tenant.headers)
         assert (answer.status_code, answer.json()["field"]) == (400, name)
 
 
-def test_requests_are_ordered_by_how_far_the_costs_are_apart(server: Server) -> None:
+def test_requests_are_sorted_by_cost_difference(server: Server) -> None:
     tenant = server.tenant()
     pairs: list[tuple[int | None, int | None]] = [
         *itertools.product((None, 5, 9), (None, 5, 20)),
@@ -163,7 +163,7 @@ def test_requests_are_ordered_by_how_far_the_costs_are_apart(server: Server) -> 
     assert ids(ask(server, tenant, sort="costDifference", order="asc"))[:2] == ["5-5", "9-5"]
 
 
-def test_what_was_taken_back_lacks_nothing(server: Server) -> None:
+def test_voided_requests_are_not_counted_as_unpriced(server: Server) -> None:
     tenant = server.tenant()
     void = make_event(
         **{
@@ -179,7 +179,7 @@ def test_what_was_taken_back_lacks_nothing(server: Server) -> None:
     assert [(part["name"], part["requestCount"]) for part in parts] == [("web_searches", 1)]
 
 
-def test_no_more_rows_are_read_than_the_bound(
+def test_number_of_rows_read_is_bounded(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(doubts, "MAX_ROWS", 3)
@@ -189,7 +189,7 @@ def test_no_more_rows_are_read_than_the_bound(
     assert found["readFrom"] == "2026-11-20T10:00:00Z"
 
 
-def test_files_say_what_has_no_price(server: Server, tenant: Tenant) -> None:
+def test_files_list_unpriced_parts(server: Server, tenant: Tenant) -> None:
     answer = server.http.get(
         "/api/v1/exports/requests?preset=all&trailer=none&search=two", headers=tenant.headers
     )
@@ -200,7 +200,7 @@ def test_files_say_what_has_no_price(server: Server, tenant: Tenant) -> None:
     assert (row["unreadCounters"], row["computedCost"]) == ("acme_credits", "0.005")
 
 
-def test_passed_over_spans_are_named_on_the_health_answer(server: Server) -> None:
+def test_skipped_spans_are_in_the_health_response(server: Server) -> None:
     tenant = server.tenant()
     span = {
         "traceId": "0" * 31 + "1",
@@ -222,7 +222,7 @@ def test_passed_over_spans_are_named_on_the_health_answer(server: Server) -> Non
     assert (found["instrumentation"], found["operation"]) == ("acme.otel", "invoke_agent")
 
 
-def test_unknown_usage_and_unknown_price_have_two_names(server: Server) -> None:
+def test_unknown_usage_and_unknown_price_are_distinguished(server: Server) -> None:
     tenant = server.tenant()
     store(
         server,
@@ -240,7 +240,7 @@ def test_unknown_usage_and_unknown_price_have_two_names(server: Server) -> None:
     assert meta["partlyPricedRequestCount"] == 1
 
 
-def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
+def test_dashboard_names_unread_skipped_and_duplicate_usage(
     server: Server,
 ) -> None:
     tenant, read = signed_in(server)
@@ -250,9 +250,9 @@ def test_the_dashboard_names_what_was_not_understood_left_out_or_counted_twice(
         for source in ("otel", "native")
     ]
     store(server, tenant, [*twins, make_event(event_time_us=at(5), unread="acme_credits")])
-    server.services.passed_over.note(
+    server.services.skipped_telemetry.note(
         tenant.organization.organization_id,
-        [PassedKind(Reason.NO_CALL, "acme.otel", "invoke_agent")],
+        [SkippedKind(Reason.NO_CALL, "acme.otel", "invoke_agent")],
     )
 
     text = read("/monitoring/dashboard")

@@ -76,7 +76,7 @@ def password_link(world: World, role: Role) -> str:
     return str(answer.json()["url"]).removeprefix(world.server.url)
 
 
-def test_an_invitation_works_once_and_says_what_is_wrong_where_it_is(world: World) -> None:
+def test_invitation_works_once_and_errors_are_shown_at_their_field(world: World) -> None:
     http, path = world.server.http, invite(world)
 
     wrong = http.post(path, data={"name": "New", "password": "short"}, headers=HTML)
@@ -88,7 +88,7 @@ def test_an_invitation_works_once_and_says_what_is_wrong_where_it_is(world: Worl
     assert again.status_code == http.get(path, headers=HTML).status_code == 404
 
 
-def test_of_many_who_follow_one_link_at_once_one_gets_in(world: World) -> None:
+def test_concurrent_uses_of_an_invitation_admit_one(world: World) -> None:
     path = world.server.url + invite(world)
 
     def follow(number: int) -> int:
@@ -103,9 +103,7 @@ def test_of_many_who_follow_one_link_at_once_one_gets_in(world: World) -> None:
     assert set(statuses) <= {303, 404, 409}
 
 
-def test_links_end_with_their_time_and_when_they_are_revoked(
-    world: World, clock: FixedClock
-) -> None:
+def test_links_expire_and_can_be_revoked(world: World, clock: FixedClock) -> None:
     http = world.server.http
     invitation, link = invite(world), password_link(world, Role.DEVELOPER)
     clock.instant = NOW + timedelta(hours=23)
@@ -152,7 +150,7 @@ def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
     return status == 200
 
 
-def test_another_role_ends_every_session(world: World) -> None:
+def test_role_change_ends_every_session(world: World) -> None:
     """Otherwise who is an admin no more would stay one in the browser."""
     admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
     cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
@@ -171,7 +169,7 @@ def test_another_role_ends_every_session(world: World) -> None:
     assert is_signed_in(world, session_cookie(world, admin.member.email))
 
 
-def test_a_new_password_ends_every_session_but_the_one_that_set_it(world: World) -> None:
+def test_password_change_ends_all_other_sessions(world: World) -> None:
     """Whoever knew the password before is signed out by changing it."""
     person = world.people[Role.DEVELOPER].member
     own, others = session_cookie(world, person.email), session_cookie(world, person.email)
@@ -190,14 +188,14 @@ def test_a_new_password_ends_every_session_but_the_one_that_set_it(world: World)
     assert is_signed_in(world, session_cookie(world, person.email, OTHER))
 
 
-def test_a_newer_password_link_replaces_the_one_before(world: World) -> None:
+def test_newer_password_link_replaces_the_older_one(world: World) -> None:
     first, second = password_link(world, Role.ADMIN), password_link(world, Role.ADMIN)
 
     assert world.server.http.get(first, headers=HTML).status_code == 404
     assert world.server.http.get(second, headers=HTML).status_code == 200
 
 
-def test_a_link_made_for_a_developer_does_not_open_the_account_of_an_owner(world: World) -> None:
+def test_link_created_for_a_developer_does_not_open_an_owner_account(world: World) -> None:
     link, member = password_link(world, Role.DEVELOPER), world.people[Role.DEVELOPER].member
     world.administration.members.update(world.operator, member.member_id, role=Role.OWNER)
 
@@ -210,7 +208,7 @@ def test_a_link_made_for_a_developer_does_not_open_the_account_of_an_owner(world
 # Addresses
 
 
-def test_an_address_that_another_organization_has_is_free_here(world: World) -> None:
+def test_address_used_in_another_organization_is_available(world: World) -> None:
     """Nor is it told: the answers are those to an address that nobody has."""
     path, other = invite(world), make_world(world.server)
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
@@ -230,7 +228,7 @@ def test_an_address_that_another_organization_has_is_free_here(world: World) -> 
     assert (sign_in(world, email[0], theirs), sign_in(other, email[0], OTHER)) == (401, 401)
 
 
-def test_failures_in_one_organization_do_not_close_the_door_of_another(world: World) -> None:
+def test_failures_in_one_organization_do_not_block_another(world: World) -> None:
     other = make_world(world.server)
     member = world.people[Role.DEVELOPER].member
     other.add_person(Role.DEVELOPER, email=member.email)
@@ -240,7 +238,7 @@ def test_failures_in_one_organization_do_not_close_the_door_of_another(world: Wo
     assert sign_in(world, member.email, PASSWORD) == 303
 
 
-def test_a_member_s_address_cannot_be_taken_by_an_invitation_here(world: World) -> None:
+def test_member_address_cannot_be_invited_again(world: World) -> None:
     path = invite(world)
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
@@ -252,14 +250,14 @@ def test_a_member_s_address_cannot_be_taken_by_an_invitation_here(world: World) 
     assert sign_in(world, email[0], PASSWORD) == 303
 
 
-def test_where_there_are_several_the_form_asks_for_the_organization(world: World) -> None:
+def test_sign_in_form_asks_for_the_organization_if_there_are_several(world: World) -> None:
     make_world(world.server)
     url, email = f"{world.server.url}/login", world.people[Role.ADMIN].member.email
     form = {"email": email, "password": PASSWORD}
 
     assert 'name="organization"' in httpx.get(url, headers=HTML).text
     unnamed = httpx.post(url, data=form, headers=HTML)
-    assert (unnamed.status_code, "Name your organization" in unnamed.text) == (400, True)
+    assert (unnamed.status_code, "The organization needs a name" in unnamed.text) == (400, True)
     nobody = httpx.post(url, data={**form, "organization": "nobody"}, headers=HTML)
     assert nobody.status_code == 401
     slug = world.organization.slug.upper()
@@ -269,14 +267,14 @@ def test_where_there_are_several_the_form_asks_for_the_organization(world: World
     assert f'value="{slug}"' in again
 
 
-def test_where_there_is_one_it_needs_no_name(public: Any) -> None:
+def test_single_organization_needs_no_name_to_sign_in(public: Any) -> None:
     assert 'name="organization"' not in public.get("/login", headers=HTML).text
 
 
 # Guessing
 
 
-def test_wrong_guesses_at_once_are_counted_like_others(world: World) -> None:
+def test_concurrent_failures_are_counted(world: World) -> None:
     email = world.people[Role.DEVELOPER].member.email
     with ThreadPoolExecutor(16) as pool:
         statuses = list(pool.map(lambda n: sign_in(world, email, f"guess {n} of many"), range(30)))
@@ -287,7 +285,7 @@ def test_wrong_guesses_at_once_are_counted_like_others(world: World) -> None:
     assert sign_in(world, other, PASSWORD) == 303
 
 
-def test_the_door_stays_closed_across_restarts_and_opens_after_a_while(tmp_path: Path) -> None:
+def test_sign_in_block_survives_restarts_and_ends(tmp_path: Path) -> None:
     settings, clock = Settings(data=tmp_path / "data"), FixedClock(NOW)
 
     def attempt(email: str, password: str) -> int:
@@ -312,7 +310,7 @@ def test_the_door_stays_closed_across_restarts_and_opens_after_a_while(tmp_path:
     assert attempt("me@example.test", PASSWORD) == 303
 
 
-def test_an_address_may_fail_more_often_and_a_known_browser_does_not_wait_for_it(
+def test_known_browser_is_not_blocked_by_failures_elsewhere(
     tmp_path: Path,
 ) -> None:
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
@@ -340,9 +338,7 @@ def test_an_address_may_fail_more_often_and_a_known_browser_does_not_wait_for_it
             assert [answer.status_code for answer in mistakes] == [401] * FREE_OF_DEVICE + [429]
 
 
-def test_failed_sign_ins_are_on_the_trail_and_do_not_flood_it(
-    world: World, clock: FixedClock
-) -> None:
+def test_failed_sign_ins_are_audited_with_a_bound(world: World, clock: FixedClock) -> None:
     person = world.people[Role.DEVELOPER]
     for _ in range(40):
         sign_in(world, person.member.email, "a wrong guess")
@@ -373,7 +369,7 @@ def public(tmp_path: Path) -> Iterator[Any]:
             yield http
 
 
-def test_over_tls_the_cookie_is_bound_to_this_host(public: Any) -> None:
+def test_cookie_is_bound_to_the_host_over_tls(public: Any) -> None:
     form = {"email": "me@example.test", "password": PASSWORD}
     answer = public.post("/login", data=form)
     cookie = answer.headers["set-cookie"]
@@ -407,14 +403,14 @@ def test_over_tls_the_cookie_is_bound_to_this_host(public: Any) -> None:
         ("null", 403),
     ],
 )
-def test_writes_must_come_from_the_public_address(public: Any, origin: str, status: int) -> None:
+def test_writes_require_the_public_origin(public: Any, origin: str, status: int) -> None:
     form = {"email": "me@example.test", "password": "wrong"}
     answer = public.post("/login", data=form, headers={"Origin": origin, **HTML})
 
     assert answer.status_code == status
 
 
-def test_links_are_made_for_the_public_address(public: Any) -> None:
+def test_links_use_the_public_url(public: Any) -> None:
     public.post("/login", data={"email": "me@example.test", "password": PASSWORD})
     cookie = {"Cookie": f"__Host-outlay_session={session_of(public)}"}
     answer = public.post(

@@ -18,7 +18,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.event import CostSource
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
-from outlay.services.recording.skipped_telemetry import PassedKind, Reason
+from outlay.services.recording.skipped_telemetry import Reason, SkippedKind
 from outlay.web.http import examples
 from outlay.web.http.openapi import example_name
 
@@ -83,9 +83,9 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
         for number in range(9)
     ]
     store(server, tenant, events)
-    server.services.passed_over.note(
+    server.services.skipped_telemetry.note(
         tenant.organization.organization_id,
-        [PassedKind(Reason.NO_CALL, "opentelemetry.instrumentation.acme", "invoke_agent")],
+        [SkippedKind(Reason.NO_CALL, "opentelemetry.instrumentation.acme", "invoke_agent")],
     )
     ids = {
         "user_id": member_id,
@@ -105,7 +105,7 @@ def shape(value: Any) -> Any:
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_an_example_has_the_shape_of_the_answer(
+def test_examples_match_the_response_schema(
     server: Server, place: tuple[Tenant, dict[str, str]], path: str
 ) -> None:
     tenant, ids = place

@@ -35,7 +35,7 @@ def start_server(data: Path) -> "subprocess.Popen[str]":
 @pytest.mark.parametrize(
     ("bursts", "size"), [(40, 6), pytest.param(200, 30, marks=pytest.mark.long)]
 )
-def test_bursts_of_questions_by_threads_that_end_leave_nothing_behind(
+def test_bursts_of_queries_from_short_lived_threads_leave_nothing_behind(
     tmp_path: Path, bursts: int, size: int
 ) -> None:
     data = tmp_path / "data"

@@ -13,7 +13,7 @@ from outlay.web.app import Application
 
 
 @pytest.mark.parametrize("path", ["/v1/usage/events", "/v1/ingest/litellm", "/v1/traces"])
-def test_a_body_that_ends_with_its_client_is_no_fault_of_ours(
+def test_disconnect_during_the_body_is_not_logged_as_an_error(
     services: Services, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     administration = services.administration

@@ -51,7 +51,7 @@ def counted(server: Server, tenant: Tenant) -> int:
 
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_is_the_same_events(server: Server, form: str, encoding: str) -> None:
+def test_every_body_format_yields_the_same_events(server: Server, form: str, encoding: str) -> None:
     tenant = server.tenant()
     events = [event_body() for _ in range(3)]
     body = FORMS[form](events)
@@ -71,7 +71,7 @@ def test_every_form_is_the_same_events(server: Server, form: str, encoding: str)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_one_event_needs_no_array(server: Server, indent: int | None) -> None:
+def test_single_event_needs_no_array(server: Server, indent: int | None) -> None:
     tenant = server.tenant()
 
     status, answer = send(server, tenant, json.dumps(event_body(), indent=indent).encode())
@@ -79,7 +79,7 @@ def test_one_event_needs_no_array(server: Server, indent: int | None) -> None:
     assert (status, answer["accepted"]) == (200, 1)
 
 
-def test_gzip_may_come_in_several_members(server: Server) -> None:
+def test_gzip_with_several_members_is_accepted(server: Server) -> None:
     tenant = server.tenant()
     parts = [gzip.compress(lines([event_body()])) for _ in range(2)]
 
@@ -88,7 +88,7 @@ def test_gzip_may_come_in_several_members(server: Server) -> None:
     assert (status, answer["accepted"]) == (200, 2)
 
 
-def test_empty_members_are_read_up_to_a_bound(server: Server) -> None:
+def test_empty_gzip_members_are_bounded(server: Server) -> None:
     event = gzip.compress(lines([event_body()]))
     body = gzip.compress(b"") * (MAX_GZIP_MEMBERS - 1) + event
 
@@ -105,7 +105,7 @@ def test_empty_members_are_read_up_to_a_bound(server: Server) -> None:
     assert time.monotonic() - started < 5  # a million members took 21 s
 
 
-def test_a_bad_line_is_named_by_event_and_field_and_nothing_is_stored(server: Server) -> None:
+def test_invalid_line_is_named_by_event_and_field_and_nothing_is_stored(server: Server) -> None:
     tenant = server.tenant()
     bad = event_body(usage={"inputTokens": -1, "outputTokens": 0})
 
@@ -115,7 +115,7 @@ def test_a_bad_line_is_named_by_event_and_field_and_nothing_is_stored(server: Se
     assert counted(server, tenant) == 0
 
 
-def test_a_line_that_is_no_json_is_named(server: Server) -> None:
+def test_line_that_is_not_json_is_named(server: Server) -> None:
     tenant = server.tenant()
 
     status, answer = send(server, tenant, lines([event_body()]) + b'{"eventId": \n')
@@ -125,7 +125,7 @@ def test_a_line_that_is_no_json_is_named(server: Server) -> None:
     assert counted(server, tenant) == 0
 
 
-def test_one_event_over_several_lines_is_checked_as_any_other(server: Server) -> None:
+def test_single_event_over_several_lines_is_validated(server: Server) -> None:
     body = json.dumps(event_body(usge={}), indent=2).encode()
 
     status, answer = send(server, server.tenant(), body)
@@ -153,7 +153,7 @@ GZIPPED = gzip.compress(lines([event_body()]))
     ],
     ids=range(10),
 )
-def test_a_body_that_cannot_be_decompressed_is_refused(
+def test_invalid_gzip_body_is_refused(
     server: Server, body: bytes, encoding: str, status: int, code: str
 ) -> None:
     found, answer = send(server, server.tenant(), body, **{"Content-Encoding": encoding})
@@ -170,7 +170,7 @@ def test_a_body_that_cannot_be_decompressed_is_refused(
     edits=st.integers(1, 4),
     zipped=st.booleans(),
 )
-def test_a_damaged_body_is_stored_wholly_or_not_at_all(
+def test_damaged_body_is_stored_completely_or_not_at_all(
     server: Server, form: str, seed: int, edits: int, zipped: bool
 ) -> None:
     tenant = server.tenant()

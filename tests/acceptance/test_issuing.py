@@ -119,7 +119,7 @@ def erase(world: World, person: Person) -> None:
 
 @pytest.mark.parametrize("lose", [remove, demote, erase])
 @pytest.mark.parametrize("channel", ["session", "token"])
-def test_what_an_admin_handed_out_ends_with_their_right(
+def test_invitations_and_links_of_an_admin_end_with_the_role(
     world: World, lose: Callable[[World, Person], None], channel: str
 ) -> None:
     admin, other = world.people[Role.ADMIN], world.add_person(Role.ADMIN)
@@ -135,7 +135,7 @@ def test_what_an_admin_handed_out_ends_with_their_right(
     assert status_of(world, other.cookie) == 200
 
 
-def test_what_ended_stays_ended_when_the_right_comes_back(world: World) -> None:
+def test_voided_links_stay_void_when_the_right_returns(world: World) -> None:
     admin = world.people[Role.ADMIN]
     invitation = invite(world, admin.bearer)
     demote(world, admin)
@@ -145,7 +145,7 @@ def test_what_ended_stays_ended_when_the_right_comes_back(world: World) -> None:
     assert follow(invitation) == 404
 
 
-def test_an_owner_who_becomes_an_admin_may_still_invite_developers(world: World) -> None:
+def test_owner_who_becomes_admin_can_still_invite_developers(world: World) -> None:
     owner = world.add_person(Role.OWNER)
     as_owner, as_developer = (invite(world, owner.bearer, r) for r in (Role.OWNER, Role.DEVELOPER))
     path = f"/api/v1/members/{owner.member.member_id}"
@@ -155,7 +155,7 @@ def test_an_owner_who_becomes_an_admin_may_still_invite_developers(world: World)
     assert follow(as_developer) == 303
 
 
-def test_one_entry_says_all_that_ended(world: World) -> None:
+def test_one_entry_lists_everything_voided(world: World) -> None:
     admin, other = world.people[Role.ADMIN], world.add_person(Role.ADMIN)
     invite(world, admin.bearer)
     password_link(world, admin.bearer, other)
@@ -178,7 +178,7 @@ def test_one_entry_says_all_that_ended(world: World) -> None:
     assert removed.before["tokens"] == [admin.token.split("_")[1]]
 
 
-def test_the_right_is_looked_at_again_when_a_link_is_followed(world: World) -> None:
+def test_issuer_rights_are_checked_when_a_link_is_used(world: World) -> None:
     """Whatever way the issuer lost it: nobody has voided these."""
     admin = world.people[Role.ADMIN]
     link = invite(world, admin.bearer)
@@ -192,7 +192,7 @@ def test_the_right_is_looked_at_again_when_a_link_is_followed(world: World) -> N
 # Tokens
 
 
-def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
+def test_revoking_a_token_ends_everything_it_created(world: World) -> None:
     owner, other = world.people[Role.OWNER], world.people[Role.ADMIN]
     parent = new_token(world, owner.cookie)
     by = bearer(parent["token"])
@@ -221,7 +221,7 @@ def test_what_a_token_made_ends_when_it_is_revoked(world: World) -> None:
     assert isinstance(entry.before["invitations"], list)
 
 
-def test_revoking_a_child_leaves_its_parent(world: World) -> None:
+def test_revoking_a_child_token_leaves_its_parent(world: World) -> None:
     owner = world.people[Role.OWNER]
     parent = new_token(world, owner.cookie)
     child = new_token(world, bearer(parent["token"]))
@@ -230,7 +230,7 @@ def test_revoking_a_child_leaves_its_parent(world: World) -> None:
     assert status_of(world, bearer(parent["token"])) == 200
 
 
-def test_a_token_s_children_and_links_expire_with_it(world: World, clock: FixedClock) -> None:
+def test_children_and_links_of_a_token_expire_with_it(world: World, clock: FixedClock) -> None:
     owner = world.people[Role.OWNER]
     parent = new_token(world, owner.cookie, timedelta(hours=1))
     by = bearer(parent["token"])
@@ -251,7 +251,7 @@ def test_a_token_s_children_and_links_expire_with_it(world: World, clock: FixedC
 # Sessions, passwords
 
 
-def test_another_role_ends_sessions_and_the_same_one_does_not(world: World) -> None:
+def test_only_a_different_role_ends_sessions(world: World) -> None:
     person, owner = world.people[Role.DEVELOPER], world.people[Role.OWNER]
     path = f"/api/v1/members/{person.member.member_id}"
     send(world, owner.bearer, "PATCH", path, {"name": "Renamed", "role": Role.DEVELOPER})
@@ -282,7 +282,7 @@ def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
         def key_of(found: list[ApiKey]) -> ApiKey:
             return next(key for key in found if key.api_key_id == key_id)
 
-        key = key_of(world.administration.keys.of(world.operator))
+        key = key_of(world.administration.keys.list_for(world.operator))
         return (
             status_of(world, person.cookie),
             status_of(world, {"Cookie": f"outlay_session={other}"}),
@@ -293,13 +293,13 @@ def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
     return change
 
 
-def test_a_password_change_ends_other_sessions_and_no_more_unless_asked(
+def test_password_change_ends_only_other_sessions_by_default(
     changed: Callable[..., tuple[int, int, int, int]],
 ) -> None:
     assert changed() == (200, 401, 200, 200)
 
 
-def test_a_password_change_revokes_tokens_when_asked(
+def test_password_change_revokes_tokens_on_request(
     world: World, changed: Callable[..., tuple[int, int, int, int]]
 ) -> None:
     assert changed(revokeTokens=True) == (200, 401, 401, 200)
@@ -308,13 +308,13 @@ def test_a_password_change_revokes_tokens_when_asked(
     }
 
 
-def test_a_password_change_revokes_keys_when_asked(
+def test_password_change_revokes_keys_on_request(
     changed: Callable[..., tuple[int, int, int, int]],
 ) -> None:
     assert changed(revokeKeys=True) == (200, 401, 200, 401)
 
 
-def test_revoking_tokens_with_the_password_ends_what_they_made(world: World) -> None:
+def test_revoking_tokens_with_the_password_ends_what_they_created(world: World) -> None:
     admin = world.people[Role.ADMIN]
     by_token, by_session = invite(world, admin.bearer), invite(world, admin.cookie)
     body = {"current": PASSWORD, "password": OTHER, "revokeTokens": True}
@@ -323,7 +323,7 @@ def test_revoking_tokens_with_the_password_ends_what_they_made(world: World) -> 
     assert (follow(by_token), follow(by_session)) == (404, 303)
 
 
-def test_a_password_change_ends_the_links_to_set_another(world: World) -> None:
+def test_password_change_ends_password_links(world: World) -> None:
     admin = world.people[Role.ADMIN]
     link = password_link(world, world.people[Role.OWNER].bearer, admin)
     send(
@@ -333,7 +333,7 @@ def test_a_password_change_ends_the_links_to_set_another(world: World) -> None:
     assert follow(link) == 404
 
 
-def test_the_account_page_offers_to_revoke(world: World) -> None:
+def test_account_page_offers_revocation(world: World) -> None:
     person = world.people[Role.DEVELOPER]
     page = httpx.get(f"{world.server.url}/settings/account", headers=person.cookie).text
 

@@ -51,7 +51,7 @@ def get(server: Server, tenant: Tenant, path: str, **params: str) -> Mapping[str
     return found
 
 
-def test_costs_of_kinds_come_to_the_cost(server: Server, owner: Tenant) -> None:
+def test_costs_of_kinds_add_up_to_the_cost(server: Server, owner: Tenant) -> None:
     found = get(
         server,
         owner,
@@ -80,7 +80,7 @@ def test_costs_of_kinds_come_to_the_cost(server: Server, owner: Tenant) -> None:
     assert {one["key"] for one in series["series"]} == entries.keys()
 
 
-def test_kinds_are_filtered_like_everything_else(server: Server, owner: Tenant) -> None:
+def test_kinds_can_be_filtered(server: Server, owner: Tenant) -> None:
     found = get(server, owner, "/api/v1/analytics/activity", groupBy="kind", provider="somebody")
 
     assert found["totals"]["requestCount"] == 3
@@ -100,7 +100,7 @@ def test_kinds_are_filtered_like_everything_else(server: Server, owner: Tenant) 
         ("/api/v1/exports/report", {"groupBy": "model,kind"}),
     ],
 )
-def test_what_kinds_cannot_be_asked_for_is_said(
+def test_unsupported_queries_of_kinds_are_refused(
     server: Server, owner: Tenant, path: str, params: dict[str, str]
 ) -> None:
     answer = server.http.get(path, params={**WINDOW, **params}, headers=owner.headers)
@@ -109,7 +109,7 @@ def test_what_kinds_cannot_be_asked_for_is_said(
     assert "kind" in answer.json()["detail"]
 
 
-def test_a_file_of_kinds_has_quantities_and_the_same_total(server: Server, owner: Tenant) -> None:
+def test_file_of_kinds_has_quantities_and_the_same_total(server: Server, owner: Tenant) -> None:
     params = {**WINDOW, "groupBy": "kind", "bucket": "day"}
     answer = server.http.get("/api/v1/exports/activity.csv", params=params, headers=owner.headers)
     *rows, total = csv.DictReader(answer.text.splitlines())
@@ -123,7 +123,7 @@ def test_a_file_of_kinds_has_quantities_and_the_same_total(server: Server, owner
     assert {row["requestCount"] for row in rows} == {""}
 
 
-def test_sessions_are_listed_and_told_one_by_one(server: Server, owner: Tenant) -> None:
+def test_sessions_are_listed_with_details(server: Server, owner: Tenant) -> None:
     found = get(server, owner, "/api/v1/analytics/sessions", sort="requestCount")
 
     assert found["sessionCount"] == 2
@@ -148,7 +148,7 @@ def get_one(server: Server, tenant: Tenant, session_id: str) -> Mapping[str, Any
     return found
 
 
-def test_sessions_come_by_pages_in_the_order_asked_for(server: Server, owner: Tenant) -> None:
+def test_session_pages_follow_the_requested_order(server: Server, owner: Tenant) -> None:
     listed = [
         get(
             server,
@@ -170,7 +170,7 @@ def test_sessions_come_by_pages_in_the_order_asked_for(server: Server, owner: Te
     assert beyond["sessions"] == []
 
 
-def test_the_log_is_filtered_by_session(server: Server, owner: Tenant) -> None:
+def test_log_can_be_filtered_by_session(server: Server, owner: Tenant) -> None:
     found = get(server, owner, "/api/v1/requests", session="run/1")
 
     assert found["totals"]["requestCount"] == 6
@@ -181,7 +181,7 @@ def test_the_log_is_filtered_by_session(server: Server, owner: Tenant) -> None:
     assert nothing["requests"] == []
 
 
-def test_a_session_of_others_is_none(server: Server, owner: Tenant) -> None:
+def test_foreign_sessions_are_not_found(server: Server, owner: Tenant) -> None:
     stranger = server.tenant()
     developer = server.tenant(role=Role.DEVELOPER)
     for tenant in (stranger, developer):

@@ -76,7 +76,7 @@ def only(server: Server, tenant: Tenant) -> dict[str, Any]:
     return found
 
 
-def test_a_captured_body_is_what_it_says(server: Server, tenant: Tenant) -> None:
+def test_captured_body_is_parsed(server: Server, tenant: Tenant) -> None:
     answer = send(server, tenant, CAPTURED)
 
     assert (answer["accepted"], answer["duplicate"], answer["conflict"]) == (1, 0, 0)
@@ -100,7 +100,9 @@ def test_a_captured_body_is_what_it_says(server: Server, tenant: Tenant) -> None
 
 
 @pytest.mark.parametrize("form", ["json_array", "ndjson", "single"])
-def test_every_form_of_its_log_is_read(server: Server, tenant: Tenant, form: str) -> None:
+def test_every_body_format_of_the_logger_is_parsed(
+    server: Server, tenant: Tenant, form: str
+) -> None:
     payloads = [payload(litellm_call_id=f"call-{number}") for number in range(3)]
     if form == "json_array":
         answers = [send(server, tenant, payloads)]
@@ -123,9 +125,7 @@ def test_repeated_calls_count_once(server: Server, tenant: Tenant) -> None:
     assert summary(server, tenant)["outputTokens"] == 300
 
 
-def test_a_try_that_failed_stands_beside_the_one_that_worked(
-    server: Server, tenant: Tenant
-) -> None:
+def test_failed_try_is_recorded_with_the_successful_one(server: Server, tenant: Tenant) -> None:
     answer = send(server, tenant, [failure(), failure(), payload()])
 
     assert [result["outcome"] for result in answer["results"]] == [
@@ -148,7 +148,7 @@ def test_a_try_that_failed_stands_beside_the_one_that_worked(
         ("timeout", "upstream_error", None),
     ],
 )
-def test_failures_say_whose_fault_they_were(
+def test_failures_are_attributed_to_client_or_provider(
     server: Server, tenant: Tenant, code: str, status: str, http_status: int | None
 ) -> None:
     send(server, tenant, failure(error_information__error_code=code))
@@ -159,7 +159,7 @@ def test_failures_say_whose_fault_they_were(
     assert (request["cost"], request["costSource"]) == (0, "computed")
 
 
-def test_teams_are_projects_or_user_groups(server: Server, tenant: Tenant) -> None:
+def test_teams_map_to_projects_or_user_groups(server: Server, tenant: Tenant) -> None:
     named = payload(litellm_call_id="as-project", metadata__user_api_key_team_alias="Growth")
     send(server, tenant, named)
     first = only(server, tenant)
@@ -182,7 +182,7 @@ def test_teams_are_projects_or_user_groups(server: Server, tenant: Tenant) -> No
     assert third["project"] == {"id": "p-9", "label": "Checkout"}
 
 
-def test_people_keys_and_applications_are_told_by_name(server: Server, tenant: Tenant) -> None:
+def test_members_keys_and_apps_are_shown_by_name(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -203,23 +203,21 @@ def test_people_keys_and_applications_are_told_by_name(server: Server, tenant: T
     assert (request["endUser"], request["app"]) == ("customer-3", "shop.example")
 
 
-def test_somebody_of_the_organization_is_known_by_their_address(
-    server: Server, tenant: Tenant
-) -> None:
+def test_member_is_recognised_by_e_mail_address(server: Server, tenant: Tenant) -> None:
     member = tenant.member
     send(server, tenant, payload(metadata__user_api_key_user_email=member.email.upper()))
 
     assert only(server, tenant)["user"] == {"id": member.member_id, "label": member.name}
 
 
-def test_an_answer_from_its_cache_used_nothing(server: Server, tenant: Tenant) -> None:
+def test_cached_answer_has_no_usage(server: Server, tenant: Tenant) -> None:
     send(server, tenant, payload(cache_hit=True, response_cost=0.0))
 
     request = only(server, tenant)
     assert (request["totalTokens"], request["cost"], request["costSource"]) == (0, 0, "computed")
 
 
-def test_a_stream_has_a_first_token(server: Server, tenant: Tenant) -> None:
+def test_stream_has_a_time_to_first_token(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -230,7 +228,7 @@ def test_a_stream_has_a_first_token(server: Server, tenant: Tenant) -> None:
     assert (request["isStream"], request["timeToFirstTokenMs"]) == (True, 125)
 
 
-def test_anthropic_s_cache_is_told_by_kind(server: Server, tenant: Tenant) -> None:
+def test_anthropic_cache_is_split_by_kind(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -255,7 +253,7 @@ def test_anthropic_s_cache_is_told_by_kind(server: Server, tenant: Tenant) -> No
     assert (tokens["cacheRead"], tokens["cacheWrite"], tokens["cacheWrite1h"]) == (700, 200, 50)
 
 
-def test_a_price_that_is_not_known_here_is_the_reported_one(server: Server, tenant: Tenant) -> None:
+def test_unknown_price_falls_back_to_the_reported_cost(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -274,7 +272,7 @@ def test_a_price_that_is_not_known_here_is_the_reported_one(server: Server, tena
         ({"startTime": "yesterday"}, "$[1].startTime"),
     ],
 )
-def test_what_cannot_be_used_is_named_and_nothing_is_stored(
+def test_invalid_payload_is_named_and_nothing_is_stored(
     server: Server, tenant: Tenant, changes: dict[str, Any], field: str
 ) -> None:
     body = [CAPTURED[0], payload(**changes)]
@@ -304,7 +302,7 @@ PATHS = [
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(st.sampled_from(PATHS), ANYTHING, max_size=4))
-def test_no_payload_breaks_anything(
+def test_arbitrary_payloads_do_not_crash(
     server: Server, tenant: Tenant, changes: dict[str, Any]
 ) -> None:
     server.services.projection.catch_up()

@@ -84,7 +84,7 @@ def logged(url: str, token: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.long
-def test_every_call_through_litellm_is_here_with_its_tokens(tmp_path: Path) -> None:
+def test_every_call_through_litellm_is_recorded_with_tokens(tmp_path: Path) -> None:
     data, port = tmp_path / "data", free_port()
     token = run(
         "owner", "me@example.test", "--data", data, env_password="a long enough password"

@@ -45,7 +45,7 @@ def questions(server: Server, tenant: Tenant) -> Iterator[tuple[str, dict[str, s
             yield filled, {"format": "json"} if "format" in names else {}
 
 
-def test_numbers_and_text_are_the_same_amounts(server: Server, tenant: Tenant) -> None:
+def test_numbers_and_text_have_the_same_amounts(server: Server, tenant: Tenant) -> None:
     asked = list(questions(server, tenant))
     assert len(asked) > 10
     for path, given in asked:
@@ -81,7 +81,7 @@ def is_money(where: str) -> bool:
     return name.endswith(("cost", "costperrequest", "costdrift")) or " costs " in where
 
 
-def test_another_style_is_refused(server: Server, tenant: Tenant) -> None:
+def test_unknown_money_style_is_refused(server: Server, tenant: Tenant) -> None:
     answer = server.http.get(
         "/api/v1/analytics/summary", params={"money": "gold"}, headers=tenant.headers
     )

@@ -175,7 +175,7 @@ def test_every_link_opens(worlds: dict[Plan, World], role: Role, plan: Plan) -> 
 
 @pytest.mark.parametrize("period", PERIODS)
 @pytest.mark.parametrize("plan", [pytest.param(Plan.FREE, marks=pytest.mark.long), Plan.ENTERPRISE])
-def test_every_entry_opens_from_every_period(
+def test_every_entry_link_opens_in_every_period(
     worlds: dict[Plan, World], plan: Plan, period: str
 ) -> None:
     world = worlds[plan]
@@ -190,7 +190,7 @@ def test_every_entry_opens_from_every_period(
         assert visitor.wrong == [], role
 
 
-def test_marks_are_where_the_page_is_closed_and_nowhere_else(worlds: dict[Plan, World]) -> None:
+def test_lock_marks_are_exactly_at_restricted_pages(worlds: dict[Plan, World]) -> None:
     for world in worlds.values():
         for role, person in world.people.items():
             actor = world.actor(person)
@@ -206,7 +206,7 @@ def test_marks_are_where_the_page_is_closed_and_nowhere_else(worlds: dict[Plan, 
                     assert f"{lock}-required" not in re.sub(r"<[^>]*>", "", answer.text)
 
 
-def test_names_that_no_path_can_hold_have_pages(worlds: dict[Plan, World]) -> None:
+def test_entities_with_unusual_ids_have_pages(worlds: dict[Plan, World]) -> None:
     world = worlds[Plan.ENTERPRISE]
     visitor = Visitor(world.server.http, world.people[Role.OWNER])
 
@@ -223,7 +223,7 @@ def test_names_that_no_path_can_hold_have_pages(worlds: dict[Plan, World]) -> No
     assert [*visitor.palette("TEAM/7 OF ÜN")], "whatever the case"
 
 
-def test_developers_find_no_more_than_what_is_theirs(worlds: dict[Plan, World]) -> None:
+def test_developers_find_only_their_own_entities(worlds: dict[Plan, World]) -> None:
     world = worlds[Plan.ENTERPRISE]
     owner = Visitor(world.server.http, world.people[Role.OWNER])
     developer = Visitor(world.server.http, world.people[Role.DEVELOPER])
@@ -237,7 +237,7 @@ def test_developers_find_no_more_than_what_is_theirs(worlds: dict[Plan, World]) 
     assert "p001" not in developer.open("/settings/projects", "").text
 
 
-def test_what_is_refused_says_what_each_can_do(worlds: dict[Plan, World]) -> None:
+def test_refusals_say_who_can_help(worlds: dict[Plan, World]) -> None:
     world = worlds[Plan.FREE]
     owner = world.people[Role.OWNER].member
     told = {

@@ -106,7 +106,7 @@ def imported(wheel: Path) -> set[str]:
     return {name.partition(".")[0] for name in found} - sys.stdlib_module_names - {"outlay"}
 
 
-def test_the_wheel_asks_for_what_it_imports(wheel: Path) -> None:
+def test_wheel_requires_what_it_imports(wheel: Path) -> None:
     wanted = [Requirement(text) for text in metadata(wheel).get_all("Requires-Dist", ())]
     names = {canonicalize_name(each.name) for each in wanted}
     owners = packages_distributions()
@@ -119,7 +119,7 @@ def test_the_wheel_asks_for_what_it_imports(wheel: Path) -> None:
     assert missing == {}, "add it to [project.dependencies], then `make requirements`"
 
 
-def test_the_wheel_has_every_file_of_the_package(wheel: Path) -> None:
+def test_wheel_contains_every_package_file(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if name.startswith("outlay/")}
     tree = (path for path in (ROOT / "src/outlay").rglob("*") if path.is_file())
@@ -137,7 +137,7 @@ def test_help_and_doctor_run_in_a_bare_environment(bare: Path, tmp_path: Path) -
     check(bare / "python", "-c", "import psycopg, clickhouse_connect", cwd=tmp_path)
 
 
-def test_the_demo_is_served_from_a_bare_environment(bare: Path, tmp_path: Path) -> None:
+def test_demo_runs_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
     process = launch(
         [bare / "outlay", "demo", "--json", "--port", "0", "--days", "2"],
         stderr=None,
@@ -165,14 +165,14 @@ def test_the_demo_is_served_from_a_bare_environment(bare: Path, tmp_path: Path) 
     assert process.returncode == 0
 
 
-def test_the_lock_files_pin_what_the_project_asks_for_and_agree() -> None:
+def test_lock_files_pin_the_declared_dependencies_consistently() -> None:
     extras: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
     asked = {
         "runtime": PROJECT["project"]["dependencies"],
-        "scale": [*PROJECT["project"]["dependencies"], *extras["scale"]],
+        "scale": [*PROJECT["project"]["dependencies"], *extras["scale"], *extras["tracing"]],
         "build": PROJECT["build-system"]["requires"],
     }
-    assert set(extras) == {"scale"}, "an extra needs a lock file"
+    assert set(extras) == {"scale", "tracing"}, "an extra needs a lock file"
     for lock, texts in asked.items():
         pinned = pins(lock)
         for wanted in map(Requirement, texts):
@@ -188,13 +188,13 @@ def test_the_lock_files_pin_what_the_project_asks_for_and_agree() -> None:
 
 
 @pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_file_names_no_place(lock: str) -> None:
+def test_lock_files_contain_no_hosts(lock: str) -> None:
     text = (ROOT / f"requirements/{lock}.txt").read_text()
     assert re.findall(r"^--|://|@ ", text, re.MULTILINE) == []
     assert "--hash=sha256:" in text
 
 
-def test_the_container_has_the_python_that_is_tested_and_claimed() -> None:
+def test_container_uses_a_tested_and_declared_python() -> None:
     container = re.findall(r"^FROM python:([\d.]+)", dockerfile(), re.MULTILINE)
     claimed = [
         line.rpartition(" ")[2]
@@ -214,7 +214,7 @@ def test_the_container_has_the_python_that_is_tested_and_claimed() -> None:
     assert running == container[0], "CI tests another Python than the container has"
 
 
-def test_the_container_installs_lock_files_that_there_are() -> None:
+def test_container_installs_existing_lock_files() -> None:
     text = dockerfile()
     installed = re.findall(r"-r (\S+)", text)
     copied = re.findall(r"requirements/\S+\.txt", text.partition("RUN")[0])

@@ -42,9 +42,7 @@ def lines_of(found: dict[str, Any]) -> dict[str, tuple[Any, ...]]:
     }
 
 
-def test_each_kind_is_a_line_at_the_rate_of_its_tier_and_they_add_up(
-    server: Server, tenant: Tenant
-) -> None:
+def test_cost_lines_use_the_rate_of_the_tier_and_add_up(server: Server, tenant: Tenant) -> None:
     found = detail_of(server, tenant, model="openai/gpt-5.5", meters={"web_searches": 3})
 
     million = 10**6
@@ -60,7 +58,7 @@ def test_each_kind_is_a_line_at_the_rate_of_its_tier_and_they_add_up(
     assert found["priceNote"] is None
 
 
-def test_what_has_no_price_is_named_beside_the_lines(server: Server, tenant: Tenant) -> None:
+def test_unpriced_parts_are_listed_with_the_lines(server: Server, tenant: Tenant) -> None:
     found = detail_of(
         server,
         tenant,
@@ -74,9 +72,7 @@ def test_what_has_no_price_is_named_beside_the_lines(server: Server, tenant: Ten
     assert sum(line["amount"] for line in found["priceLines"]) == found["cost"]
 
 
-def test_the_computed_cost_is_explained_beside_a_reported_one_that_counts(
-    server: Server, tenant: Tenant
-) -> None:
+def test_computed_cost_is_explained_for_reported_costs(server: Server, tenant: Tenant) -> None:
     found = detail_of(
         server,
         tenant,
@@ -89,7 +85,7 @@ def test_the_computed_cost_is_explained_beside_a_reported_one_that_counts(
     assert sum(line["amount"] for line in found["priceLines"]) == found["costs"]["computed"]
 
 
-def test_a_price_of_the_organization_explains_its_requests_after_it_was_deleted(
+def test_deleted_organization_price_still_explains_its_requests(
     server: Server, tenant: Tenant
 ) -> None:
     created = server.http.post(

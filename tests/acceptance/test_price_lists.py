@@ -13,6 +13,7 @@ from outlay.bootstrap import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -56,14 +57,14 @@ def record(services: Services, event_id: str = "e") -> UsageEvent:
         mapping="openai/gpt-9",
         usage=TokenUsage(1_000),
     )
-    return services.recorder.event("org", report, to_us(NOW))
+    return services.recorder.event(OrganizationId("org"), report, to_us(NOW))
 
 
 def files(data: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in data.glob("price-list*")}
 
 
-def test_a_list_is_used_from_the_next_start_named_and_taken_back(data: Path) -> None:
+def test_imported_list_is_active_from_the_next_start_and_revertible(data: Path) -> None:
     done = taken(data)
 
     assert done.exit_code == 0, done.output
@@ -88,7 +89,7 @@ def test_a_list_is_used_from_the_next_start_named_and_taken_back(data: Path) -> 
         ]
 
 
-def test_what_changes_is_shown_before_and_nothing_happens_without_consent(data: Path) -> None:
+def test_changes_are_shown_before_confirmation(data: Path) -> None:
     path = data.parent / "list.json"
     path.write_bytes(newer(3))
 
@@ -103,7 +104,7 @@ def test_what_changes_is_shown_before_and_nothing_happens_without_consent(data: 
     assert files(data) == {}
 
 
-def test_a_list_that_looks_like_a_mistake_must_be_accepted(data: Path) -> None:
+def test_suspicious_list_must_be_accepted(data: Path) -> None:
     refused = taken(data, more=("--yes",))
 
     assert isinstance(refused.exception, Invalid)
@@ -115,7 +116,7 @@ def test_a_list_that_looks_like_a_mistake_must_be_accepted(data: Path) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", newer(-1), newer(3)[:-1], b"\x00" * 100])
-def test_a_file_that_is_no_list_changes_nothing(data: Path, body: bytes) -> None:
+def test_invalid_list_changes_nothing(data: Path, body: bytes) -> None:
     assert taken(data).exit_code == 0
     before = files(data)
     path = data.parent / "wrong.json"
@@ -129,7 +130,7 @@ def test_a_file_that_is_no_list_changes_nothing(data: Path, body: bytes) -> None
     assert files(data) == before
 
 
-def test_the_same_list_is_not_taken_twice_and_nothing_is_reverted_twice(data: Path) -> None:
+def test_same_list_is_not_imported_twice_or_reverted_twice(data: Path) -> None:
     taken(data)
 
     assert isinstance(taken(data).exception, Conflict)
@@ -137,7 +138,7 @@ def test_the_same_list_is_not_taken_twice_and_nothing_is_reverted_twice(data: Pa
     assert isinstance(outlay(data, "prices", "update", "--revert").exception, Conflict)
 
 
-def test_a_second_list_is_taken_back_to_the_first(data: Path) -> None:
+def test_reverting_the_second_list_restores_the_first(data: Path) -> None:
     taken(data, 3)
     first = PriceLists(data).version
     taken(data, 4)
@@ -148,7 +149,7 @@ def test_a_second_list_is_taken_back_to_the_first(data: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["changed", "gone"])
-def test_a_list_in_use_that_is_not_whole_refuses_the_start(data: Path, damage: str) -> None:
+def test_damaged_active_list_refuses_to_start(data: Path, damage: str) -> None:
     taken(data)
     (path,) = data.glob("price-list-*.json")
     if damage == "gone":
@@ -166,7 +167,7 @@ def test_a_list_in_use_that_is_not_whole_refuses_the_start(data: Path, damage: s
         pass
 
 
-def test_another_release_has_its_own_list_again(data: Path) -> None:
+def test_new_release_uses_its_own_list(data: Path) -> None:
     taken(data)
     used = data / USED
     used.write_text(used.read_text().replace(f" {BUNDLED}", " 0.0.1"))
@@ -175,7 +176,7 @@ def test_another_release_has_its_own_list_again(data: Path) -> None:
     assert "of before this release and not in use" in outlay(data, "doctor").output
 
 
-def test_lists_go_along_with_a_backup(data: Path) -> None:
+def test_backup_includes_price_lists(data: Path) -> None:
     taken(data)
     archive = data.parent / "copy.outlay"
     assert outlay(data, "backup", str(archive)).exit_code == 0

@@ -55,7 +55,7 @@ def post(server: Server, tenant: Tenant, path: str, body: dict[str, Any]) -> Any
     return server.http.post(path, json=body, headers=tenant.headers)
 
 
-def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Tenant) -> None:
+def test_every_price_field_is_stored_and_shown(server: Server, tenant: Tenant) -> None:
     rate = {"currency": "EUR", "usd": "1.0842", "effectiveFrom": "2026-10-01"}
     made = post(server, tenant, "/api/v1/exchange-rates", rate).json()
     price = post(server, tenant, "/api/v1/prices", FULL).json()
@@ -77,7 +77,7 @@ def test_every_field_is_kept_and_shown_with_the_rate(server: Server, tenant: Ten
     assert listed == [share]
 
 
-def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: Tenant) -> None:
+def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) -> None:
     answer = post(server, tenant, "/api/v1/prices/preview", SHARE).json()
     row = {"requestCount": 2, "costBefore": "5", "costAfter": "2.5", "difference": "-2.5"}
 
@@ -97,23 +97,23 @@ def test_a_preview_says_what_last_month_would_have_been(server: Server, tenant: 
 @pytest.mark.parametrize(
     ("change", "field", "told"),
     [
-        ({"input": "-1"}, "input", "Give an amount such as 4.25"),
+        ({"input": "-1"}, "input", "Must be an amount such as 4.25"),
         ({"input": "100001"}, "input", "must be between 0 and 100,000 USD, not 100001"),
         ({"cacheWrite1h": "100001"}, "cacheWrite1h", "must be between 0 and 100,000 USD"),
-        ({"meters": {"web_search": "1"}}, "meters.web_search", "unknown meter; there are"),
-        ({"currency": "EURO"}, "currency", "'EURO' is no currency"),
-        ({"currency": "EUR"}, "currency", "there is no exchange rate of EUR; add one first"),
-        ({"percentOfList": "85"}, "percentOfList", "stands alone"),
+        ({"meters": {"web_search": "1"}}, "meters.web_search", "Unknown meter. Available: "),
+        ({"currency": "EURO"}, "currency", "'EURO' is not an ISO 4217 currency"),
+        ({"currency": "EUR"}, "currency", "There is no exchange rate for EUR. Add one first."),
+        ({"percentOfList": "85"}, "percentOfList", "Cannot be combined"),
         (
             {"effectiveFrom": "2026-11-02", "effectiveTo": "2026-11-02"},
             "effectiveTo",
             "must be after",
         ),
-        ({"model": "openai/gpt-4o"}, "effectiveFrom", "overlaps price prc_"),
+        ({"model": "openai/gpt-4o"}, "effectiveFrom", "Overlaps price prc_"),
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/prices", "/api/v1/prices/preview"])
-def test_a_fault_is_told_at_its_field_and_nothing_is_kept(
+def test_error_is_reported_at_its_field_and_nothing_is_stored(
     server: Server, tenant: Tenant, path: str, change: dict[str, Any], field: str, told: str
 ) -> None:
     post(server, tenant, "/api/v1/prices", {"model": "openai/gpt-4o", "input": "1", "output": "2"})
@@ -127,7 +127,7 @@ def test_a_fault_is_told_at_its_field_and_nothing_is_kept(
 
 
 @pytest.mark.parametrize("percent", ["0", "0.85", "1000"])
-def test_a_percentage_that_is_none_is_refused(server: Server, tenant: Tenant, percent: str) -> None:
+def test_invalid_percentage_is_refused(server: Server, tenant: Tenant, percent: str) -> None:
     answer = post(
         server, tenant, "/api/v1/prices", {"provider": "openai", "percentOfList": percent}
     )

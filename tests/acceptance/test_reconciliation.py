@@ -71,7 +71,7 @@ def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
     }
 
 
-def test_a_bill_that_agrees_to_the_cent(server: Server, tenant: Tenant) -> None:
+def test_matching_bill_has_no_differences(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(day, projectId="proj_1") for day in DAYS for _ in range(3)])
     send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # another's bill
 
@@ -95,7 +95,7 @@ def test_a_bill_that_agrees_to_the_cent(server: Server, tenant: Tenant) -> None:
     assert "reconciliation.create" in {entry["action"] for entry in trail}
 
 
-def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
+def test_every_reason_is_reported(server: Server, tenant: Tenant) -> None:
     many = 400
     events = []
     for day in DAYS:
@@ -158,7 +158,7 @@ def test_every_reason_is_told(server: Server, tenant: Tenant) -> None:
     assert told == {}
 
 
-def test_the_reasons_add_up_to_the_difference(server: Server, tenant: Tenant) -> None:
+def test_reasons_add_up_to_the_difference(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(day, projectId="p") for day in DAYS for _ in range(100)])
     other: dict[str, Any] = {"model": "gpt-4o", "provider": "OpenAI", "projectId": "p"}
     send(server, tenant, *[call(DAYS[0], **other) for _ in range(100)])
@@ -191,7 +191,7 @@ def test_the_reasons_add_up_to_the_difference(server: Server, tenant: Tenant) ->
     assert not [note for note in found["notes"] if "The same file" in note]
 
 
-def test_a_bill_in_another_currency_is_converted_at_the_rate_that_is_stated(
+def test_bill_in_another_currency_is_converted_at_the_given_rate(
     server: Server, tenant: Tenant
 ) -> None:
     send(server, tenant, *[call(DAYS[0], projectId="p") for _ in range(10)])
@@ -203,12 +203,12 @@ def test_a_bill_in_another_currency_is_converted_at_the_rate_that_is_stated(
     found = compare(server, tenant, content, rates={"eur": "0.5"})
 
     assert (refused.status_code, refused.json()["code"]) == (400, "malformed-file")
-    assert "the amount is in EUR" in refused.json()["detail"]
+    assert "The amount is in EUR." in refused.json()["detail"]
     assert odd.status_code == 400
     assert (found["billed"], reasons(found)) == ("0.035", {})
 
 
-def test_days_that_the_bill_leaves_out_are_told(server: Server, tenant: Tenant) -> None:
+def test_days_missing_on_the_bill_are_reported(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(DAYS[number], projectId="p") for number in (0, 1, 2)])
 
     found = compare(
@@ -220,7 +220,7 @@ def test_days_that_the_bill_leaves_out_are_told(server: Server, tenant: Tenant) 
     ]
 
 
-def test_projects_are_found_by_name_and_by_merge(server: Server, tenant: Tenant) -> None:
+def test_projects_are_matched_by_name_and_merge(server: Server, tenant: Tenant) -> None:
     made = server.http.post(
         "/api/v1/projects", json={"name": "Search"}, headers=tenant.headers
     ).json()
@@ -240,7 +240,7 @@ def test_projects_are_found_by_name_and_by_merge(server: Server, tenant: Tenant)
     )
 
 
-def test_a_bill_without_our_projects_or_without_models_is_compared_as_far_as_it_goes(
+def test_bill_without_projects_or_models_is_compared_as_far_as_possible(
     server: Server, tenant: Tenant
 ) -> None:
     send(server, tenant, *[call(DAYS[0], projectId="ours") for _ in range(10)])
@@ -254,7 +254,7 @@ def test_a_bill_without_our_projects_or_without_models_is_compared_as_far_as_it_
     assert "does not tell models apart" in plain["notes"][0]
 
 
-def test_anthropic_s_report_is_in_cents(server: Server, tenant: Tenant) -> None:
+def test_anthropic_report_is_in_cents(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -284,14 +284,14 @@ def test_anthropic_s_report_is_in_cents(server: Server, tenant: Tenant) -> None:
     ("changes", "message"),
     [
         ({"content": "nothing"}, "no costs"),
-        ({"content": "a,b\n1,2\n"}, "row 2: column start_time"),
+        ({"content": "a,b\n1,2\n"}, "Row 2: Column start_time"),
         ({"content": '{"data": []}'}, "no costs"),
-        ({"provider": "somebody"}, "have no format of their own here"),
-        ({"content": "start_time,amount_value\nsoon,1\n", "fileName": "c.csv"}, "row 2"),
+        ({"provider": "somebody"}, "There is no cost format for"),
+        ({"content": "start_time,amount_value\nsoon,1\n", "fileName": "c.csv"}, "Row 2"),
         ({"mapping": "fields ="}, "mapping"),
     ],
 )
-def test_what_is_no_bill_is_refused(
+def test_invalid_bill_is_refused(
     server: Server, tenant: Tenant, changes: dict[str, Any], message: str
 ) -> None:
     body = {"provider": "openai", "content": bill((DAYS[0], "p", "m", 1)), **changes}
@@ -302,7 +302,7 @@ def test_what_is_no_bill_is_refused(
     assert server.http.get(URL, headers=tenant.headers).json()["reconciliations"] == []
 
 
-def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
+def test_exit_code_tells_whether_the_bill_matches(tmp_path: Path) -> None:
     data, usage, costs = tmp_path / "data", tmp_path / "usage.csv", tmp_path / "costs.json"
     usage.write_text(
         "start_time,num_model_requests,input_tokens,output_tokens,model,project_id\n"
@@ -326,7 +326,7 @@ def test_the_command_says_it_by_its_exit_code(tmp_path: Path) -> None:
     assert re.search(r"unexplained +0\.465", differing.stdout)
 
 
-def test_what_cannot_be_read_is_told_without_where_it_lies(server: Server, tenant: Tenant) -> None:
+def test_read_error_does_not_reveal_the_temporary_path(server: Server, tenant: Tenant) -> None:
     for more, code in (
         ({"content": "[" * 100_000}, "malformed-file"),
         ({"content": '{"a":' * 100_000, "fileName": "costs"}, "malformed-file"),
@@ -338,7 +338,7 @@ def test_what_cannot_be_read_is_told_without_where_it_lies(server: Server, tenan
         assert "/tmp" not in answer.text  # noqa: S108 - where it must not point
 
 
-def test_a_bill_of_too_many_lines_is_read_no_further_than_that(
+def test_reading_stops_at_the_maximum_number_of_lines(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bills, "MAX_LINES", 100)

@@ -66,7 +66,7 @@ def pages(server: Server, tenant: Tenant, **params: Any) -> Iterator[dict[str, A
     ],
     ids=["by day", "by group", "filtered"],
 )
-def test_pages_are_those_of_the_first_while_usage_comes_in(
+def test_pages_stay_consistent_while_usage_arrives(
     server: Server, question: dict[str, Any]
 ) -> None:
     tenant, other = server.tenant(), server.tenant()
@@ -103,7 +103,7 @@ def refusal(server: Server, tenant: Tenant, cursor: str) -> tuple[int, str, str]
     return answer.status_code, told["code"], told["detail"]
 
 
-def test_a_page_is_refused_after_too_much_was_recorded(
+def test_page_is_refused_after_too_many_new_events(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(as_of, "MAX_LATER_EVENTS", 5)
@@ -117,7 +117,7 @@ def test_a_page_is_refused_after_too_much_was_recorded(
     assert "start again without a cursor" in detail
 
 
-def test_a_page_is_refused_after_users_were_merged(
+def test_page_is_refused_after_a_merge_of_users(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tenant = server.tenant()
@@ -129,7 +129,7 @@ def test_a_page_is_refused_after_users_were_merged(
 
 
 @pytest.mark.parametrize("position", [10**15, -1])
-def test_a_page_of_a_position_that_is_none_is_refused(server: Server, position: int) -> None:
+def test_page_with_an_invalid_position_is_refused(server: Server, position: int) -> None:
     """Beyond what is loaded, or in the middle of what was recorded at once."""
     tenant = server.tenant()
     cursor = json.loads(base64.urlsafe_b64decode(start(server, tenant)))

@@ -148,7 +148,7 @@ def rows_of(found: Sequence[dict[str, Any]], *names: str) -> dict[tuple[str, ...
 
 
 @pytest.mark.parametrize("filters", [{}, {"app": "web"}, {"provider": "openai"}])
-def test_the_sums_are_those_of_single_requests(
+def test_sums_equal_those_of_single_requests(
     server: Server, owner: tuple[Tenant, list[UsageEvent]], filters: dict[str, str]
 ) -> None:
     tenant, events = owner
@@ -168,7 +168,7 @@ def test_the_sums_are_those_of_single_requests(
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_an_unknown_side_is_no_drift(server: Server) -> None:
+def test_missing_cost_is_not_counted_as_drift(server: Server) -> None:
     tenant, read = signed_in(server)
     store(server, tenant, [make_event(reported_cost_pusd=5, cost_source=CostSource.REPORTED)])
 
@@ -180,7 +180,7 @@ def test_an_unknown_side_is_no_drift(server: Server) -> None:
     assert "no request has both costs" in text
 
 
-def test_the_period_before_stands_beside_it(
+def test_previous_period_is_included(
     server: Server, owner: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, events = owner
@@ -198,7 +198,7 @@ def test_the_period_before_stands_beside_it(
 
 
 @pytest.mark.parametrize("level", ["provider", "model"])
-def test_the_file_has_the_same_rows(
+def test_file_has_the_same_rows(
     server: Server, owner: tuple[Tenant, list[UsageEvent]], level: str
 ) -> None:
     tenant, _ = owner
@@ -216,16 +216,14 @@ def test_the_file_has_the_same_rows(
             assert value == str(one[name] if one[name] is not None else ""), name
 
 
-def test_a_level_that_there_is_not_is_refused(
-    server: Server, owner: tuple[Tenant, list[UsageEvent]]
-) -> None:
+def test_unknown_level_is_refused(server: Server, owner: tuple[Tenant, list[UsageEvent]]) -> None:
     tenant, _ = owner
     answer = server.http.get("/api/v1/exports/reported-costs?groupBy=user", headers=tenant.headers)
 
     assert (answer.status_code, answer.json()["field"]) == (400, "groupBy")
 
 
-def test_the_page_leads_to_the_requests_that_make_the_drift(
+def test_page_links_to_requests_with_drift(
     server: Server,
 ) -> None:
     tenant, read = signed_in(server)
@@ -260,7 +258,7 @@ def test_the_page_leads_to_the_requests_that_make_the_drift(
     assert row["reportedCostRequestCount"] == len(ids(found)) > 0
 
 
-def test_without_any_the_page_says_how_they_get_in(server: Server) -> None:
+def test_empty_page_explains_reported_costs(server: Server) -> None:
     tenant, read = signed_in(server)
     store(server, tenant, [make_event()])
 

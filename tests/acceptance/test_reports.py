@@ -59,9 +59,7 @@ def rows_of(server: Server, tenant: Tenant, **params: Any) -> list[dict[str, Any
 
 
 @pytest.mark.parametrize("kind", list(ReportFormat))
-def test_every_format_says_the_same_of_the_same_rows(
-    server: Server, tenant: Tenant, kind: ReportFormat
-) -> None:
+def test_every_format_has_the_same_rows(server: Server, tenant: Tenant, kind: ReportFormat) -> None:
     answer = fetch(server, tenant, format=kind)
     lines = fetch(server, tenant, format="ndjson")
     digest = base64.b64encode(hashlib.sha256(answer.content).digest()).decode()
@@ -75,7 +73,7 @@ def test_every_format_says_the_same_of_the_same_rows(
     assert hashlib.sha256(body).hexdigest() == answer.headers["outlay-rows-sha256"]
 
 
-def test_csv_comes_back_as_it_went(server: Server, tenant: Tenant) -> None:
+def test_csv_round_trips(server: Server, tenant: Tenant) -> None:
     rows = rows_of(server, tenant)
     head, *cells, last = csv.reader(io.StringIO(fetch(server, tenant, format="csv").text))
 
@@ -121,9 +119,7 @@ def test_parquet_is_exact_decimals(server: Server, tenant: Tenant, tmp_path: Pat
     assert metadata["outlay"]["meta"]["timezone"] == "Asia/Kathmandu"
 
 
-def test_a_spreadsheet_has_the_rows_and_all_digits_of_the_totals(
-    server: Server, tenant: Tenant
-) -> None:
+def test_spreadsheet_has_all_digits_of_the_totals(server: Server, tenant: Tenant) -> None:
     book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
     rows = rows_of(server, tenant)
     first, _, third = (sheet(book, number) for number in (1, 2, 3))
@@ -147,7 +143,7 @@ def test_a_spreadsheet_has_the_rows_and_all_digits_of_the_totals(
     assert all(b"<f>" not in book.read(name) for name in sheets)
 
 
-def test_a_spreadsheet_is_ready_to_be_filtered(server: Server, tenant: Tenant) -> None:
+def test_spreadsheet_is_filterable(server: Server, tenant: Tenant) -> None:
     book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
     count = len(rows_of(server, tenant))
 
@@ -170,7 +166,7 @@ def test_a_spreadsheet_is_ready_to_be_filtered(server: Server, tenant: Tenant) -
     assert shown[7] == "#,##0"
 
 
-def test_subtotals_by_the_first_dimension_sum_to_the_total(server: Server, tenant: Tenant) -> None:
+def test_subtotals_by_the_first_dimension_add_up(server: Server, tenant: Tenant) -> None:
     book = zipfile.ZipFile(io.BytesIO(fetch(server, tenant, format="xlsx").content))
 
     head, *lines, _, total = sheet(book, 2)
@@ -212,7 +208,7 @@ def column_of(cell: ElementTree.Element) -> int:
     return number - 1
 
 
-def test_requests_of_one_instant_are_each_on_one_page_of_the_log(server: Server) -> None:
+def test_simultaneous_requests_are_each_on_one_page(server: Server) -> None:
     tenant = server.tenant()
     at_us = to_us(NOW) - 7_200_000_000
     times = [at_us, at_us, at_us, at_us + 1, at_us - 1, at_us, at_us - 1]
@@ -286,7 +282,7 @@ def test_forged_cursors_are_refused(
         assert answer.status_code == 400, answer.text
 
 
-def test_a_later_page_tells_of_the_window_that_it_is_of(server: Server, tenant: Tenant) -> None:
+def test_later_page_reports_the_window_of_the_first(server: Server, tenant: Tenant) -> None:
     first = fetch(server, tenant, format="json", limit=7)
     cursor = first.headers["outlay-next-cursor"]
     moved = {"from": "2026-11-02", "to": "2026-11-03", "timezone": "UTC"}
@@ -312,7 +308,7 @@ def test_a_later_page_tells_of_the_window_that_it_is_of(server: Server, tenant: 
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_bad_questions_are_refused(
+def test_invalid_queries_are_refused(
     server: Server, tenant: Tenant, params: dict[str, str], field: str
 ) -> None:
     answer = server.http.get(
@@ -322,7 +318,7 @@ def test_bad_questions_are_refused(
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-def test_without_dimensions_a_report_is_one_row_or_none(server: Server, tenant: Tenant) -> None:
+def test_report_without_dimensions_has_at_most_one_row(server: Server, tenant: Tenant) -> None:
     (row,) = rows_of(server, tenant, groupBy="", bucket="", metrics="requestCount")
     assert row == {"requestCount": 150}
     nothing = {"from": "2024-01-01", "to": "2024-01-31", "bucket": "", "groupBy": ""}

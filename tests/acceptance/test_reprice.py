@@ -56,7 +56,7 @@ def revert(server: Server, tenant: Tenant, run: dict[str, Any]) -> dict[str, Any
     return finish(server, tenant, call(server, tenant, "POST", path, {"reason": "back"}, 202))
 
 
-def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
+def test_unpriced_requests_are_offered_previewed_repriced_and_reverted(
     server: Server, tenant: Tenant
 ) -> None:
     events = [
@@ -70,11 +70,11 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     record(server, tenant, [*events, event_body()])
     before = summary(server, tenant)
     assert before["unpricedRequestCount"] == 4
-    assert server.services.reprice_offers.of(tenant.organization.organization_id, "UTC") == []
+    assert server.services.reprice_offers.list_for(tenant.organization.organization_id, "UTC") == []
 
     price = add_price(server, tenant, model="acme/rocket-1", input="2", output="10")
     server.services.watch.check()
-    (offer,) = server.services.reprice_offers.of(tenant.organization.organization_id, "UTC")
+    (offer,) = server.services.reprice_offers.list_for(tenant.organization.organization_id, "UTC")
     assert (offer.mapping, offer.requests) == ("acme/rocket-1", 4)
 
     # 1,000 input tokens at 2 USD and 100 output tokens at 10 USD per million
@@ -117,9 +117,7 @@ def test_what_had_no_price_is_offered_previewed_priced_and_taken_back(
     assert again["code"] == "already-reverted"
 
 
-def test_what_was_amended_since_stays_when_an_earlier_run_is_taken_back(
-    server: Server, tenant: Tenant
-) -> None:
+def test_reverting_an_earlier_run_keeps_later_amendments(server: Server, tenant: Tenant) -> None:
     record(server, tenant, [event_body(model="acme/a"), event_body(model="acme/b")])
     add_price(server, tenant, model="acme/a", input="1", output="1")
     second = add_price(server, tenant, model="acme/b", input="1", output="1")
@@ -136,7 +134,7 @@ def test_what_was_amended_since_stays_when_an_earlier_run_is_taken_back(
     assert total["unpricedRequestCount"] == 1
 
 
-def test_filters_and_days_limit_what_is_priced_again(server: Server, tenant: Tenant) -> None:
+def test_filters_and_days_limit_a_repricing(server: Server, tenant: Tenant) -> None:
     old = (NOW - timedelta(days=40)).isoformat()
     record(
         server,
@@ -156,9 +154,7 @@ def test_filters_and_days_limit_what_is_priced_again(server: Server, tenant: Ten
     assert [line["key"] for line in run["table"]["byModel"]] == ["a"]
 
 
-def test_users_that_count_as_others_are_priced_and_told_as_those(
-    server: Server, tenant: Tenant
-) -> None:
+def test_merged_users_are_shown_as_one(server: Server, tenant: Tenant) -> None:
     record(
         server,
         tenant,
@@ -178,7 +174,7 @@ def test_users_that_count_as_others_are_priced_and_told_as_those(
     assert [(line["key"], line["requestCount"]) for line in table["byUser"]] == [("alice", 2)]
 
 
-def test_what_people_spend_takes_the_right_to_read_usage(server: Server) -> None:
+def test_spend_by_user_requires_the_usage_scope(server: Server) -> None:
     blind = server.tenant(scopes=frozenset({Scope.DIRECTORY_READ, Scope.USAGE_WRITE}))
 
     for method, path in (("GET", "/api/v1/reprices"), ("POST", "/api/v1/reprices/preview")):
@@ -186,7 +182,7 @@ def test_what_people_spend_takes_the_right_to_read_usage(server: Server) -> None
         assert refusal["code"] == "scope-required"
 
 
-def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
+def test_run_is_audited(server: Server, tenant: Tenant) -> None:
     record(server, tenant, [event_body()])
     run = reprice(server, tenant, reason="the list was wrong")
 
@@ -214,7 +210,7 @@ def test_a_run_is_on_the_audit_trail(server: Server, tenant: Tenant) -> None:
         ({"from": "yesterday", "to": "2026-11-01"}, "from"),
     ],
 )
-def test_bad_questions_are_refused_at_their_field(
+def test_invalid_input_is_refused_at_its_field(
     server: Server, tenant: Tenant, body: dict[str, Any], field: str
 ) -> None:
     answer = call(server, tenant, "POST", "/api/v1/reprices", {"reason": "a test", **body}, 400)
@@ -234,7 +230,7 @@ def test_bad_questions_are_refused_at_their_field(
     ),
     tokens=st.lists(st.integers(0, 50_000), min_size=1, max_size=6),
 )
-def test_amended_totals_are_those_of_the_last_price(
+def test_totals_after_repricing_use_the_latest_price(
     server: Server, prices: list[tuple[str, int]], tokens: list[int]
 ) -> None:
     """Whatever was priced again before, each model costs what its latest price says."""

@@ -92,7 +92,7 @@ def is_wanted(event: UsageEvent, asked: dict[str, str]) -> bool:
 
 
 @pytest.mark.parametrize("asked", CASES, ids=lambda asked: "+".join(asked))
-def test_totals_are_those_of_what_matches_all_filters(
+def test_totals_match_the_filters(
     server: Server, owner: tuple[Tenant, list[UsageEvent]], asked: dict[str, str]
 ) -> None:
     tenant, events = owner
@@ -108,7 +108,7 @@ def test_totals_are_those_of_what_matches_all_filters(
     assert found["totals"]["cost"] == Decimal(cost).scaleb(-12)
 
 
-def test_an_hour_is_a_part_of_the_period(
+def test_hour_must_be_within_the_period(
     server: Server, owner: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, _ = owner
@@ -125,7 +125,7 @@ def test_an_hour_is_a_part_of_the_period(
 
 
 @pytest.mark.parametrize("kind", list(ReportFormat))
-def test_a_file_has_the_requests_of_all_pages_in_their_order(
+def test_file_has_the_requests_of_all_pages_in_order(
     server: Server, owner: tuple[Tenant, list[UsageEvent]], kind: ReportFormat
 ) -> None:
     tenant, _ = owner
@@ -145,7 +145,7 @@ def test_a_file_has_the_requests_of_all_pages_in_their_order(
         assert told["totals"]["cost"] == told["rowTotals"]["cost"] == listed["totals"]["cost"]
 
 
-def test_a_file_in_parts_has_each_request_once(
+def test_file_in_parts_has_each_request_once(
     server: Server, owner: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, events = owner
@@ -162,7 +162,7 @@ def test_a_file_in_parts_has_each_request_once(
     assert {*found} == {event.event_id for event in events}
 
 
-def test_a_developer_sees_their_own_in_list_totals_and_file(
+def test_developers_see_their_own_requests_totals_and_file(
     server: Server, developer: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, events = developer
@@ -182,7 +182,7 @@ def test_a_developer_sees_their_own_in_list_totals_and_file(
     assert other.status_code == 404
 
 
-def test_why_a_request_failed_is_told_in_a_sentence(
+def test_failure_is_explained_in_a_sentence(
     server: Server, owner: tuple[Tenant, list[UsageEvent]]
 ) -> None:
     tenant, _ = owner
@@ -191,11 +191,11 @@ def test_why_a_request_failed_is_told_in_a_sentence(
     whole = server.http.get("/api/v1/requests/request-01", headers=tenant.headers).json()
 
     assert failed["errorCode"] == "upstream-429"
-    assert failed["failure"].startswith("The provider answered: too many requests.")
+    assert failed["failure"].startswith("Too many requests: ")
     assert whole["failure"] is None
 
 
-def test_too_many_requests_to_read_are_refused_and_what_needs_no_reading_is_not(
+def test_too_many_requests_to_read_are_refused(
     server: Server,
     owner: tuple[Tenant, list[UsageEvent]],
     monkeypatch: pytest.MonkeyPatch,
@@ -208,6 +208,6 @@ def test_too_many_requests_to_read_are_refused_and_what_needs_no_reading_is_not(
             params = {**WINDOW, **asked}
             answer = server.http.get(path, params=params, headers=tenant.headers)
             assert (answer.status_code, answer.json()["code"]) == (400, "period-too-wide")
-            assert "narrow the period" in answer.json()["detail"]
+            assert "choose a shorter period" in answer.json()["detail"]
     assert ask(server, tenant)["totals"]["requestCount"] == len(events)
     assert ask(server, tenant, sort="cost", hour="2026-11-20T09:00:00Z")["requests"]

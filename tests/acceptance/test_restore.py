@@ -66,7 +66,7 @@ def check_restored(data: Path) -> None:
     assert run("verify", "--data", str(data)).exit_code == 0
 
 
-def test_the_log_of_a_lost_database_is_not_replayed_into_the_restored_one(
+def test_write_ahead_log_of_a_lost_database_is_not_replayed(
     killed: Path, file: Path, data: Path
 ) -> None:
     shutil.copytree(killed / "copy", data)
@@ -97,7 +97,7 @@ def leftovers() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", list(leftovers()))
-def test_anything_of_an_installation_is_refused(file: Path, data: Path, name: str) -> None:
+def test_restore_into_existing_files_is_refused(file: Path, data: Path, name: str) -> None:
     data.mkdir()
     (data / name).write_text("left")
     refused = run("restore", str(file), "--data", str(data))
@@ -106,7 +106,7 @@ def test_anything_of_an_installation_is_refused(file: Path, data: Path, name: st
     assert {path.name for path in data.iterdir()} == {name, "outlay.lock"}
 
 
-def test_every_file_of_the_settings_is_known(data: Path) -> None:
+def test_every_settings_path_is_a_known_part(data: Path) -> None:
     """Whoever adds a file to the folder adds it to the list."""
     data.mkdir()
     for worker in (0, 3):
@@ -124,7 +124,7 @@ STEPS = (7, pytest.param(1, marks=pytest.mark.long))
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_restore_that_fails_anywhere_leaves_nothing(file: Path, data: Path, step: int) -> None:
+def test_failed_restore_leaves_nothing(file: Path, data: Path, step: int) -> None:
     runs = 0
     for error in every_fault(lambda: restore(file, str(data)), step=step):
         runs += 1
@@ -140,7 +140,7 @@ def test_a_restore_that_fails_anywhere_leaves_nothing(file: Path, data: Path, st
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_restore_that_is_killed_anywhere_is_not_opened_and_can_be_repeated(
+def test_killed_restore_is_not_opened_and_can_be_repeated(
     file: Path, data: Path, step: int
 ) -> None:
     settings = Settings(data=data)
@@ -157,7 +157,7 @@ def test_a_restore_that_is_killed_anywhere_is_not_opened_and_can_be_repeated(
     check_restored(data)
 
 
-def test_moving_aside_that_is_killed_anywhere_goes_on(killed: Path, file: Path, data: Path) -> None:
+def test_killed_move_aside_is_resumed(killed: Path, file: Path, data: Path) -> None:
     shutil.copytree(killed / "copy", data)
     before = {path.name for path in data.iterdir()} - {"outlay.lock"}
     kills = 0
@@ -176,7 +176,7 @@ def test_moving_aside_that_is_killed_anywhere_goes_on(killed: Path, file: Path, 
     check_restored(data)
 
 
-def test_files_that_others_could_read_are_closed_to_them(data: Path) -> None:
+def test_world_readable_files_are_restricted(data: Path) -> None:
     """A folder that was made before, as by a service manager, may be open to all."""
     data.mkdir(mode=0o755)
     before = os.umask(0o022)

@@ -24,6 +24,7 @@ from tests.factories import NOW
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role, Scope
 from outlay.domain.errors import Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, has
 from outlay.kit.ids import new_id
@@ -121,7 +122,7 @@ class RightsMachine(RuleBasedStateMachine):
         if not issuer.is_session:
             return self.rights(issuer)
         with self.services.directory.read() as session:
-            actor = actor_for(session, issuer.member_id, ALL_SCOPES, Channel.SESSION)
+            actor = actor_for(session, MemberId(issuer.member_id), ALL_SCOPES, Channel.SESSION)
         return self.rights_of(actor) if actor else frozenset()
 
     def send(self, by: Credential | None, method: str, path: str, body: Any = None) -> Any:
@@ -144,7 +145,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     def members(self) -> list[str]:
         """Ids of the members of both organizations, present and former."""
-        found = []
+        found: list[str] = []
         for organization in (self.organization, self.other):
             with self.services.directory.read() as session:
                 found += [m.member_id for m in list_members(session, organization.organization_id)]
@@ -310,17 +311,19 @@ class RightsMachine(RuleBasedStateMachine):
     def there_is_an_owner(self) -> None:
         """In both organizations, always."""
         for organization in (self.organization, self.other):
-            members = self.services.administration.members.of(operator_of(organization))
+            members = self.services.administration.members.list_for(operator_of(organization))
             assert any(member.role is Role.OWNER for member in members)
 
     @invariant()
     def the_plan_is_what_was_sold(self) -> None:
         """Whatever members did."""
-        found = self.services.administration.organizations.of(operator_of(self.organization))
+        found = self.services.administration.organizations.organization_of(
+            operator_of(self.organization)
+        )
         assert found.plan is self.organization.plan
 
 
-def test_no_sequence_of_actions_yields_a_right_that_the_actor_lacked() -> None:
+def test_no_sequence_of_actions_escalates_rights() -> None:
     run_state_machine_as_test(
         RightsMachine,
         settings=settings(

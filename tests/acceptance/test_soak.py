@@ -7,7 +7,7 @@ import pytest
 
 
 @pytest.mark.long
-def test_a_server_under_mixed_load_is_flat_and_loses_nothing() -> None:
+def test_server_under_mixed_load_stays_flat_and_loses_nothing() -> None:
     command = [sys.executable, "-m", "bench.soak", "--minutes", "1.25"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 

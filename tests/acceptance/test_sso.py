@@ -35,6 +35,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import GroupId
 from outlay.domain.organization import operator_of
 from outlay.kit.egress import PUBLIC
 from outlay.services.access import sso, sso_provider
@@ -92,7 +93,7 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
         return found
 
 
-UNUSABLE = "The identity provider could not be used. The server's log says why."
+UNUSABLE = "The identity provider is not usable. See the server's log for the reason."
 
 
 def told(answer: httpx.Response) -> str:
@@ -111,7 +112,7 @@ def email_of(world: World, name: str) -> str:
     return f"{name}@{world.canary.lower()}.test"
 
 
-def test_a_member_is_found_by_verified_address_and_then_by_subject(
+def test_member_is_matched_by_verified_address_then_by_subject(
     world: World, provider: IdentityProvider
 ) -> None:
     owner = world.people[Role.OWNER].member
@@ -126,16 +127,14 @@ def test_a_member_is_found_by_verified_address_and_then_by_subject(
     assert provider.redeemed[0]["grant_type"] == "authorization_code"
 
 
-def test_an_address_that_is_not_verified_is_nobodys(
-    world: World, provider: IdentityProvider
-) -> None:
+def test_unverified_address_matches_nobody(world: World, provider: IdentityProvider) -> None:
     owner = world.people[Role.OWNER].member
 
     assert sign_in(world, provider, sub="2", email=owner.email, email_verified=False) is None
     assert sign_in(world, provider, sub="2", email=owner.email, email_verified="true") is None
 
 
-def test_people_of_the_domains_become_developers_and_others_stay_out(
+def test_users_of_listed_domains_become_developers(
     world: World, provider: IdentityProvider
 ) -> None:
     found = sign_in(world, provider, sub="3", email=email_of(world, "new"), name="New One")
@@ -152,7 +151,7 @@ def test_people_of_the_domains_become_developers_and_others_stay_out(
     assert (last.after["method"], last.after["email"]) == ("sso", email_of(world, "new"))
 
 
-def test_an_account_of_another_organization_with_the_address_is_neither_met_nor_in_the_way(
+def test_account_of_another_organization_with_the_same_address_is_ignored(
     server: Server, world: World, provider: IdentityProvider
 ) -> None:
     stranger = make_world(server)
@@ -166,7 +165,7 @@ def test_an_account_of_another_organization_with_the_address_is_neither_met_nor_
     assert found["organization"]["organizationId"] == world.organization.organization_id
 
 
-def test_whoever_was_removed_stays_out(world: World, provider: IdentityProvider) -> None:
+def test_removed_members_cannot_sign_in(world: World, provider: IdentityProvider) -> None:
     person = world.add_person(Role.DEVELOPER, email="left@elsewhere.test")
     assert sign_in(world, provider, sub="7", email=person.member.email)
     world.administration.members.remove(world.operator, person.member.member_id)
@@ -174,14 +173,12 @@ def test_whoever_was_removed_stays_out(world: World, provider: IdentityProvider)
     assert sign_in(world, provider, sub="7", email=person.member.email) is None
 
 
-def test_groups_follow_the_claim_and_others_are_left_alone(
-    world: World, provider: IdentityProvider
-) -> None:
+def test_mapped_groups_follow_the_claim(world: World, provider: IdentityProvider) -> None:
     sso = world.administration.sso.find(world.operator)
     assert sso is not None
     person = world.people[Role.DEVELOPER].member
     mine = world.group()
-    world.administration.groups.join(world.operator, mine, person.member_id)
+    world.administration.groups.add_member(world.operator, GroupId(mine), person.member_id)
 
     def groups_after(groups: Any) -> set[str]:
         assert sign_in(world, provider, sub="8", email=person.email, groups=groups)
@@ -197,7 +194,7 @@ def test_groups_follow_the_claim_and_others_are_left_alone(
     assert groups_after([]) == {mine}
 
 
-def test_a_new_key_of_the_provider_is_read_when_it_is_met(
+def test_new_provider_key_is_loaded_on_demand(
     world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     email = world.people[Role.ADMIN].member.email
@@ -212,7 +209,7 @@ def test_a_new_key_of_the_provider_is_read_when_it_is_met(
     assert sign_in(world, provider, sub="9", email=email)
 
 
-def test_what_comes_back_must_belong_to_this_browser_and_only_once(
+def test_state_is_bound_to_the_browser_and_used_once(
     world: World, provider: IdentityProvider
 ) -> None:
     provider.claims = {"sub": "10", "email": world.people[Role.OWNER].member.email}
@@ -229,7 +226,7 @@ def test_what_comes_back_must_belong_to_this_browser_and_only_once(
         assert mine.get(go_there(mine, world)).status_code == 303
 
 
-def test_a_sign_in_that_took_too_long_starts_again(
+def test_expired_sign_in_starts_again(
     server: Server, world: World, provider: IdentityProvider
 ) -> None:
     clock: Any = server.services.clock
@@ -242,7 +239,7 @@ def test_a_sign_in_that_took_too_long_starts_again(
             clock.instant = NOW
 
 
-def test_a_provider_that_lies_or_is_away_lets_nobody_in(
+def test_unusable_or_lying_provider_admits_nobody(
     server: Server,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -277,7 +274,7 @@ def test_a_provider_that_lies_or_is_away_lets_nobody_in(
         assert http.get("/login/sso?organization=nobody").status_code == 404
 
 
-def test_the_page_offers_it_and_the_secret_never_comes_out(world: World) -> None:
+def test_settings_page_offers_sso_and_hides_the_secret(world: World) -> None:
     owner = world.people[Role.OWNER]
     page = httpx.get(f"{world.server.url}/login", headers={"Accept": "text/html"}).text
     shown = httpx.get(f"{world.server.url}/api/v1/sso", headers=owner.bearer)
@@ -294,7 +291,7 @@ def test_the_page_offers_it_and_the_secret_never_comes_out(world: World) -> None
     "issuer",
     ["http://id.example.com", "https://169.254.169.254", "ftp://x", "https://user@x.test", ""],
 )
-def test_issuers_that_cannot_be(world: World, issuer: str) -> None:
+def test_invalid_issuers_are_refused(world: World, issuer: str) -> None:
     owner = world.people[Role.OWNER]
     body = {"issuer": issuer, "clientId": "c"}
     answer = httpx.put(f"{world.server.url}/api/v1/sso", headers=owner.bearer, json=body)
@@ -302,7 +299,7 @@ def test_issuers_that_cannot_be(world: World, issuer: str) -> None:
     assert (answer.status_code, answer.json()["field"]) == (400, "issuer")
 
 
-def test_another_client_needs_the_secret_again(world: World) -> None:
+def test_changing_the_client_requires_the_secret(world: World) -> None:
     owner = world.people[Role.OWNER]
 
     def put(**body: str) -> httpx.Response:
@@ -316,7 +313,7 @@ def test_another_client_needs_the_secret_again(world: World) -> None:
     assert put(issuer="https://new.test", clientId=CLIENT, secret="another").status_code == 200
 
 
-def test_only_enterprise_has_it(server: Server) -> None:
+def test_sso_requires_the_enterprise_plan(server: Server) -> None:
     owner = make_world(server, Plan.PRO).people[Role.OWNER]
     body = {"issuer": "https://id.test", "clientId": "c"}
     answer = httpx.put(f"{server.url}/api/v1/sso", headers=owner.bearer, json=body)
@@ -363,7 +360,7 @@ def mix_up(server: Server) -> Iterator[MixUp]:
 
 
 @pytest.mark.parametrize("redirect", ["own", "theirs"])
-def test_a_hostile_provider_gets_no_code_of_another_organization_s(
+def test_malicious_provider_gets_no_foreign_code(
     server: Server, mix_up: MixUp, redirect: str
 ) -> None:
     """The whole of a mix-up attack (RFC 9700, section 4.4)."""
@@ -389,9 +386,7 @@ def test_a_hostile_provider_gets_no_code_of_another_organization_s(
         assert attacker.get(back).status_code == 303
 
 
-def test_a_code_is_not_sent_to_a_provider_that_did_not_give_it(
-    server: Server, mix_up: MixUp
-) -> None:
+def test_code_is_sent_only_to_its_provider(server: Server, mix_up: MixUp) -> None:
     """Whatever address it came back to: the parameter `iss` tells (RFC 9207)."""
     mix_up.honest.says_iss = True
     mix_up.honest.redirect_uri = ""
@@ -402,11 +397,11 @@ def test_a_code_is_not_sent_to_a_provider_that_did_not_give_it(
         seen = mix_up.lure(victim)
 
     assert seen.status_code == 401
-    assert "another identity provider" in told(seen)
+    assert "a different identity provider" in told(seen)
     assert mix_up.hostile.posted == []
 
 
-def test_a_provider_that_names_itself_must_do_so_and_be_right(
+def test_provider_with_iss_support_must_send_the_right_one(
     world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.says_iss = True
@@ -425,7 +420,7 @@ def test_a_provider_that_names_itself_must_do_so_and_be_right(
         assert http.get(back).status_code == 303
 
 
-def test_what_comes_back_to_another_address_is_refused(
+def test_callback_on_another_path_is_refused(
     server: Server, world: World, provider: IdentityProvider
 ) -> None:
     other = make_world(server)
@@ -436,12 +431,12 @@ def test_what_comes_back_to_another_address_is_refused(
             assert http.get(back).status_code == 401
         back = go_there(http, world)
         former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
-        assert (former.status_code, "register the redirect address" in told(former)) == (401, True)
+        assert (former.status_code, "outdated redirect address" in told(former)) == (401, True)
         assert provider.posted == []
         assert http.get(back).status_code == 303
 
 
-def test_a_sign_in_under_way_ends_when_the_provider_is_another_one(
+def test_changing_the_provider_ends_pending_sign_ins(
     world: World, provider: IdentityProvider
 ) -> None:
     with browser(world.server) as http, running_provider() as another:
@@ -453,9 +448,7 @@ def test_a_sign_in_under_way_ends_when_the_provider_is_another_one(
         assert another.posted == []
 
 
-def test_over_tls_the_state_is_bound_to_this_host(
-    tmp_path: Path, provider: IdentityProvider
-) -> None:
+def test_state_is_bound_to_the_host_over_tls(tmp_path: Path, provider: IdentityProvider) -> None:
     settings = Settings(data=tmp_path / "data", public_url="https://outlay.example.test")
     with open_installation(settings, FixedClock(NOW)) as services:
         organization = services.administration.organizations.create("Acme")
@@ -497,7 +490,7 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
         service.shutdown()
 
 
-def test_a_query_is_not_posted_to_a_service_of_this_machine(
+def test_endpoint_with_query_on_this_machine_is_refused(
     world: World,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -517,7 +510,7 @@ def test_a_query_is_not_posted_to_a_service_of_this_machine(
     assert "127.0.0.1 may not be connected to" in caplog.text
 
 
-def test_a_public_issuer_cannot_point_into_private_networks(
+def test_public_issuer_cannot_use_private_endpoints(
     world: World,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -543,7 +536,7 @@ def departs(world: World) -> str:
         return told(http.get(f"/login/sso?organization={world.organization.slug}"))
 
 
-def test_redirects_are_not_followed_and_answers_are_bounded(
+def test_redirects_are_not_followed_and_responses_are_bounded(
     world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with victim_service() as (url, asked):
@@ -555,11 +548,11 @@ def test_redirects_are_not_followed_and_answers_are_bounded(
         assert departs(world) == UNUSABLE
 
     assert asked == []
-    assert "answered with status 302" in caplog.text
+    assert "returned status 302" in caplog.text
     assert "more than 512 KiB" in caplog.text
 
 
-def test_a_provider_that_floods_with_informational_answers_holds_nobody_up(
+def test_provider_flooding_informational_responses_blocks_nobody(
     world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
@@ -585,7 +578,7 @@ def flood(listener: socket.socket) -> int:
     return 1_000
 
 
-def test_the_operator_can_close_private_networks_to_providers(tmp_path: Path) -> None:
+def test_operator_can_forbid_private_networks_for_providers(tmp_path: Path) -> None:
     closed = Settings(data=tmp_path / "data", egress=PUBLIC)
     with open_installation(closed, FixedClock(NOW)) as services:
         operator = operator_of(services.administration.organizations.create("Acme"))
@@ -612,7 +605,7 @@ def test_the_operator_can_close_private_networks_to_providers(tmp_path: Path) ->
         ("javascript:alert(1)", "https://id.example.com", False),
     ],
 )
-def test_endpoints_that_can_be(endpoint: str, issuer: str, is_good: bool) -> None:
+def test_valid_endpoints_are_accepted(endpoint: str, issuer: str, is_good: bool) -> None:
     if is_good:
         check_endpoint(endpoint, issuer)
     else:
@@ -623,7 +616,7 @@ def test_endpoints_that_can_be(endpoint: str, issuer: str, is_good: bool) -> Non
 # Google
 
 
-def test_at_google_an_address_of_the_domain_takes_an_account_of_the_domain(
+def test_google_accounts_must_be_managed_by_the_domain(
     world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sso, "GOOGLE", provider.issuer)

@@ -182,7 +182,7 @@ def test_every_route_bounds_its_body(running: Running, tmp_path: Path) -> None:
     assert len(running.targets) > 140
 
 
-def test_a_huge_body_is_refused_by_its_announced_length(running: Running) -> None:
+def test_huge_body_is_refused_by_content_length(running: Running) -> None:
     before = running.resident()
     for target in running.targets:
         answer = ask(running, target, length(HUGE), piece=bytes(65536))
@@ -193,7 +193,7 @@ def test_a_huge_body_is_refused_by_its_announced_length(running: Running) -> Non
     assert running.resident() - before < 32 * MIB
 
 
-def test_a_huge_body_is_refused_while_it_is_read(running: Running) -> None:
+def test_huge_body_is_refused_while_reading(running: Running) -> None:
     before = running.resident()
     piece = b"10000\r\n" + b"a" * 65536 + b"\r\n"
     chunked = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked\r\n"
@@ -208,7 +208,7 @@ def test_a_huge_body_is_refused_while_it_is_read(running: Running) -> None:
     assert running.resident() - before < 32 * MIB
 
 
-def test_nobody_is_asked_to_go_on_before_they_have_shown_a_credential(running: Running) -> None:
+def test_continue_is_sent_only_with_a_valid_credential(running: Running) -> None:
     for target in running.targets:
         with running.connect() as sock:
             answer = finish(sock, target, length(100, more="expect: 100-continue\r\n"))
@@ -216,7 +216,7 @@ def test_nobody_is_asked_to_go_on_before_they_have_shown_a_credential(running: R
         assert answer.status == expected or (target.is_open and not target.reads_body), target.name
 
 
-def test_a_body_that_does_not_go_on_is_waited_for_only_where_it_is_wanted(
+def test_stalled_body_is_awaited_only_by_routes_that_read_it(
     running: Running,
 ) -> None:
     waiting = []
@@ -249,7 +249,7 @@ def finish_waiting(sock: socket.socket, target: Target) -> int:
 
 
 @pytest.mark.parametrize("start", [b"", b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nx-a: "])
-def test_a_head_that_does_not_come_ends_the_connection(running: Running, start: bytes) -> None:
+def test_missing_request_head_closes_the_connection(running: Running, start: bytes) -> None:
     with running.connect() as sock:
         started = time.monotonic()
         sock.sendall(start)
@@ -258,7 +258,7 @@ def test_a_head_that_does_not_come_ends_the_connection(running: Running, start: 
         assert PATIENCE * 0.9 < time.monotonic() - started < PATIENCE + SOON + 1
 
 
-def test_a_head_that_trickles_in_is_not_waited_for_longer(running: Running) -> None:
+def test_slow_request_head_closes_the_connection(running: Running) -> None:
     with running.connect() as sock:
         started, said = time.monotonic(), b""
         for byte in b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n" + b"x-a: " + b"a" * 1000:
@@ -280,14 +280,14 @@ FORM_WITH_FILE = (
 )
 
 
-def test_a_malformed_body_is_no_fault_of_ours(running: Running) -> None:
+def test_malformed_body_is_not_a_server_error(running: Running) -> None:
     for target in running.targets:
         answer = ask(running, target, length(len(MALFORMED)), MALFORMED)
         assert answer.status == target.refusal or target.is_open, (target.name, answer)
         assert answer.status < 500, (target.name, answer)
 
 
-def test_no_form_takes_a_file(running: Running) -> None:
+def test_forms_accept_no_files(running: Running) -> None:
     files = set(Path(f"/proc/{running.pid}/fd").iterdir())
     for target in running.targets:
         headers = length(len(FORM_WITH_FILE), "multipart/form-data; boundary=B")
@@ -299,7 +299,7 @@ def test_no_form_takes_a_file(running: Running) -> None:
     assert len(set(Path(f"/proc/{running.pid}/fd").iterdir()) - files) < 20
 
 
-def test_malformed_bodies_of_somebody_known_leave_no_memory_behind(running: Running) -> None:
+def test_malformed_bodies_of_authenticated_callers_leak_no_memory(running: Running) -> None:
     target = Target("POST", "/api/v1/projects", False, True, 0)
     sizes = (MAX_BODY - 100, MAX_BODY // 2)
 
@@ -324,7 +324,7 @@ def test_malformed_bodies_of_somebody_known_leave_no_memory_behind(running: Runn
     assert peak < 8 * MIB  # each left as much as it was, 45 MiB in all
 
 
-def test_somebody_known_is_told_what_is_too_large(running: Running) -> None:
+def test_authenticated_caller_is_told_the_body_limit(running: Running) -> None:
     target = Target("POST", "/api/v1/projects", False, True, 0)
     more = f"authorization: Bearer {running.token}\r\n"
     with running.connect() as sock:
@@ -343,7 +343,7 @@ def test_somebody_known_is_told_what_is_too_large(running: Running) -> None:
     assert ask(running, target, length(len(body), more=more), body).status == 201
 
 
-def test_other_names_are_not_answered(running: Running) -> None:
+def test_other_host_names_are_refused(running: Running) -> None:
     def status(path: str, host: str) -> int:
         with running.connect() as sock:
             sock.sendall(

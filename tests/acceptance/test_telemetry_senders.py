@@ -37,7 +37,7 @@ def tokens_of(request: dict[str, Any]) -> tuple[int, int, int, int]:
     )
 
 
-def test_langfuse_chat_counts_in_openai_s_words(server: Server, tenant: Tenant) -> None:
+def test_langfuse_chat_uses_openai_counters(server: Server, tenant: Tenant) -> None:
     usage = {
         "prompt_tokens": 1_000,
         "completion_tokens": 200,
@@ -63,7 +63,7 @@ def test_langfuse_chat_counts_in_openai_s_words(server: Server, tenant: Tenant) 
     assert request["costSource"] == "computed"
 
 
-def test_langfuse_responses_have_their_details(server: Server, tenant: Tenant) -> None:
+def test_langfuse_responses_have_usage_details(server: Server, tenant: Tenant) -> None:
     usage = {
         "input_tokens": 3_072,
         "output_tokens": 20,
@@ -88,7 +88,7 @@ def test_langfuse_responses_have_their_details(server: Server, tenant: Tenant) -
     assert request["tokens"]["reasoning"] == 7
 
 
-def test_a_failed_call_of_langfuse_is_a_failure(server: Server, tenant: Tenant) -> None:
+def test_failed_langfuse_call_is_a_failure(server: Server, tenant: Tenant) -> None:
     send(
         server,
         tenant,
@@ -105,7 +105,7 @@ def test_a_failed_call_of_langfuse_is_a_failure(server: Server, tenant: Tenant) 
     assert detailed(server, tenant)["status"] == "upstream_error"
 
 
-def test_langfuse_s_own_path_takes_its_traces(server: Server, tenant: Tenant) -> None:
+def test_langfuse_path_accepts_traces(server: Server, tenant: Tenant) -> None:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [named(attributes=TRACELOOP)]}]}]}
     answer = server.http.post(
         "/api/public/otel/v1/traces", json=body, auth=("pk-lf-any", tenant.token)
@@ -127,7 +127,7 @@ def vercel(step: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_the_vercel_ai_sdk_s_steps_count_with_their_cache(server: Server, tenant: Tenant) -> None:
+def test_vercel_ai_sdk_steps_count_with_their_cache(server: Server, tenant: Tenant) -> None:
     sums = {"ai.usage.inputTokens": 2_000, "ai.usage.outputTokens": 60}
     outer = named(attributes=vercel("ai.streamText", **sums))
     step = named(
@@ -156,7 +156,7 @@ def test_the_vercel_ai_sdk_s_steps_count_with_their_cache(server: Server, tenant
     assert (request["responseId"], request["operation"]) == ("msg_1", "chat")
 
 
-def test_the_vercel_ai_sdk_s_embeddings_count(server: Server, tenant: Tenant) -> None:
+def test_vercel_ai_sdk_embeddings_count(server: Server, tenant: Tenant) -> None:
     told = {
         "ai.operationId": "ai.embed.doEmbed",
         "ai.model.id": "text-embedding-3-small",
@@ -170,9 +170,7 @@ def test_the_vercel_ai_sdk_s_embeddings_count(server: Server, tenant: Tenant) ->
     assert (request["provider"], request["costSource"]) == ("openai", "computed")
 
 
-def test_the_vercel_ai_sdk_s_failures_count_once_for_each_try(
-    server: Server, tenant: Tenant
-) -> None:
+def test_vercel_ai_sdk_failures_count_once_per_try(server: Server, tenant: Tenant) -> None:
     outer = named(attributes=vercel("ai.generateText"), **FAILED)
     tries = [
         named(outer, attributes=vercel("ai.generateText.doGenerate"), **FAILED) for _ in range(3)
@@ -194,7 +192,7 @@ def logfire(kind: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def test_a_stream_of_logfire_is_one_call(server: Server, tenant: Tenant) -> None:
+def test_logfire_stream_is_one_call(server: Server, tenant: Tenant) -> None:
     usage = {"gen_ai.usage.input_tokens": 11, "gen_ai.usage.output_tokens": 4}
     began = named(attributes=logfire("span", **{"gen_ai.operation.name": "chat"}))
     ended = named(attributes=logfire("log", duration=1.5, **usage))
@@ -208,23 +206,21 @@ def test_a_stream_of_logfire_is_one_call(server: Server, tenant: Tenant) -> None
     assert (request["isStream"], request["latencyMs"]) == (True, 1500)
 
 
-def test_a_stream_of_logfire_without_counts_is_of_unknown_usage(
-    server: Server, tenant: Tenant
-) -> None:
+def test_logfire_stream_without_counts_has_unknown_usage(server: Server, tenant: Tenant) -> None:
     send(server, tenant, named(attributes=logfire("span")), named(attributes=logfire("log")))
 
     request = detailed(server, tenant)
     assert (request["usageSource"], request["mapping"]) == ("unknown", "openai/gpt-4o")
 
 
-def test_a_stream_of_logfire_that_failed_to_begin_counts(server: Server, tenant: Tenant) -> None:
+def test_logfire_stream_that_failed_to_start_counts(server: Server, tenant: Tenant) -> None:
     told = logfire("span", **{"gen_ai.operation.name": "chat"})
     send(server, tenant, named(attributes=told, **FAILED))
 
     assert detailed(server, tenant)["status"] == "upstream_error"
 
 
-def test_a_failed_call_of_openinference_has_its_model(server: Server, tenant: Tenant) -> None:
+def test_failed_openinference_call_has_its_model(server: Server, tenant: Tenant) -> None:
     told = {
         "openinference.span.kind": "LLM",
         "llm.system": "openai",
@@ -246,13 +242,13 @@ TRACELOOP = {
 }
 
 
-def test_traceloop_says_what_was_streamed(server: Server, tenant: Tenant) -> None:
+def test_traceloop_streams_are_recognised(server: Server, tenant: Tenant) -> None:
     send(server, tenant, named(attributes=TRACELOOP))
 
     assert detailed(server, tenant)["isStream"] is True
 
 
-def test_anthropic_s_own_spans_tell_writes_for_an_hour(server: Server, tenant: Tenant) -> None:
+def test_anthropic_spans_report_one_hour_cache_writes(server: Server, tenant: Tenant) -> None:
     told = {
         "gen_ai.operation.name": "chat",
         "gen_ai.system": "anthropic",
@@ -270,7 +266,7 @@ def test_anthropic_s_own_spans_tell_writes_for_an_hour(server: Server, tenant: T
     assert request["priceContext"] == "processing=batch"
 
 
-def test_codex_names_the_model_above_the_counts(server: Server, tenant: Tenant) -> None:
+def test_codex_model_is_taken_from_the_parent_span(server: Server, tenant: Tenant) -> None:
     turn = named(
         attributes={
             "service.name": "codex_exec",
@@ -315,7 +311,7 @@ CLAUDE_CODE = {
 }
 
 
-def test_claude_code_counts_cached_tokens_beside_the_input(server: Server, tenant: Tenant) -> None:
+def test_claude_code_cached_tokens_are_added_to_the_input(server: Server, tenant: Tenant) -> None:
     send(server, tenant, named(attributes=CLAUDE_CODE))
 
     request = detailed(server, tenant)
@@ -328,7 +324,7 @@ def test_claude_code_counts_cached_tokens_beside_the_input(server: Server, tenan
     assert "cec62d6f" in stored
 
 
-def test_a_failed_request_of_claude_code_counts(server: Server, tenant: Tenant) -> None:
+def test_failed_claude_code_request_counts(server: Server, tenant: Tenant) -> None:
     told = {
         "service.name": "claude-code",
         "span.type": "llm_request",
@@ -344,7 +340,7 @@ def test_a_failed_request_of_claude_code_counts(server: Server, tenant: Tenant) 
     assert "asked" not in json.dumps(request)
 
 
-def test_each_sender_s_calls_are_all_there_is(server: Server, tenant: Tenant) -> None:
+def test_only_the_calls_of_each_sender_are_recorded(server: Server, tenant: Tenant) -> None:
     """What a mixture of them adds up to."""
     send(
         server,

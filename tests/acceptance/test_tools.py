@@ -66,7 +66,7 @@ def readable(server: Server, tenant: Tenant) -> list[str]:
     return [path for path in found if server.http.get(path, headers=tenant.headers).is_success]
 
 
-def test_head_is_get_without_a_body(server: Server, tenant: Tenant) -> None:
+def test_head_equals_get_without_a_body(server: Server, tenant: Tenant) -> None:
     paths = readable(server, tenant)
     assert len(paths) > 30
     for path in paths:
@@ -79,7 +79,7 @@ def test_head_is_get_without_a_body(server: Server, tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("path", FILES)
-def test_head_of_a_file_does_no_work(
+def test_head_of_a_file_does_not_create_it(
     server: Server, tenant: Tenant, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("reports", "analytics"):
@@ -95,7 +95,7 @@ def test_head_of_a_file_does_no_work(
     assert "content-length" not in head.headers
 
 
-def test_head_is_refused_as_get_is(server: Server, tenant: Tenant) -> None:
+def test_head_is_refused_like_get(server: Server, tenant: Tenant) -> None:
     developer = server.tenant(role=Role.DEVELOPER)
     path = FILES[0]
 
@@ -121,7 +121,7 @@ def basic(text: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     "path", ["/api/v1/analytics/summary", "/api/v1/me", "/api/v1/requests", FILES[0]]
 )
-def test_a_token_is_taken_as_a_password(server: Server, tenant: Tenant, path: str) -> None:
+def test_token_is_accepted_as_basic_password(server: Server, tenant: Tenant, path: str) -> None:
     for user in ("", "someone@example.test", "Jürgen"):
         assert server.http.get(path, headers=basic(f"{user}:{tenant.token}")).status_code == 200
     for wrong in (tenant.token, f"{tenant.token}:", f"a:{tenant.token}x", "a:b", "a:ota_x_y"):
@@ -131,7 +131,7 @@ def test_a_token_is_taken_as_a_password(server: Server, tenant: Tenant, path: st
         assert answer.status_code == 401
 
 
-def test_usage_may_be_sent_with_it_but_nothing_is_relayed(server: Server, tenant: Tenant) -> None:
+def test_basic_password_allows_ingest_but_not_relaying(server: Server, tenant: Tenant) -> None:
     headers = basic(f"any:{tenant.token}")
     sent = server.http.post("/v1/usage/events", json=[], headers=headers)
     relayed = server.http.post("/v1/chat/completions", json={"model": "a"}, headers=headers)
@@ -143,7 +143,7 @@ def test_usage_may_be_sent_with_it_but_nothing_is_relayed(server: Server, tenant
     assert operation.status_code == 401
 
 
-def test_a_refusal_names_both_ways_but_to_pages(server: Server) -> None:
+def test_refusal_offers_both_schemes_except_for_pages(server: Server) -> None:
     """A browser that reads of Basic would ask for a password over the page."""
     told = server.http.get("/api/v1/me").headers["www-authenticate"]
     page = server.http.get("/api/v1/me", headers={"Sec-Fetch-Site": "same-origin"})
@@ -152,7 +152,7 @@ def test_a_refusal_names_both_ways_but_to_pages(server: Server) -> None:
     assert page.headers["www-authenticate"] == 'Bearer realm="Outlay"'
 
 
-def test_a_password_of_a_proxy_in_front_does_not_sign_out(server: Server) -> None:
+def test_basic_credentials_of_a_proxy_do_not_sign_out(server: Server) -> None:
     """It asks for one itself, and passes it on beside the session's cookie."""
     person = make_world(server).people[Role.OWNER]
     headers = {"Cookie": f"outlay_session={person.session}", **basic("team:shared-password")}
@@ -163,7 +163,7 @@ def test_a_password_of_a_proxy_in_front_does_not_sign_out(server: Server) -> Non
 # Files without a trailer
 
 
-def test_a_file_without_a_trailer_is_rows_alone(server: Server, tenant: Tenant) -> None:
+def test_file_without_trailer_has_only_rows(server: Server, tenant: Tenant) -> None:
     question = {"groupBy": "user", "metrics": "cost,requestCount", "trailer": "none"}
     lines = get(server, tenant, **question)
     rows = list(csv.DictReader(io.StringIO(lines.text)))
@@ -184,9 +184,7 @@ def test_a_file_without_a_trailer_is_rows_alone(server: Server, tenant: Tenant) 
     assert sorted(whole) == ["groupBy", "meta", "rows"]
 
 
-def test_duckdb_reads_csv_and_lines_as_they_come(
-    server: Server, tenant: Tenant, tmp_path: Path
-) -> None:
+def test_duckdb_reads_csv_and_ndjson(server: Server, tenant: Tenant, tmp_path: Path) -> None:
     question = {"groupBy": "user", "bucket": "day", "trailer": "none"}
     for kind, reader in (("csv", "read_csv"), ("ndjson", "read_json")):
         path = tmp_path / f"report.{kind}"
@@ -222,7 +220,7 @@ def test_counts_beyond_64_bits_are_decimals(server: Server, tmp_path: Path) -> N
 # Groups overlap
 
 
-def test_a_file_by_group_says_how_much_is_counted_twice(server: Server, tenant: Tenant) -> None:
+def test_file_by_group_states_the_overlap(server: Server, tenant: Tenant) -> None:
     question = {"groupBy": "group", "metrics": "cost,requestCount", "format": "json"}
     trailer = json.loads(get(server, tenant, **question).text, parse_float=Decimal)["trailer"]
 
@@ -234,7 +232,7 @@ def test_a_file_by_group_says_how_much_is_counted_twice(server: Server, tenant: 
     assert "overlap" not in page
 
 
-def test_a_sheet_by_group_explains_its_sum(server: Server, tenant: Tenant) -> None:
+def test_sheet_by_group_explains_its_sum(server: Server, tenant: Tenant) -> None:
     question = {"groupBy": "group,user", "metrics": "requestCount", "format": "xlsx"}
     book = zipfile.ZipFile(io.BytesIO(get(server, tenant, **question).content))
 

@@ -19,13 +19,14 @@ from tests.acceptance.test_api import summary
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.services.recording.skipped_telemetry import (
     MAX_KINDS,
     MAX_NAME,
-    PassedKind,
-    PassedOver,
     Reason,
+    SkippedKind,
+    SkippedTelemetry,
 )
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.wire.otlp.spans import parse_json
@@ -108,9 +109,7 @@ def detailed(server: Server, tenant: Tenant) -> dict[str, Any]:
     return found
 
 
-def test_the_sdk_s_exporter_is_understood(
-    server: Server, tenant: Tenant, tracers: TracerProvider
-) -> None:
+def test_sdk_exporter_is_supported(server: Server, tenant: Tenant, tracers: TracerProvider) -> None:
     tracer = tracers.get_tracer("test")
     start = START_NS
     parent = tracer.start_span("invoke_agent helper", start_time=start)
@@ -243,7 +242,7 @@ CONVENTIONS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", CONVENTIONS)
-def test_every_convention_says_the_same(server: Server, tenant: Tenant, name: str) -> None:
+def test_every_convention_yields_the_same_report(server: Server, tenant: Tenant, name: str) -> None:
     send(server, tenant, span(**CONVENTIONS[name]))
 
     request = detailed(server, tenant)
@@ -267,7 +266,7 @@ def test_every_convention_says_the_same(server: Server, tenant: Tenant, name: st
         {"http__request__method": "POST"},
     ],
 )
-def test_spans_that_are_no_call_are_passed_over(
+def test_spans_that_are_not_calls_are_skipped(
     server: Server, tenant: Tenant, attributes: dict[str, Any]
 ) -> None:
     answer = send(server, tenant, span(**attributes))
@@ -278,7 +277,7 @@ def test_spans_that_are_no_call_are_passed_over(
     assert ("partialSuccess" in answer) == (has_tokens and "{}" not in attributes.values())
 
 
-def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenant: Tenant) -> None:
+def test_skipped_tokens_are_counted_and_named(server: Server, tenant: Tenant) -> None:
     agent = span(gen_ai__operation__name="invoke_agent", gen_ai__usage__input_tokens=5)
     strange = {**span(acme__tokens__sent=12, acme__max_tokens=4096), "name": "acme.ask"}
     bound_only = span(gen_ai__operation__name="plan", gen_ai__request__max_tokens=4096)
@@ -295,7 +294,7 @@ def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenan
         in (partial["errorMessage"])
     )
     assert "1 × acme.ask of acme.otel (in words that are not known)" in partial["errorMessage"]
-    passed = server.services.passed_over.counts(tenant.organization.organization_id)
+    passed = server.services.skipped_telemetry.counts(tenant.organization.organization_id)
     assert {(one.kind.reason.value, one.kind.operation): one.count for one in passed} == {
         ("noCall", "invoke_agent"): 1,
         ("unknownConvention", "acme.ask"): 1,
@@ -306,19 +305,22 @@ def test_tokens_that_are_passed_over_are_counted_and_named(server: Server, tenan
     assert len(logged(server, tenant)) == 1
 
 
-def test_names_of_what_is_passed_over_have_a_bound() -> None:
-    passed = PassedOver(FixedClock(NOW))
+def test_names_of_skipped_telemetry_are_bounded() -> None:
+    passed = SkippedTelemetry(FixedClock(NOW))
     for number in range(MAX_KINDS + 50):
-        passed.note("org", [PassedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)])
+        passed.note(
+            OrganizationId("org"),
+            [SkippedKind(Reason.NO_CALL, "library", f"kind {number}" + "x" * 500)],
+        )
 
-    found = passed.counts("org")
+    found = passed.counts(OrganizationId("org"))
     assert len(found) == MAX_KINDS + 1
     assert sum(one.count for one in found) == MAX_KINDS + 50
     assert max(len(one.kind.operation) for one in found) <= MAX_NAME
-    assert passed.counts("another") == []
+    assert passed.counts(OrganizationId("another")) == []
 
 
-def test_of_spans_within_each_other_the_innermost_counts(server: Server, tenant: Tenant) -> None:
+def test_innermost_of_nested_spans_counts(server: Server, tenant: Tenant) -> None:
     framework = call()
     chain = span(framework)
     sdk = call(chain, gen_ai__usage__input_tokens=107)
@@ -330,9 +332,7 @@ def test_of_spans_within_each_other_the_innermost_counts(server: Server, tenant:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_it_is_one_call_in_whichever_order_its_spans_arrive(
-    server: Server, tenant: Tenant, order: tuple[int, ...]
-) -> None:
+def test_span_order_does_not_matter(server: Server, tenant: Tenant, order: tuple[int, ...]) -> None:
     framework = call()
     chain = span(framework)
     family = [framework, chain, call(chain)]
@@ -348,7 +348,7 @@ def test_it_is_one_call_in_whichever_order_its_spans_arrive(
     assert len(logged(server, tenant)) == (2 if gap else 1)
 
 
-def test_the_gateway_s_span_of_a_call_may_come_later(server: Server, tenant: Tenant) -> None:
+def test_late_gateway_span_of_a_call_is_recognised(server: Server, tenant: Tenant) -> None:
     sdk = call()
     request = span(sdk)
     handling = span(request)
@@ -359,11 +359,13 @@ def test_the_gateway_s_span_of_a_call_may_come_later(server: Server, tenant: Ten
     assert len(logged(server, tenant)) == 1
 
 
-def test_what_is_known_of_a_trace_outlives_the_process(server: Server, tenant: Tenant) -> None:
+def test_trace_state_survives_restarts(server: Server, tenant: Tenant) -> None:
     framework = call()
     send(server, tenant, call(framework))
     services = server.services
-    restarted = Tracing(services.directory, services.recorder, services.passed_over, services.clock)
+    restarted = Tracing(
+        services.directory, services.recorder, services.skipped_telemetry, services.clock
+    )
 
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [framework]}]}]}
     restarted.record(tenant.organization.organization_id, parse_json(json.dumps(body).encode()))
@@ -371,7 +373,7 @@ def test_what_is_known_of_a_trace_outlives_the_process(server: Server, tenant: T
     assert len(logged(server, tenant)) == 1
 
 
-def test_two_instrumentations_side_by_side_are_one_call(server: Server, tenant: Tenant) -> None:
+def test_parallel_instrumentations_are_one_call(server: Server, tenant: Tenant) -> None:
     parent = span()
 
     send(
@@ -385,7 +387,7 @@ def test_two_instrumentations_side_by_side_are_one_call(server: Server, tenant: 
     assert len(logged(server, tenant)) == 1
 
 
-def test_failures_say_how_they_ended(server: Server, tenant: Tenant) -> None:
+def test_failures_have_a_status(server: Server, tenant: Tenant) -> None:
     named: dict[str, Any] = {
         "gen_ai__operation__name": "chat",
         "gen_ai__request__model": "gpt-4o",
@@ -405,7 +407,7 @@ def test_failures_say_how_they_ended(server: Server, tenant: Tenant) -> None:
     assert sum(one["cost"] for one in found) == 0
 
 
-def test_a_span_of_the_future_is_rejected_alone(server: Server, tenant: Tenant) -> None:
+def test_future_span_is_rejected_individually(server: Server, tenant: Tenant) -> None:
     late = {**call(), "startTimeUnixNano": str(START_NS + 10**15)}
 
     answer = send(server, tenant, late, call())
@@ -427,7 +429,7 @@ def test_a_span_of_the_future_is_rejected_alone(server: Server, tenant: Tenant) 
         (b"{}", "text/plain", 415, "unknown-media-type"),
     ],
 )
-def test_what_is_no_trace_is_refused(
+def test_invalid_trace_is_refused(
     server: Server, tenant: Tenant, body: bytes, media_type: str, status: int, code: str
 ) -> None:
     headers = {**tenant.headers, "Content-Type": media_type}
@@ -440,7 +442,7 @@ def test_what_is_no_trace_is_refused(
     ("field", "value"),
     [("traceId", "xyz"), ("spanId", 7), ("startTimeUnixNano", "soon"), ("endTimeUnixNano", -1)],
 )
-def test_a_field_that_is_wrong_is_named_and_nothing_is_stored(
+def test_invalid_field_is_named_and_nothing_is_stored(
     server: Server, tenant: Tenant, field: str, value: Any
 ) -> None:
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [call(), {**call(), field: value}]}]}]}
@@ -451,7 +453,7 @@ def test_a_field_that_is_wrong_is_named_and_nothing_is_stored(
     assert logged(server, tenant) == []
 
 
-def test_compressed_and_empty_bodies_are_read(server: Server, tenant: Tenant) -> None:
+def test_compressed_and_empty_bodies_are_accepted(server: Server, tenant: Tenant) -> None:
     body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [call()]}]}]}).encode()
     headers = {
         **tenant.headers,
@@ -491,7 +493,7 @@ NAMES = st.sampled_from(
         max_size=6,
     )
 )
-def test_no_attribute_breaks_anything(
+def test_arbitrary_attributes_do_not_crash(
     server: Server, tenant: Tenant, attributes: dict[str, Any]
 ) -> None:
     before = counted(server, tenant)
@@ -508,14 +510,16 @@ def test_no_attribute_breaks_anything(
     assert stored in ({1, 2} if answer.status_code == 200 else {0})
 
 
-def test_totals_are_those_of_the_calls(server: Server, tenant: Tenant) -> None:
+def test_totals_equal_those_of_the_calls(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(gen_ai__usage__input_tokens=n) for n in range(1, 11)])
 
     server.services.projection.catch_up()
     assert summary(server, tenant)["inputTokens"] == 55
 
 
-def test_tokens_that_only_an_agent_tells_are_told(server: Server, tenant: Tenant) -> None:
+def test_tokens_reported_only_by_an_agent_are_reported_as_skipped(
+    server: Server, tenant: Tenant
+) -> None:
     usage: dict[str, Any] = {
         "gen_ai__usage__input_tokens": 100,
         "gen_ai__usage__output_tokens": 10,

@@ -62,7 +62,7 @@ def kept(settings: Settings) -> list[Path]:
     return sorted((settings.data / "backups").glob("*"))
 
 
-def test_a_copy_of_before_is_kept_once(settings: Settings, tmp_path: Path) -> None:
+def test_copy_before_an_upgrade_is_kept_once(settings: Settings, tmp_path: Path) -> None:
     before = content(settings.database_path, tmp_path / "look")
     for _ in range(2):
         with open_installation(settings, FixedClock(NOW)) as services:
@@ -78,7 +78,7 @@ def test_a_copy_of_before_is_kept_once(settings: Settings, tmp_path: Path) -> No
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
-def test_older_tables_of_the_directory_alone_are_enough(tmp_path: Path) -> None:
+def test_older_directory_alone_triggers_a_copy(tmp_path: Path) -> None:
     settings = Settings(data=tmp_path / "data")
     with open_installation(settings):
         pass
@@ -95,7 +95,7 @@ def test_older_tables_of_the_directory_alone_are_enough(tmp_path: Path) -> None:
     assert len(kept(settings)) == 1, "tables of a newer version are not changed"
 
 
-def test_without_room_nothing_is_changed_unless_it_is_said(
+def test_upgrade_without_space_is_refused_unless_disabled(
     settings: Settings,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -115,7 +115,7 @@ def test_without_room_nothing_is_changed_unless_it_is_said(
     assert kept(settings) == []
 
 
-def test_a_copy_that_fails_anywhere_changes_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_failed_copy_changes_nothing(settings: Settings, tmp_path: Path) -> None:
     before = content(settings.database_path, tmp_path / "look")
     for act in (disk_full, input_output_error):
         for error in every_fault(lambda: keep_before_upgrade(settings, FixedClock(NOW)), act):
@@ -128,7 +128,7 @@ def test_a_copy_that_fails_anywhere_changes_nothing(settings: Settings, tmp_path
     assert content(settings.database_path, tmp_path / "look") == before
 
 
-def test_the_copy_is_on_disk_before_the_tables_are_changed(
+def test_copy_is_on_disk_before_the_upgrade(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[str] = []

@@ -13,6 +13,7 @@ from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.ids import MemberId, ProjectId
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -78,7 +79,7 @@ class World:
         """Another member."""
         number = next(_numbers)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=self.organization.organization_id,
             name=f"{self.canary} {role} {number}",
             email=email or f"{role}{number}@{self.canary.lower()}.test",
@@ -138,7 +139,7 @@ class World:
         """An API key and its text."""
         created, text = self.administration.keys.create(
             self.operator,
-            project_id=self.project(),
+            project_id=ProjectId(self.project()),
             description=self.name(),
             member_id=owner.member_id,
         )
@@ -156,7 +157,7 @@ class World:
             project_id=name,
         )
         self.server.services.recorder.record(organization_id, [report])
-        found = self.administration.discovered.of(self.operator)
+        found = self.administration.discovered.list_for(self.operator)
         return next(entry.discovered_id for entry in found if entry.value == name)
 
     def reconciliation(self) -> str:
@@ -237,7 +238,7 @@ class World:
     def free_tag(self) -> str:
         """A key that can be registered: there is room for it."""
         tags = self.administration.tags
-        for known in tags.of(self.operator):
+        for known in tags.list_for(self.operator):
             tags.remove(self.operator, known.key)
         return f"t-{new_id('x')}"[:40]
 

@@ -10,7 +10,7 @@ from tests.backdoor import database_of
 
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
@@ -39,7 +39,7 @@ def open_ledger(
 
 
 def _on_postgres(database: PostgresDatabase, clock: Clock, journal: Path) -> Ledger:
-    return PostgresLedger(database, clock, node_id="node", spool=Spool(journal, 1_000))
+    return PostgresLedger(database, clock, node_id="node", buffer=WriteAheadBuffer(journal, 1_000))
 
 
 @pytest.fixture

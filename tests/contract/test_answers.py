@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
-from outlay.domain.answer import GATEWAY, MAX_REPORTS
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
+from outlay.domain.same_answer import GATEWAY, MAX_REPORTS
 from outlay.kit.clock import to_us
 from outlay.services.cube.exact_comparison import measures_of
 from outlay.storage.ledger.log import NEWEST_FIRST, LogFilter
@@ -52,17 +53,19 @@ def logged(ledger: Ledger) -> list[str]:
     """The ids that the log of requests shows."""
     now_us = to_us(NOW)
     wanted = LogFilter(
-        organization_id="org_test",
+        organization_id=OrganizationId("org_test"),
         start_us=now_us - 10**12,
         end_us=now_us + 10**12,
         through_seq=10**9,
     )
     positions = ledger.read_positions(wanted, NEWEST_FIRST, None, 1_000)
     assert ledger.read_sums(wanted).requests == len(positions)
-    return [entry.event.event_id for entry in ledger.read_logged("org_test", positions)]
+    return [
+        entry.event.event_id for entry in ledger.read_logged(OrganizationId("org_test"), positions)
+    ]
 
 
-def test_what_comes_second_is_kept_as_a_witness(ledger: Ledger) -> None:
+def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
     first = report(answer_id(), input_tokens=10, cost_pusd=7)
     second = replace(first, event_id="span-1", source="otel")
 
@@ -78,7 +81,7 @@ def test_what_comes_second_is_kept_as_a_witness(ledger: Ledger) -> None:
     assert ledger.count_requests(10) == 1
 
 
-def test_the_record_of_the_gateway_takes_the_place_of_a_trace(ledger: Ledger) -> None:
+def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
     trace = report(answer_id(), "otel", input_tokens=10, cost_pusd=7)
     relayed = replace(trace, event_id="req-1", source=GATEWAY, project_id="prj_1", cost_pusd=8)
 
@@ -88,12 +91,12 @@ def test_the_record_of_the_gateway_takes_the_place_of_a_trace(ledger: Ledger) ->
     assert counted(ledger) == [relayed]
     assert [event.amendment for event in stored(ledger)] == ["", "", Amendment.VOID]
     assert logged(ledger) == ["req-1"]
-    history = ledger.read_history("org_test", trace.event_id)
+    history = ledger.read_history(OrganizationId("org_test"), trace.event_id)
     assert [entry.event.event_id for entry in history] == [trace.event_id, void_id(trace.event_id)]
     assert standing(ledger.read_reports(trace)) == [relayed]
 
 
-def test_a_report_with_usage_counts_in_the_place_of_one_without(ledger: Ledger) -> None:
+def test_report_with_usage_replaces_one_without(ledger: Ledger) -> None:
     """A queued answer has none yet; what fetches it has."""
     queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
     fetched = replace(
@@ -111,7 +114,7 @@ def test_a_report_with_usage_counts_in_the_place_of_one_without(ledger: Ledger) 
     assert counted(ledger) == [fetched]
 
 
-def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
+def test_two_relayed_requests_are_two_despite_equal_answer_ids(
     ledger: Ledger,
 ) -> None:
     same = answer_id()
@@ -121,7 +124,7 @@ def test_two_relayed_requests_are_two_whatever_the_upstream_calls_its_answers(
     assert counted(ledger) == events
 
 
-def test_an_id_that_too_many_answers_share_tells_nothing(ledger: Ledger) -> None:
+def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
     """As of a server that gives all its answers the same: what it costs to look does not grow."""
     relayed = [
         report("constant", provider="local", input_tokens=n) for n in range(MAX_REPORTS + 50)
@@ -148,7 +151,9 @@ def test_an_id_that_too_many_answers_share_tells_nothing(ledger: Ledger) -> None
         {"response_id": ""},
     ],
 )
-def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) -> None:
+def test_different_answers_are_different_requests(
+    ledger: Ledger, difference: dict[str, str]
+) -> None:
     first = report(answer_id(), "otel")
     second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
 
@@ -156,7 +161,7 @@ def test_other_answers_are_others(ledger: Ledger, difference: dict[str, str]) ->
     assert counted(ledger) == [first, second]
 
 
-def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> None:
+def test_short_answer_id_needs_matching_fields(ledger: Ledger) -> None:
     """Local servers draw their ids out of a thousand."""
     first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
@@ -176,7 +181,7 @@ def test_a_short_id_is_the_same_answer_only_if_all_else_is(ledger: Ledger) -> No
     ]  # fmt: skip
 
 
-def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
+def test_event_can_be_voided_once(ledger: Ledger) -> None:
     event = make_event(cost_pusd=5)
     ledger.append([event])
     once, twice = (
@@ -194,14 +199,14 @@ def test_an_event_can_be_taken_back_once(ledger: Ledger) -> None:
     assert ledger.append(third) == [Outcome.ACCEPTED] * 2
     assert [each.cost_pusd for each in counted(ledger)] == [9]
     assert logged(ledger) == [event.event_id]
-    history = ledger.read_history("org_test", event.event_id)
+    history = ledger.read_history(OrganizationId("org_test"), event.event_id)
     assert [(entry.version, entry.event.amendment) for entry in history] == [
         (1, ""), (1, "void"), (2, "restate"), (1, "void"), (3, "restate"),
     ]  # fmt: skip
     assert {root_of(row.event_id) for row in stored(ledger)} == {event.event_id}
 
 
-def test_a_repriced_event_is_still_known_by_its_answer(ledger: Ledger) -> None:
+def test_repriced_event_is_still_found_by_its_answer(ledger: Ledger) -> None:
     event = report(answer_id(), cost_pusd=5)
     ledger.append([event])
     ledger.append(restated(event, "run-1", replace(event, cost_pusd=6)))
@@ -269,7 +274,7 @@ def rank(event: UsageEvent) -> tuple[bool, bool]:
     return event.usage_source is not UsageSource.UNKNOWN, event.source == GATEWAY
 
 
-def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
+def test_amendments_sum_to_the_current_versions(ledger: Ledger) -> None:
     events = [make_event(cost_pusd=number, input_tokens=number) for number in range(5)]
     ledger.append(events)
     ledger.append(
@@ -286,7 +291,7 @@ def test_amendments_come_to_the_measures_of_what_stands(ledger: Ledger) -> None:
     assert ledger.count_requests(100) == 4
 
 
-def test_what_was_taken_back_for_another_report_is_not_stated_anew(ledger: Ledger) -> None:
+def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None:
     """A run that prices again has read the request before it was merged."""
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
@@ -300,7 +305,7 @@ def test_what_was_taken_back_for_another_report_is_not_stated_anew(ledger: Ledge
     assert ledger.append([late[1]]) == [Outcome.DUPLICATE]  # a version alone, too
 
 
-def test_a_better_report_beside_an_amendment_in_one_commit_counts_once(ledger: Ledger) -> None:
+def test_better_report_and_amendment_in_one_commit_count_once(ledger: Ledger) -> None:
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
     relayed = replace(event, event_id=f"req-{event.event_id}", source=GATEWAY)

@@ -8,6 +8,7 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import reading as reading_module
 from outlay.storage.ledger.checking import CheckedBatches
@@ -18,9 +19,11 @@ Damage = Callable[[str], None]
 
 
 def log(ledger: Ledger, organization_id: str = "org_test", limit: int = 50) -> list[LoggedEvent]:
-    wanted = LogFilter(organization_id=organization_id, start_us=0, end_us=2**62, through_seq=2**62)
+    wanted = LogFilter(
+        organization_id=OrganizationId(organization_id), start_us=0, end_us=2**62, through_seq=2**62
+    )
     positions = ledger.read_positions(wanted, NEWEST_FIRST, None, limit)
-    return ledger.read_logged(organization_id, positions)
+    return ledger.read_logged(OrganizationId(organization_id), positions)
 
 
 @pytest.mark.parametrize("is_warm", [True, False])
@@ -34,37 +37,37 @@ def log(ledger: Ledger, organization_id: str = "org_test", limit: int = 50) -> l
         "DELETE FROM usage_batch WHERE batch_id = 2",
     ],
 )
-def test_a_row_that_is_not_what_was_written_is_never_shown(
+def test_row_with_a_wrong_checksum_is_never_shown(
     ledger: Ledger, damage: Damage, statement: str, is_warm: bool
 ) -> None:
     ledger.append([make_event(event_id="first", end_user="ada")])
     ledger.append([make_event(event_id="beside"), make_event(event_id="shown")])
-    ledger.forget_end_users("org_test", to_us(NOW) + 1)
+    ledger.forget_end_users(OrganizationId("org_test"), to_us(NOW) + 1)
     if is_warm:
         assert len(log(ledger)) == 3
-        assert ledger.read_history("org_test", "shown")
+        assert ledger.read_history(OrganizationId("org_test"), "shown")
 
     damage(statement)
 
-    with pytest.raises(Damaged, match=r"batch 2 .*restore it from a backup|in no batch"):
+    with pytest.raises(Damaged, match=r"batch 2 .*Restore a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
-        ledger.read_history("org_test", "shown")
+        ledger.read_history(OrganizationId("org_test"), "shown")
 
 
-def test_damage_hides_its_own_batch_and_nothing_else(ledger: Ledger, damage: Damage) -> None:
+def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None:
     ledger.append([make_event(event_id="whole")])
     ledger.append([make_event(event_id="damaged"), make_event(event_id="beside")])
     damage("UPDATE usage_event SET input_tokens = 9 WHERE event_id = 'damaged'")
 
-    assert ledger.read_history("org_test", "whole")
+    assert ledger.read_history(OrganizationId("org_test"), "whole")
     with pytest.raises(Damaged):
-        ledger.read_history("org_test", "beside")
+        ledger.read_history(OrganizationId("org_test"), "beside")
     assert ledger.append([make_event(event_id="later")])
-    assert ledger.read_history("org_test", "later")
+    assert ledger.read_history(OrganizationId("org_test"), "later")
 
 
-def test_a_batch_of_several_organizations_is_checked_as_a_whole(
+def test_batch_of_several_organizations_is_checked_as_a_whole(
     ledger: Ledger, damage: Damage
 ) -> None:
     ledger.append([make_event(event_id="a"), make_event(event_id="b", organization_id="org_other")])
@@ -73,7 +76,7 @@ def test_a_batch_of_several_organizations_is_checked_as_a_whole(
     assert [entry.event.event_id for entry in log(ledger, "org_other")] == ["b"]
 
 
-def test_a_page_touches_batches_far_from_each_other(
+def test_page_can_span_distant_batches(
     open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_module, "READ_EVENTS", 5)
@@ -88,7 +91,7 @@ def test_a_page_touches_batches_far_from_each_other(
     assert len(log(ledger, limit=7)) == 7
 
 
-def test_erasing_beside_readers_is_not_taken_for_damage(ledger: Ledger) -> None:
+def test_erasure_concurrent_with_readers_is_not_reported_as_damage(ledger: Ledger) -> None:
     for number in range(12):
         ledger.append([make_event(end_user=f"user-{number}") for _ in range(40)])
     faults: list[Exception] = []
@@ -105,7 +108,7 @@ def test_erasing_beside_readers_is_not_taken_for_damage(ledger: Ledger) -> None:
     for reader in readers:
         reader.start()
     for number in range(12):
-        ledger.forget("org_test", f"user-{number}", f"gone-{number}")
+        ledger.forget(OrganizationId("org_test"), f"user-{number}", f"gone-{number}")
     is_done.set()
     for reader in readers:
         reader.join()

@@ -11,6 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import erasing
 from outlay.storage.ledger.erasing import Drafts, Pace, Replacement
@@ -53,27 +54,25 @@ def fill(ledger: Ledger) -> list[UsageEvent]:
     return events
 
 
-def test_end_users_go_seven_at_a_time(ledger: Ledger, steps: list[int]) -> None:
+def test_end_users_are_erased_in_batches(ledger: Ledger, steps: list[int]) -> None:
     events = fill(ledger)
 
-    assert ledger.forget_end_users("org_test", LATER) == 40
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER) == 40
 
     assert steps == [34, 27, 20, 13, 6, 1]
     assert stored(ledger) == [
         replace(event, end_user="") if event.organization_id == "org_test" else event
         for event in events
     ]
-    assert ledger.forget_end_users("org_test", LATER) == 0
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER) == 0
 
 
-def test_a_person_goes_from_everywhere_and_nobody_else_does(
-    ledger: Ledger, steps: list[int]
-) -> None:
+def test_erasure_removes_one_person_everywhere(ledger: Ledger, steps: list[int]) -> None:
     events = fill(ledger)
     taken = replace(events[0], end_user="other", app="else")
     ledger.append([taken])
 
-    assert ledger.forget("org_test", "User-1", "gone") == 8 + 4
+    assert ledger.forget(OrganizationId("org_test"), "User-1", "gone") == 8 + 4
 
     def without(event: UsageEvent) -> UsageEvent:
         if event.organization_id != "org_test":
@@ -87,27 +86,27 @@ def test_a_person_goes_from_everywhere_and_nobody_else_does(
     assert stored(ledger) == [without(event) for event in events]
 
 
-def test_a_refused_event_is_rewritten_and_counts_as_a_rewriting(ledger: Ledger) -> None:
+def test_refused_event_is_rewritten_and_counted(ledger: Ledger) -> None:
     event = make_event()
     ledger.append([event, replace(event, end_user="Ada")])
     edition = ledger.edition
 
-    assert ledger.forget("org_test", "ada", "gone") == 0
+    assert ledger.forget(OrganizationId("org_test"), "ada", "gone") == 0
 
     assert "gone" in ledger.read_conflicts()[0][5]
     assert ledger.edition != edition
 
 
-def test_no_more_is_begun_once_it_is_to_stop(ledger: Ledger, steps: list[int]) -> None:
+def test_erasure_stops_when_requested(ledger: Ledger, steps: list[int]) -> None:
     fill(ledger)
     stop = Event()
     stop.set()
 
-    assert ledger.forget_end_users("org_test", LATER, stop) == 0
+    assert ledger.forget_end_users(OrganizationId("org_test"), LATER, stop) == 0
     assert steps == []
 
 
-def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
+def test_damaged_batch_is_skipped_and_others_are_erased(
     ledger: Ledger, damage: Callable[[str], None]
 ) -> None:
     for number in range(3):
@@ -115,16 +114,16 @@ def test_damage_is_not_restated_and_keeps_nobody_else_waiting(
     damage("UPDATE usage_event SET cost_pusd = 2 WHERE event_id = '1'")
 
     with pytest.raises(Damaged, match="batch 2"):
-        ledger.forget_end_users("org_test", LATER)
+        ledger.forget_end_users(OrganizationId("org_test"), LATER)
 
     with pytest.raises(Damaged, match="batch 2"):
         stored(ledger)
     for name in ("0", "2"):
-        (found,) = ledger.read_history("org_test", name)
+        (found,) = ledger.read_history(OrganizationId("org_test"), name)
         assert found.event.end_user == ""
 
 
-def test_a_batch_that_somebody_else_rewrote_meanwhile_is_read_again(
+def test_batch_rewritten_concurrently_is_read_again(
     ledger: Ledger, open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.append([make_event(end_user=name) for name in ("ada", "bob", "ada", "eve")])
@@ -135,18 +134,18 @@ def test_a_batch_that_somebody_else_rewrote_meanwhile_is_read_again(
     def overtaken(drafts: Drafts, sequences: Sequence[int]) -> list[Replacement]:
         found = honest(drafts, sequences)
         if others and overtaking.acquire(blocking=False):  # else this is the overtaking one
-            ledger.forget("org_test", others.pop(), "gone-before")
+            ledger.forget(OrganizationId("org_test"), others.pop(), "gone-before")
             overtaking.release()
         return found
 
     monkeypatch.setattr(Drafts, "replacements", overtaken)
 
-    assert ledger.forget("org_test", "ada", "gone") == 2
+    assert ledger.forget(OrganizationId("org_test"), "ada", "gone") == 2
     names: list[Any] = [event.end_user for event in stored(ledger)]
     assert names == ["gone", "gone-before", "gone", "gone-before"]
 
 
-def test_the_pace_follows_what_was_measured() -> None:
+def test_pace_adapts_to_measured_durations() -> None:
     pace = Pace(None)
     for _ in range(10):
         pace.note(0.0)

@@ -27,9 +27,7 @@ QUICK = {Dimension.MODEL, Dimension.GROUP}
         for one in GROUPINGS
     ],
 )
-def test_every_figure_of_a_chart_is_that_of_the_api(
-    page: Page, demo: Demo, dimension: Dimension
-) -> None:
+def test_every_chart_value_equals_the_api(page: Page, demo: Demo, dimension: Dimension) -> None:
     chart = open_chart(page, demo, f"?preset=last-month&groupBy={dimension.value}")
     for title, rank in METRICS.items():
         page.get_by_role("tab", name=title).first.click()
@@ -57,9 +55,7 @@ def test_every_figure_of_a_chart_is_that_of_the_api(
         page.locator(".chart-card [data-chart-do=table]").click()
 
 
-def test_groups_are_lines_beside_a_total_that_counts_each_request_once(
-    page: Page, demo: Demo
-) -> None:
+def test_groups_are_lines_with_a_deduplicated_total(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo, "?preset=last-month&groupBy=group")
     cost = demo.ask(preset="last-month", groupBy="group")["totals"]["cost"]
 
@@ -73,7 +69,7 @@ def test_groups_are_lines_beside_a_total_that_counts_each_request_once(
     assert rows_of(saved(page, "CSV"))[0][-1] == "Total, each request once"
 
 
-def test_the_total_of_a_tooltip_stays_while_series_are_hidden(page: Page, demo: Demo) -> None:
+def test_tooltip_total_includes_hidden_series(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     step = demo.ask(preset="last-month")["activity"][3]
     chart.locator(".legend button").first.click()
@@ -87,7 +83,7 @@ def test_the_total_of_a_tooltip_stays_while_series_are_hidden(page: Page, demo: 
     assert rows_of(saved(page, "CSV"))[0][-1] == "Total, hidden series included"
 
 
-def test_figures_that_no_double_holds_are_exact_everywhere(page: Page, demo: Demo) -> None:
+def test_values_beyond_double_precision_are_exact(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     exact, whole = "9007199254740993.000000000001", "36028797018963972.000000000004"
     chart.evaluate(
@@ -112,7 +108,7 @@ def test_figures_that_no_double_holds_are_exact_everywhere(page: Page, demo: Dem
     assert [row[1:] for row in rows_of(saved(page, "CSV"))[1:]] == [[exact, exact]] * 4
 
 
-def test_amounts_in_a_tooltip_have_equal_decimals(page: Page, demo: Demo) -> None:
+def test_tooltip_amounts_have_equal_decimals(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     for point in chart.evaluate(READ):
         texts = [point["total"][1], *(text for _, text in point["rows"].values())]
@@ -130,9 +126,7 @@ COMPARE = """(chart, dates) => {
 }"""
 
 
-def test_the_compared_period_stands_in_legend_and_tooltip_with_its_dates(
-    page: Page, demo: Demo
-) -> None:
+def test_compared_period_is_in_legend_and_tooltip_with_dates(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     chart.evaluate(COMPARE, ["Aug 27", "Aug 28"])
     step = demo.ask(preset="last-month")["activity"][1]
@@ -150,7 +144,7 @@ def test_the_compared_period_stands_in_legend_and_tooltip_with_its_dates(
     expect(chart.locator(".earlier")).to_have_count(1)
 
 
-def test_a_chart_without_a_compared_period_speaks_of_none(page: Page, demo: Demo) -> None:
+def test_chart_without_comparison_does_not_mention_one(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     chart.evaluate(
         "chart => { chart.update({...chart.data, compared: null}); chart.point(1, true) }"
@@ -161,7 +155,7 @@ def test_a_chart_without_a_compared_period_speaks_of_none(page: Page, demo: Demo
     )
 
 
-def test_lines_are_the_quotients_of_what_the_api_says(page: Page, demo: Demo) -> None:
+def test_lines_equal_the_quotients_of_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LINES}?preset=last-month")
     expect(page.locator(LINE)).to_have_attribute("data-drawn", re.compile("."))
     answer = demo.get(LINES.replace("/organization", "/api/v1/analytics"), preset="last-month")
@@ -178,7 +172,7 @@ def test_lines_are_the_quotients_of_what_the_api_says(page: Page, demo: Demo) ->
         assert [value and Decimal(value) for value in line["values"]] == wanted
 
 
-def test_the_csv_is_what_the_chart_shows(page: Page, demo: Demo) -> None:
+def test_chart_csv_equals_the_chart(page: Page, demo: Demo) -> None:
     open_chart(page, demo, "?preset=last-month&groupBy=project")
     download = saved(page, "CSV")
     rows = rows_of(download)
@@ -192,7 +186,7 @@ def test_the_csv_is_what_the_chart_shows(page: Page, demo: Demo) -> None:
     assert [list(row) for row in zip(*columns, cost["totals"], strict=True)] == rows[1:]
 
 
-def test_the_hours_of_a_day_that_has_one_twice_differ(page: Page, demo: Demo) -> None:
+def test_repeated_hour_of_a_day_is_distinguished(page: Page, demo: Demo) -> None:
     open_chart(page, demo, "?from=2026-11-01&to=2026-11-01&timezone=America/New_York")
     page.locator(".chart-card [data-chart-do=table]").click()
     dates = page.locator(".data-table tbody th").all_inner_texts()

@@ -29,7 +29,7 @@ PLACED = """async ([url, chart, title]) => {
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_text_of_a_picture_is_cut_or_covered(page: Page, demo: Demo, width: int) -> None:
+def test_image_text_is_not_cut_or_covered(page: Page, demo: Demo, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     open_chart(page, demo, "?preset=last-month&metric=totalTokens")
     placed = page.evaluate(PLACED, [static_url("js/picture.js"), "chart-model", "Tokens by model"])
@@ -61,7 +61,7 @@ def test_no_text_of_a_picture_is_cut_or_covered(page: Page, demo: Demo, width: i
     indirect=True,
     ids=lambda options: options["color_scheme"],
 )
-def test_the_picture_has_the_chart_in_its_colours(watched: Watched, demo: Demo) -> None:
+def test_image_has_the_chart_in_its_colours(watched: Watched, demo: Demo) -> None:
     page = watched.page
     open_chart(page, demo)
     for card, name in ((".chart-card", "cost-by-model-over-time"), (".panel", "cost-by-model")):
@@ -75,9 +75,7 @@ def test_the_picture_has_the_chart_in_its_colours(watched: Watched, demo: Demo) 
         assert (red, green, blue) in colours
 
 
-def test_the_picture_of_a_chart_is_the_same_while_its_values_are_shown(
-    page: Page, demo: Demo
-) -> None:
+def test_image_is_the_same_while_values_are_shown(page: Page, demo: Demo) -> None:
     open_chart(page, demo)
     drawn = saved(page, "PNG").path().read_bytes()
     page.locator(".chart-card [data-chart-do=table]").click()

@@ -12,7 +12,7 @@ from outlay.web.dashboard.formatting import format_money
 from outlay.web.dashboard.static_files import static_url
 
 
-def test_two_clicks_show_a_series_alone_and_two_more_all_of_them(page: Page, demo: Demo) -> None:
+def test_double_click_isolates_and_restores_series(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     bands, entry = chart.locator(".band"), chart.locator(".legend button").nth(1)
     count, key = bands.count(), entry.get_attribute("data-key") or ""
@@ -43,7 +43,7 @@ def test_two_clicks_show_a_series_alone_and_two_more_all_of_them(page: Page, dem
     indirect=True,
     ids=["phone"],
 )
-def test_a_tap_reads_a_point_until_a_tap_elsewhere(watched: Watched, demo: Demo) -> None:
+def test_tap_shows_values_until_a_tap_elsewhere(watched: Watched, demo: Demo) -> None:
     page = watched.page
     chart = open_chart(page, demo)
     plot = chart.locator("svg.plot")
@@ -65,7 +65,7 @@ def test_a_tap_reads_a_point_until_a_tap_elsewhere(watched: Watched, demo: Demo)
     expect(page.locator(".chart-foot .is-mouse").first).to_be_hidden()
 
 
-def test_the_keyboard_filters_and_zooms_as_the_mouse_does(page: Page, demo: Demo) -> None:
+def test_keyboard_filters_and_zooms_like_the_mouse(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     chart.locator("svg.plot").focus()
     page.keyboard.press("Home")
@@ -89,7 +89,7 @@ def test_the_keyboard_filters_and_zooms_as_the_mouse_does(page: Page, demo: Demo
     expect(page).to_have_url(re.compile("from=2026-10-01&to=2026-10-03"))
 
 
-def test_a_chart_is_described_in_words(page: Page, demo: Demo) -> None:
+def test_chart_has_a_text_description(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     answer = demo.ask(preset="last-month")
     peak = max(step["cost"] for step in answer["activity"])
@@ -105,7 +105,7 @@ def test_a_chart_is_described_in_words(page: Page, demo: Demo) -> None:
     )
 
 
-def test_marks_keep_their_colours_where_colours_are_forced(page: Page, demo: Demo) -> None:
+def test_marks_keep_their_colours_in_forced_colours_mode(page: Page, demo: Demo) -> None:
     page.emulate_media(forced_colors="active")
     chart = open_chart(page, demo)
     chart.evaluate("chart => chart.point(25, false)")
@@ -118,7 +118,7 @@ def test_marks_keep_their_colours_where_colours_are_forced(page: Page, demo: Dem
             assert mark.locator(".swatch").evaluate(colour, "backgroundColor") == band
 
 
-def test_steps_that_are_cut_or_still_filling_in_say_so(page: Page, demo: Demo) -> None:
+def test_cut_and_unfinished_steps_are_indicated(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     for flags, said in (
         ({"partial": True}, ", cut by the period"),
@@ -135,7 +135,7 @@ def test_steps_that_are_cut_or_still_filling_in_say_so(page: Page, demo: Demo) -
         expect(chart.locator(".tip header span")).to_have_text(re.compile(f"{said}$"))
 
 
-def test_where_there_is_nothing_to_draw_the_chart_says_so(page: Page, demo: Demo) -> None:
+def test_empty_chart_says_so(page: Page, demo: Demo) -> None:
     chart = open_chart(page, demo)
     chart.evaluate(
         """chart => {
@@ -166,7 +166,7 @@ AXES = [
 ]
 
 
-def test_ticks_of_an_axis_have_one_unit_and_equal_decimals(page: Page, demo: Demo) -> None:
+def test_axis_ticks_have_one_unit_and_equal_decimals(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}")
     found = page.evaluate(
         "async ([url, cases]) => { const {axis} = await import(url);"
@@ -195,9 +195,7 @@ DATES = [
 ]
 
 
-def test_dates_below_an_axis_begin_with_the_first_and_have_their_year(
-    page: Page, demo: Demo
-) -> None:
+def test_date_axis_starts_with_the_first_date_and_year(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}")
     for interval, dates, ends in DATES:
         found = page.evaluate(
@@ -210,7 +208,7 @@ def test_dates_below_an_axis_begin_with_the_first_and_have_their_year(
         assert found[0][0] == 0
 
 
-def test_missing_values_are_gaps_and_single_ones_dots(page: Page, demo: Demo) -> None:
+def test_missing_values_are_gaps_and_single_values_dots(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LINES}?preset=last-month")
     page.locator(LINE).evaluate(
         "(chart, data) => chart.update({...chart.data, ...data})",
@@ -228,7 +226,7 @@ def test_missing_values_are_gaps_and_single_ones_dots(page: Page, demo: Demo) ->
     expect(page.locator(f"{LINE} circle.dot")).to_have_count(1)
 
 
-def test_the_keyboard_reads_lines_out(page: Page, demo: Demo) -> None:
+def test_keyboard_announces_line_values(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LINES}?preset=last-month")
     page.locator(f"{LINE} .plot").focus()
     page.keyboard.press("End")
@@ -239,7 +237,7 @@ def test_the_keyboard_reads_lines_out(page: Page, demo: Demo) -> None:
     expect(page.locator(f"{LINE} .tip")).to_be_hidden()
 
 
-def test_a_click_on_a_band_filters_and_a_drag_zooms(page: Page, demo: Demo) -> None:
+def test_click_on_a_band_filters_and_drag_zooms(page: Page, demo: Demo) -> None:
     open_chart(page, demo)
     band = page.locator(".band").first
     key = band.get_attribute("data-key")
@@ -258,9 +256,7 @@ def test_a_click_on_a_band_filters_and_a_drag_zooms(page: Page, demo: Demo) -> N
     expect(page).to_have_url(re.compile(r"from=\d{4}-\d\d-\d\d&to=\d{4}-\d\d-\d\d"))
 
 
-def test_a_band_under_the_pointer_pales_the_others_and_lights_its_row(
-    page: Page, demo: Demo
-) -> None:
+def test_hovered_band_highlights_its_row(page: Page, demo: Demo) -> None:
     open_chart(page, demo)
     band = page.locator("usage-area .band").first
     key = band.get_attribute("data-key")

@@ -46,7 +46,7 @@ def check(found: dict[str, list[list[tuple[str, str]]]], url: str) -> dict[str, 
 
 
 @pytest.mark.parametrize("group", ["model", "project", "apiKey", "user", "group", "app"])
-def test_an_entity_has_one_colour_whatever_the_metric(page: Page, demo: Demo, group: str) -> None:
+def test_entity_has_one_colour_for_every_metric(page: Page, demo: Demo, group: str) -> None:
     url = f"{demo.url}/organization/analytics?preset=last-month&groupBy={group}"
     by_cost = check(marks(page, url), url)[""]
     by_tokens = check(marks(page, f"{url}&metric=totalTokens"), url)[""]
@@ -55,7 +55,7 @@ def test_an_entity_has_one_colour_whatever_the_metric(page: Page, demo: Demo, gr
     assert by_tokens == by_cost
 
 
-def test_no_list_of_any_page_shows_a_colour_twice(page: Page, demo: Demo) -> None:
+def test_lists_never_repeat_a_colour(page: Page, demo: Demo) -> None:
     for name, path in every_page(demo.get).items():
         url = demo.url + path
         if name in {"project-overview", "project-analytics", "key-statistics", "member", "report"}:
@@ -68,7 +68,7 @@ def test_no_list_of_any_page_shows_a_colour_twice(page: Page, demo: Demo) -> Non
             check(marks(page, url), url)
 
 
-def test_models_keep_their_colours_from_page_to_page(page: Page, demo: Demo) -> None:
+def test_models_keep_their_colours_across_pages(page: Page, demo: Demo) -> None:
     places = every_page(demo.get)
     query = "?preset=last-month"
     first = check(marks(page, f"{demo.url}/organization/analytics{query}"), "organization")[""]

@@ -13,7 +13,7 @@ PAGE = "/monitoring/dashboard"
 WINDOW = {"preset": "last-month"}
 
 
-def test_cards_providers_and_health_are_those_of_the_api(page: Page, demo: Demo) -> None:
+def test_cards_providers_and_health_equal_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     drawn(page)
     summary = demo.get("/api/v1/analytics/summary", **WINDOW)["summary"]
@@ -40,7 +40,7 @@ def test_cards_providers_and_health_are_those_of_the_api(page: Page, demo: Demo)
     expect(page.locator(".health")).to_contain_text(f"{estimated:,} (")
 
 
-def test_refused_calls_are_seen_by_the_operator(page: Page, demo: Demo) -> None:
+def test_operator_sees_refused_calls(page: Page, demo: Demo) -> None:
     for path in ("/chat/completions", "/v1/chat/completions"):
         headers = {"authorization": "Bearer otl_old"}
         assert httpx.post(demo.url + path, json={}, headers=headers).status_code in {401, 404}
@@ -60,7 +60,7 @@ def test_top_lists_filter_the_page(page: Page, demo: Demo) -> None:
     assert card(page, "Total spend") == cost
 
 
-def test_errors_by_kind_sum_to_the_errors_of_the_period(page: Page, demo: Demo) -> None:
+def test_errors_by_kind_add_up(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     drawn(page)
     shown = page.evaluate("JSON.parse(document.getElementById('data-status').textContent).metrics")

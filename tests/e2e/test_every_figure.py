@@ -263,14 +263,12 @@ def reader(page: Page, demo: Demo) -> Reader:
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
-def test_a_page_shows_what_the_api_says(
-    reader: Reader, name: str, state: dict[str, str], files: bool
-) -> None:
+def test_page_equals_the_api(reader: Reader, name: str, state: dict[str, str], files: bool) -> None:
     assert reader.check(places_of(reader)[name], state, files=files) > 30
 
 
 @pytest.mark.long
-def test_every_page_in_every_state_shows_what_the_api_says(
+def test_every_page_in_every_state_equals_the_api(
     reader: Reader, record_property: Callable[[str, object], None]
 ) -> None:
     compared = 0
@@ -304,7 +302,7 @@ PASSWORD: Final = "several words are best"
 @pytest.mark.long
 @pytest.mark.parametrize("plan", Plan)
 @pytest.mark.parametrize("role", Role)
-def test_everybody_sees_what_the_api_tells_them(
+def test_every_role_sees_what_the_api_returns(
     own_demo: tuple[Demo, Path], browser: Browser, role: Role, plan: Plan
 ) -> None:
     demo, data = own_demo

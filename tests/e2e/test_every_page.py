@@ -27,13 +27,13 @@ def settled(page: Page) -> None:
         expect(chart).to_have_attribute("data-drawn", re.compile("."))
 
 
-def test_our_scripts_are_light() -> None:
+def test_scripts_are_small() -> None:
     scripts = [file.body for path, file in static_files().items() if path.endswith(".js")]
 
     assert len(gzip.compress(b"".join(scripts), 9)) < 45_000
 
 
-def test_every_page_is_light_stays_still_and_obeys_its_policy(watched: Watched, demo: Demo) -> None:
+def test_every_page_is_small_stable_and_csp_compliant(watched: Watched, demo: Demo) -> None:
     page = watched.page
     page.add_init_script(WATCH)
     browser = watched.context.new_cdp_session(page)
@@ -56,7 +56,7 @@ def test_every_page_is_light_stays_still_and_obeys_its_policy(watched: Watched, 
 
 
 @LOOKS
-def test_every_page_can_be_used_by_everybody_and_fits(watched: Watched, demo: Demo) -> None:
+def test_every_page_is_accessible_and_fits(watched: Watched, demo: Demo) -> None:
     page = watched.page
     for name, path in every_page(demo.get).items():
         page.goto(demo.url + path)

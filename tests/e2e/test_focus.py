@@ -31,7 +31,7 @@ SLOW = (
 @pytest.mark.parametrize(
     "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in SLOW)]
 )
-def test_every_link_of_a_page_keeps_the_focus_somewhere(page: Page, demo: Demo, name: str) -> None:
+def test_every_link_keeps_the_focus(page: Page, demo: Demo, name: str) -> None:
     address = demo.url + every_page(demo.get)[name]
     page.goto(address)
     tried: dict[str, int] = {}

@@ -12,7 +12,7 @@ from outlay.web.dashboard.static_files import static_url
 VECTORS = Path(__file__).parents[1] / "unit" / "web" / "format_vectors.json"
 
 
-def test_the_browser_writes_numbers_as_the_server_does(page: Page, demo: Demo) -> None:
+def test_browser_formats_numbers_like_the_server(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}")
     for name, cases in json.loads(VECTORS.read_text()).items():
         for given, expected in cases:

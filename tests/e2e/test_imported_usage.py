@@ -66,7 +66,7 @@ def test_discovered_projects_are_renamed_and_merged(visit: Page, world: World) -
     expect(page.get_by_text("Growth", exact=True)).to_have_count(0)
 
 
-def test_a_discovered_key_of_a_project_leads_to_its_statistics(visit: Page, world: World) -> None:
+def test_discovered_key_of_a_project_links_to_its_statistics(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     project = world.administration.projects.create(world.operator, "Merged here")
     record(world, replace(report("a", "merged here", "Merged here"), api_key_id="hash-7"))
@@ -80,9 +80,7 @@ def test_a_discovered_key_of_a_project_leads_to_its_statistics(visit: Page, worl
     expect(page.locator(".log tbody tr")).to_have_count(1)
 
 
-def test_what_nobody_has_set_up_is_found_and_opened_as_anything_else(
-    visit: Page, world: World
-) -> None:
+def test_discovered_entities_can_be_found_and_opened(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     everything = replace(report("a", "team/7 & co", "Growth"), api_key_id="k/1", user_id="ada@x.y")
     record(world, everything)
@@ -115,7 +113,7 @@ def test_what_nobody_has_set_up_is_found_and_opened_as_anything_else(
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
-def test_a_bill_is_compared(visit: Page, world: World, tmp_path: Path) -> None:
+def test_bill_is_reconciled(visit: Page, world: World, tmp_path: Path) -> None:
     page, url = visit, world.server.url
     record(world, report("a", "proj_1", "Search"), report("b", "proj_2", "Growth"))
     costs = tmp_path / "costs.csv"

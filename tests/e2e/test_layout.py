@@ -55,7 +55,7 @@ def test_every_page_fits_at_400_percent(watched: Watched, demo: Demo) -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
 
 
-def test_cards_keep_text_and_sparkline_apart_and_leave_no_holes(page: Page, demo: Demo) -> None:
+def test_cards_separate_text_and_sparkline(page: Page, demo: Demo) -> None:
     pages = every_page(demo.get)
     for name in ("organization-analytics", "users-and-groups", "dashboard", "key-statistics"):
         page.goto(demo.url + pages[name])
@@ -68,7 +68,7 @@ def test_cards_keep_text_and_sparkline_apart_and_leave_no_holes(page: Page, demo
             assert all(len(set(row["heights"])) == 1 for row in rows), (name, width, rows)
 
 
-def test_cards_side_by_side_are_of_one_height(page: Page, demo: Demo) -> None:
+def test_adjacent_cards_have_equal_heights(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/monitoring/dashboard")
     settled(page)
     for group in (".halves", ".thirds", ".quarters"):
@@ -77,7 +77,7 @@ def test_cards_side_by_side_are_of_one_height(page: Page, demo: Demo) -> None:
         assert len(set(rows[0]["heights"])) == 1, (group, rows)
 
 
-def test_wide_screens_have_the_page_in_their_middle(page: Page, demo: Demo) -> None:
+def test_page_is_centred_on_wide_screens(page: Page, demo: Demo) -> None:
     page.set_viewport_size({"width": 2560, "height": 1200})
     for path in ("/organization/analytics", "/organization/report"):
         page.goto(demo.url + path)
@@ -97,9 +97,7 @@ def test_wide_screens_have_the_page_in_their_middle(page: Page, demo: Demo) -> N
 @pytest.mark.parametrize(
     "watched", [{"viewport": {"width": 390, "height": 844}}], indirect=True, ids=["390"]
 )
-def test_on_phones_the_buttons_of_a_chart_stand_beside_its_title(
-    watched: Watched, demo: Demo
-) -> None:
+def test_chart_buttons_are_beside_the_title_on_phones(watched: Watched, demo: Demo) -> None:
     page = watched.page
     for path in ("/organization/analytics", "/organization/users-and-groups"):
         page.goto(demo.url + path)
@@ -112,7 +110,7 @@ def test_on_phones_the_buttons_of_a_chart_stand_beside_its_title(
             assert tools["y"] < title["y"] + title["height"], head.inner_text()
 
 
-def test_charts_of_the_report_keep_the_size_of_their_words(page: Page, demo: Demo) -> None:
+def test_report_charts_keep_their_font_size(page: Page, demo: Demo) -> None:
     for width in (320, 390, 1440):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{demo.url}/organization/report")
@@ -126,7 +124,7 @@ def test_charts_of_the_report_keep_the_size_of_their_words(page: Page, demo: Dem
 @pytest.mark.parametrize(
     "watched", [{"viewport": {"width": 900, "height": 500}}], indirect=True, ids=["900"]
 )
-def test_a_head_that_stays_is_below_the_bar_at_the_top(watched: Watched, demo: Demo) -> None:
+def test_sticky_header_is_below_the_top_bar(watched: Watched, demo: Demo) -> None:
     page = watched.page
     for path, selector in (
         ("/monitoring/users", ".users thead"),

@@ -71,7 +71,7 @@ def visit(browser: Browser, crowd: World, request: pytest.FixtureRequest) -> Ite
     context.close()
 
 
-def test_nothing_breaks_out_and_nothing_is_lost(visit: Page, crowd: World) -> None:
+def test_many_long_names_do_not_break_the_layout(visit: Page, crowd: World) -> None:
     for path in PLACES:
         answer = visit.goto(crowd.server.url + path)
         assert answer is not None

@@ -11,9 +11,7 @@ from outlay.web.dashboard.formatting import format_exact_count
 WINDOW = {"preset": "last-month"}
 
 
-def test_members_stand_by_spend_with_those_who_left_and_those_without_usage(
-    page: Page, demo: Demo
-) -> None:
+def test_members_are_sorted_by_spend_including_former_ones(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/members?preset=last-month")
     members = demo.get("/api/v1/analytics/members", **WINDOW)
     rows = page.locator(".members tbody tr")
@@ -42,9 +40,7 @@ def test_members_stand_by_spend_with_those_who_left_and_those_without_usage(
     expect(page.locator(".members .avatar.is-former")).to_have_count(len(former))
 
 
-def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
-    page: Page, demo: Demo
-) -> None:
+def test_search_finds_a_member_with_the_api_values(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/members?preset=last-month")
     somebody = demo.get("/api/v1/analytics/members", **WINDOW)["members"][0]
     page.get_by_label("Search members").fill(somebody["name"])
@@ -71,7 +67,7 @@ def test_search_leads_to_one_member_whose_numbers_are_those_of_the_api(
     expect(page).to_have_url(re.compile("preset=last-month"))
 
 
-def test_nobody_of_that_name(page: Page, demo: Demo) -> None:
+def test_search_without_match(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/members?search=nobody+at+all")
 
     expect(page.get_by_role("heading", name="No such member")).to_be_visible()

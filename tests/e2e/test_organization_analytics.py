@@ -51,7 +51,7 @@ def expected_ranking(answer: dict[str, Any], rank: Rank) -> list[tuple[str, str]
     ]
 
 
-def test_a_wrong_password_is_said_and_a_right_one_lets_in(demo: Demo, browser: Browser) -> None:
+def test_wrong_password_is_reported_and_right_one_signs_in(demo: Demo, browser: Browser) -> None:
     page = browser.new_page()
     page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
     page.get_by_label("E-mail address").fill(demo.email)
@@ -70,7 +70,7 @@ def test_a_wrong_password_is_said_and_a_right_one_lets_in(demo: Demo, browser: B
     page.close()
 
 
-def test_the_cards_show_the_totals_of_the_api(page: Page, demo: Demo) -> None:
+def test_cards_equal_the_api_totals(page: Page, demo: Demo) -> None:
     open_page(page, demo)
     totals = demo.ask()["totals"]
 
@@ -83,9 +83,7 @@ def test_the_cards_show_the_totals_of_the_api(page: Page, demo: Demo) -> None:
 
 
 @pytest.mark.parametrize("group", ["Model", "Project", "API key", "User", "Group", "App"])
-def test_every_grouping_ranks_by_the_metric_that_is_looked_at(
-    page: Page, demo: Demo, group: str
-) -> None:
+def test_every_grouping_ranks_by_the_selected_metric(page: Page, demo: Demo, group: str) -> None:
     open_page(page, demo)
     page.locator(".group-by").get_by_role("link", name=group, exact=True).click()
     page.wait_for_url("**groupBy=*")
@@ -103,7 +101,7 @@ def test_every_grouping_ranks_by_the_metric_that_is_looked_at(
         )
 
 
-def test_a_card_switches_both_charts_and_the_address(page: Page, demo: Demo) -> None:
+def test_card_switches_both_charts_and_the_url(page: Page, demo: Demo) -> None:
     open_page(page, demo)
 
     page.get_by_role("button", name=re.compile("^Tokens")).click()
@@ -116,7 +114,7 @@ def test_a_card_switches_both_charts_and_the_address(page: Page, demo: Demo) -> 
     expect(page.locator("usage-area")).to_have_attribute("data-metric", "totalTokens")
 
 
-def test_the_table_adds_up_to_the_card_on_every_metric(page: Page, demo: Demo) -> None:
+def test_table_adds_up_to_the_card_for_every_metric(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?preset=7d&groupBy=apiKey")
     page.get_by_role("button", name="View as table").first.click()
     for name in ("Requests", "Tokens"):
@@ -131,7 +129,7 @@ def test_the_table_adds_up_to_the_card_on_every_metric(page: Page, demo: Demo) -
         assert len(numbers) == 10
 
 
-def test_a_preset_a_custom_range_and_a_zone_change_everything(page: Page, demo: Demo) -> None:
+def test_preset_custom_range_and_zone_change_everything(page: Page, demo: Demo) -> None:
     open_page(page, demo)
     page.locator(".range summary").click()
     page.get_by_role("link", name="Last 7 days").click()
@@ -153,7 +151,7 @@ def test_a_preset_a_custom_range_and_a_zone_change_everything(page: Page, demo: 
     expect(page.locator(".range summary")).to_contain_text("Last 30 days")
 
 
-def test_dragging_zooms_to_the_days_in_between(page: Page, demo: Demo) -> None:
+def test_dragging_zooms_to_the_selected_days(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?from=2026-10-01&to=2026-10-31")
     box = page.locator(".plot").bounding_box()
     assert box is not None
@@ -170,7 +168,7 @@ def test_dragging_zooms_to_the_days_in_between(page: Page, demo: Demo) -> None:
     assert shown_ranking(page, Rank.COST) == expected_ranking(answer, Rank.COST)
 
 
-def test_a_filter_is_a_chip_that_can_be_taken_off(page: Page, demo: Demo) -> None:
+def test_filter_chip_can_be_removed(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?provider=anthropic&preset=7d")
     answer = demo.ask(provider="anthropic", preset="7d")
     assert shown_ranking(page, Rank.COST) == expected_ranking(answer, Rank.COST)
@@ -181,7 +179,7 @@ def test_a_filter_is_a_chip_that_can_be_taken_off(page: Page, demo: Demo) -> Non
     assert "provider" not in page.url
 
 
-def test_the_keyboard_reads_the_chart_and_moves_between_tabs(page: Page, demo: Demo) -> None:
+def test_keyboard_reads_the_chart_and_switches_tabs(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?preset=7d")
     page.locator(".plot").focus()
     page.keyboard.press("Home")
@@ -199,7 +197,7 @@ def test_the_keyboard_reads_the_chart_and_moves_between_tabs(page: Page, demo: D
     expect(page.locator("usage-area")).to_have_attribute("data-metric", "requestCount")
 
 
-def test_the_calendar_works_from_the_keyboard(page: Page, demo: Demo) -> None:
+def test_calendar_works_with_the_keyboard(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?from=2026-10-10&to=2026-10-20")
     page.locator(".range summary").click()
     page.locator('.day[tabindex="0"]').focus()
@@ -216,7 +214,7 @@ def test_the_calendar_works_from_the_keyboard(page: Page, demo: Demo) -> None:
     expect(page.locator(".range summary")).to_be_focused()
 
 
-def test_a_legend_entry_hides_its_series_and_shows_it_again(page: Page, demo: Demo) -> None:
+def test_legend_entry_hides_and_shows_its_series(page: Page, demo: Demo) -> None:
     open_page(page, demo)
     entry = page.locator(".legend button").first
     bands = page.locator(".plot .band")
@@ -229,7 +227,7 @@ def test_a_legend_entry_hides_its_series_and_shows_it_again(page: Page, demo: De
     expect(bands).to_have_count(count)
 
 
-def test_colours_stay_with_their_entity(page: Page, demo: Demo) -> None:
+def test_entities_keep_their_colours(page: Page, demo: Demo) -> None:
     def colours() -> dict[str, str]:
         return {
             button.get_attribute("data-key") or "": button.locator(".swatch").get_attribute("class")
@@ -244,13 +242,13 @@ def test_colours_stay_with_their_entity(page: Page, demo: Demo) -> None:
     assert colours() == {key: before[key] for key in colours()}
 
 
-def test_groups_say_that_they_overlap(page: Page, demo: Demo) -> None:
+def test_overlap_of_groups_is_explained_on_the_page(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?groupBy=group")
 
     expect(page.get_by_text("groups may add up to more than the total")).to_be_visible()
 
 
-def test_an_empty_period_says_so_and_leads_on(page: Page, demo: Demo) -> None:
+def test_empty_period_is_explained_with_links(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?from=2024-01-01&to=2024-01-31")
     page.get_by_role("link", name="Show all time").click()
 
@@ -258,7 +256,7 @@ def test_an_empty_period_says_so_and_leads_on(page: Page, demo: Demo) -> None:
     expect(page.locator("usage-area")).to_have_attribute("data-drawn", re.compile("."))
 
 
-def test_the_export_is_the_same_window_as_csv(page: Page, demo: Demo) -> None:
+def test_csv_export_has_the_same_window(page: Page, demo: Demo) -> None:
     open_page(page, demo, "?preset=7d&groupBy=project")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export").click()
@@ -273,7 +271,7 @@ PLACES = [ANALYTICS, f"{ANALYTICS}?groupBy=group&metric=totalTokens", f"{ANALYTI
 
 
 @LOOKS
-def test_no_page_has_an_accessibility_violation_or_overflows(watched: Any, demo: Demo) -> None:
+def test_pages_have_no_accessibility_violations_or_overflow(watched: Any, demo: Demo) -> None:
     for path in (*PLACES, "/login", "/nowhere"):
         if path == "/login":
             watched.context.clear_cookies()
@@ -285,7 +283,7 @@ def test_no_page_has_an_accessibility_violation_or_overflows(watched: Any, demo:
     watched.troubles[:] = [text for text in watched.troubles if "status of 40" not in text]
 
 
-def test_the_page_is_light_stays_still_and_obeys_its_policy(page: Page, demo: Demo) -> None:
+def test_page_is_small_stable_and_csp_compliant(page: Page, demo: Demo) -> None:
     sizes: list[int] = []
     page.on(
         "response", lambda answer: sizes.append(int(answer.request.sizes()["responseBodySize"]))
@@ -323,7 +321,7 @@ HOSTILE = [
 ]
 
 
-def test_hostile_names_are_only_ever_text(page: Page, demo: Demo) -> None:
+def test_hostile_names_are_shown_as_text(page: Page, demo: Demo) -> None:
     import httpx
 
     events = [

@@ -27,7 +27,7 @@ HREFS = """() => {
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_every_entry_opens_from_every_period(page: Page, demo: Demo, state: str) -> None:
+def test_every_entry_link_opens_in_every_period(page: Page, demo: Demo, state: str) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?{state}")
     hrefs = page.evaluate(HREFS)
 
@@ -38,7 +38,7 @@ def test_every_entry_opens_from_every_period(page: Page, demo: Demo, state: str)
         assert answer.url.split("?")[0] == href.split("?")[0] or "/settings" in href
 
 
-def test_the_report_is_of_the_month_that_was_looked_at(page: Page, demo: Demo) -> None:
+def test_report_is_of_the_viewed_month(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&timezone=Asia/Kathmandu")
     page.get_by_role("link", name=re.compile("Monthly report")).click()
     first = demo.get("/api/v1/analytics/summary", preset="last-month")["meta"]["from"]
@@ -69,7 +69,7 @@ def test_page_report_and_api_compare_with_the_same_dates(page: Page, demo: Demo)
     expect(page.locator(".report-driver").first).to_contain_text(words)
 
 
-def test_what_a_period_is_compared_with_is_chosen_in_the_picker(page: Page, demo: Demo) -> None:
+def test_compared_period_is_selected_in_the_picker(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=mtd")
     chips = page.locator("[data-live=kpis] .chip")
     expect(chips).to_have_count(3)
@@ -94,7 +94,7 @@ def bad(watched: Watched) -> None:
     watched.troubles[:] = [text for text in watched.troubles if "status of 400" not in text]
 
 
-def test_what_is_wrong_stands_at_its_field_and_the_page_stays(
+def test_error_is_shown_at_its_field_on_the_same_page(
     watched: Watched, page: Page, demo: Demo
 ) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
@@ -124,16 +124,16 @@ def test_what_is_wrong_stands_at_its_field_and_the_page_stays(
 @pytest.mark.parametrize(
     ("query", "field", "message"),
     [
-        ("from=2099-01-01&to=2099-01-31", "from", "This is in the future"),
+        ("from=2099-01-01&to=2099-01-31", "from", "The period is in the future"),
         ("from=2026-11-20&to=2026-11-10", "from", "The range is reversed"),
-        ("from=2026-13-45&to=2026-11-10", "from", "From must be a date"),
-        ("from=2026-11-01", "to", "From and to go together"),
+        ("from=2026-13-45&to=2026-11-10", "from", "must be a date"),
+        ("from=2026-11-01", "to", "must be given together"),
         ("timezone=Mars", "timezone", "Unknown time zone"),
-        ("compare=custom&compareFrom=1999-01-01", "compareFrom", "Dates must lie after"),
+        ("compare=custom&compareFrom=1999-01-01", "compareFrom", "Dates must be after"),
     ],
 )
 @pytest.mark.parametrize("path", [ANALYTICS, "/monitoring/requests"])
-def test_an_address_with_a_bad_period_shows_the_page_and_the_error(
+def test_url_with_an_invalid_period_shows_page_and_error(
     watched: Watched, page: Page, demo: Demo, query: str, field: str, message: str, path: str
 ) -> None:
     if path != ANALYTICS and field == "compareFrom":
@@ -153,7 +153,7 @@ def test_an_address_with_a_bad_period_shows_the_page_and_the_error(
 
 
 @LOOKS
-def test_the_picker_fits_and_can_be_used_by_everybody(watched: Watched, demo: Demo) -> None:
+def test_picker_is_accessible_and_fits(watched: Watched, demo: Demo) -> None:
     page = watched.page
     page.goto(f"{demo.url}{ANALYTICS}?from=2026-11-20&to=2026-11-10&timezone=Mars")
     check_access(page)

@@ -172,9 +172,7 @@ def foot_of(page: Page) -> str:
     return running
 
 
-def test_nothing_overlaps_and_each_page_says_what_it_is(
-    paper: Page, demo: Demo, scheme: str
-) -> None:
+def test_printed_pages_have_no_overlaps_and_a_title(paper: Page, demo: Demo, scheme: str) -> None:
     pages = every_page(demo.get)
     for place, name in enumerate(PRINTABLE):
         # Every page is printed on both, in one scheme on the one.
@@ -184,7 +182,7 @@ def test_nothing_overlaps_and_each_page_says_what_it_is(
 
 
 @pytest.mark.parametrize("name", HEADS)
-def test_a_table_that_goes_on_has_its_head_again_and_its_total_once(
+def test_table_over_pages_repeats_its_header_not_its_total(
     paper: Page, demo: Demo, name: str
 ) -> None:
     sheets = print_page(paper, demo.url + every_page(demo.get)[name], "Letter")
@@ -196,7 +194,7 @@ def test_a_table_that_goes_on_has_its_head_again_and_its_total_once(
 
 @pytest.mark.long
 @pytest.mark.parametrize("paper_format", FORMATS)
-def test_every_page_in_every_period_prints(paper: Page, demo: Demo, paper_format: str) -> None:
+def test_every_page_prints_in_every_period(paper: Page, demo: Demo, paper_format: str) -> None:
     for name, path in every_page(demo.get).items():
         for period in ("", "preset=24h", "preset=all&groupBy=group"):
             if period and name != "organization-analytics":

@@ -39,9 +39,7 @@ def card(page: Page, title: str) -> str:
     return found.locator(".kpi-value").get_attribute("title") or ""
 
 
-def test_the_overview_says_what_the_api_says(
-    page: Page, demo: Demo, project: dict[str, Any]
-) -> None:
+def test_overview_equals_the_api(page: Page, demo: Demo, project: dict[str, Any]) -> None:
     project_id = project["projectId"]
     page.goto(f"{demo.url}/project/{project_id}?preset=last-month")
     drawn(page)
@@ -76,7 +74,7 @@ def test_the_overview_says_what_the_api_says(
     ]
 
 
-def test_mappings_and_canonical_models_change_places(
+def test_model_ids_and_canonical_models_can_be_switched(
     page: Page, demo: Demo, project: dict[str, Any]
 ) -> None:
     project_id = project["projectId"]
@@ -102,7 +100,7 @@ def test_mappings_and_canonical_models_change_places(
         assert f"view={dimension}" in page.url
 
 
-def test_tabs_name_what_is_shown(page: Page, demo: Demo, project: dict[str, Any]) -> None:
+def test_tabs_name_the_shown_content(page: Page, demo: Demo, project: dict[str, Any]) -> None:
     page.goto(f"{demo.url}/project/{project['projectId']}/analytics")
     drawn(page)
     page.locator("[data-view]:visible").get_by_role("tab", name="Requests").first.click()
@@ -114,7 +112,7 @@ def test_tabs_name_what_is_shown(page: Page, demo: Demo, project: dict[str, Any]
     expect(page.locator("[data-view]:visible h2").first).to_have_text("Requests by model")
 
 
-def test_a_key_is_made_used_looked_at_and_revoked(
+def test_key_is_created_used_viewed_and_revoked(
     page: Page, demo: Demo, project: dict[str, Any]
 ) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=demo.url)
@@ -139,9 +137,7 @@ def test_a_key_is_made_used_looked_at_and_revoked(
     expect(row.locator(".status")).to_have_text("revoked")
 
 
-def test_the_statistics_of_a_key_are_those_of_the_api(
-    page: Page, demo: Demo, project: dict[str, Any]
-) -> None:
+def test_key_statistics_equal_the_api(page: Page, demo: Demo, project: dict[str, Any]) -> None:
     page.goto(f"{demo.url}/project/{project['projectId']}/keys?preset=last-month")
     first = page.locator(".list tbody tr", has=page.locator(".spark-small")).first
     cost = first.locator("td.is-lead").get_attribute("title")
@@ -159,7 +155,7 @@ def test_the_statistics_of_a_key_are_those_of_the_api(
     expect(page.locator(".filter")).to_contain_text("API key")
 
 
-def test_a_ranking_row_filters_and_the_back_button_takes_it_back(
+def test_ranking_row_filters_and_back_undoes_it(
     page: Page, demo: Demo, project: dict[str, Any]
 ) -> None:
     page.goto(f"{demo.url}/project/{project['projectId']}?preset=last-month")
@@ -179,7 +175,7 @@ def test_a_ranking_row_filters_and_the_back_button_takes_it_back(
     assert card(page, "Total spend") == cost
 
 
-def test_the_export_sums_to_what_is_shown(page: Page, demo: Demo, project: dict[str, Any]) -> None:
+def test_export_adds_up_to_the_page(page: Page, demo: Demo, project: dict[str, Any]) -> None:
     page.goto(f"{demo.url}/project/{project['projectId']}?preset=last-month")
     with page.expect_download() as download:
         page.get_by_role("link", name="Export").click()
@@ -190,7 +186,7 @@ def test_the_export_sums_to_what_is_shown(page: Page, demo: Demo, project: dict[
     assert format_exact_money(parse_usd(Decimal(total))) == card(page, "Total spend")
 
 
-def test_the_switcher_leads_to_another_project_and_stays_there(page: Page, demo: Demo) -> None:
+def test_project_switcher_changes_the_project(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/analytics")
     page.locator(".switcher summary").click()
     entry = page.locator(".switcher .menu-item").last

@@ -15,7 +15,7 @@ def section_costs(page: Page, title: str) -> list[str | None]:
     return [row.locator("td.number").first.get_attribute("title") for row in rows.all()]
 
 
-def test_every_section_is_the_apis_and_sums_to_the_total(page: Page, demo: Demo) -> None:
+def test_every_section_equals_the_api_and_adds_up(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{REPORT}")  # the last month that is over
     sections = {
         "Models": "model",
@@ -35,7 +35,7 @@ def test_every_section_is_the_apis_and_sums_to_the_total(page: Page, demo: Demo)
         assert foot.get_attribute("title") == exact(answer["totals"]["cost"])
 
 
-def test_the_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
+def test_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{REPORT}")
     page.get_by_label("Report of").select_option("project")
     expect(page.get_by_label("Which")).to_be_visible()
@@ -53,9 +53,7 @@ def test_the_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
     expect(page.get_by_role("region", name="Projects")).to_be_visible()
 
 
-def test_it_prints_on_paper_without_the_page_around_it(
-    page: Page, demo: Demo, tmp_path: Path
-) -> None:
+def test_report_prints_without_navigation(page: Page, demo: Demo, tmp_path: Path) -> None:
     page.goto(f"{demo.url}{REPORT}")
     page.emulate_media(media="print", color_scheme="dark")
 
@@ -69,8 +67,8 @@ def test_it_prints_on_paper_without_the_page_around_it(
     assert 1 <= pages <= 4
 
 
-def test_a_month_to_come_is_refused_clearly(page: Page, demo: Demo) -> None:
+def test_future_month_is_refused(page: Page, demo: Demo) -> None:
     answer = page.request.get(f"{demo.url}{REPORT}?month=2099-01")
 
     assert answer.status == 400
-    assert "that month has not begun yet" in answer.text().lower()
+    assert "this month has not begun yet" in answer.text().lower()

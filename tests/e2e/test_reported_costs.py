@@ -82,7 +82,7 @@ def send_twice(demo: Demo) -> None:
     httpx.post(f"{demo.url}/v1/traces", json=body, headers=head).raise_for_status()
 
 
-def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) -> None:
+def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> None:
     send_twice(demo)
     page.goto(f"{demo.url}/monitoring/dashboard")
     doubles = page.get_by_role("region", name="Probable doubles")
@@ -98,9 +98,7 @@ def test_a_probable_double_is_counted_once_by_a_click(page: Page, demo: Demo) ->
     expect(row).to_have_count(0)
 
 
-def test_the_drift_leads_to_its_requests_and_a_missing_part_to_its_own(
-    page: Page, demo: Demo
-) -> None:
+def test_drift_and_missing_parts_link_to_requests(page: Page, demo: Demo) -> None:
     send(demo)
     wait_until(demo, 12)
     page.goto(f"{demo.url}/organization/reported-costs?preset=24h&app={PROVIDER}")

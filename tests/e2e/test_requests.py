@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.e2e.conftest import Demo
 from tests.e2e.test_project import exact
 
-from outlay.domain.result import ZERO
+from outlay.domain.answers import ZERO
 from outlay.web.dashboard.parts.headlines import describe_totals
 
 LOG = "/monitoring/requests"
@@ -24,7 +24,7 @@ def shown_times(page: Page) -> list[str]:
     ]
 
 
-def test_pages_of_the_log_follow_each_other_without_gap_or_repeat(page: Page, demo: Demo) -> None:
+def test_log_pages_have_no_gaps_or_repetitions(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     first = demo.get("/api/v1/requests", preset="last-month", limit=50)
     second = demo.get("/api/v1/requests", preset="last-month", limit=50, cursor=first["next"])
@@ -63,7 +63,7 @@ def bars_on(page: Page) -> int:
     ],
     ids=lambda filters: next(iter(filters)),
 )
-def test_totals_and_histogram_follow_every_filter(
+def test_totals_and_histogram_follow_filters(
     page: Page, demo: Demo, filters: dict[str, str]
 ) -> None:
     asked = {"preset": "last-month", **filters}
@@ -88,7 +88,7 @@ def test_totals_and_histogram_follow_every_filter(
     assert bars_on(page) == len(listed)
 
 
-def test_the_dearest_requests_are_first_when_sorted_by_cost(page: Page, demo: Demo) -> None:
+def test_most_expensive_requests_are_first_when_sorted_by_cost(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     page.get_by_role("columnheader", name="Cost").get_by_role("link").click()
     expect(page.get_by_role("heading", name="Requests, highest cost first")).to_be_visible()
@@ -101,7 +101,7 @@ def test_the_dearest_requests_are_first_when_sorted_by_cost(page: Page, demo: De
     expect(page.get_by_role("columnheader", name="Cost").get_by_role("link")).to_be_focused()
 
 
-def test_a_file_has_what_the_page_lists(page: Page, demo: Demo) -> None:
+def test_file_has_the_listed_requests(page: Page, demo: Demo) -> None:
     path = f"{LOG}?preset=last-month&errorCode=upstream-529&sort=latencyMs"
     page.goto(demo.url + path)
     page.locator(".toolbar summary", has_text="Export").click()
@@ -123,7 +123,7 @@ def test_a_file_has_what_the_page_lists(page: Page, demo: Demo) -> None:
     ]
 
 
-def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo) -> None:
+def test_failed_request_is_explained_and_links_to_similar_ones(page: Page, demo: Demo) -> None:
     failed = demo.get("/api/v1/requests", preset="all", errorCode="upstream-529", limit=500)[
         "requests"
     ]
@@ -137,7 +137,7 @@ def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo)
     page.goto(f"{demo.url}{LOG}?preset=all&timezone=UTC&id={event_id}")
     drawer = page.locator(".drawer")
 
-    expect(drawer).to_contain_text("The provider answered: overloaded.")
+    expect(drawer).to_contain_text("Overloaded: the provider has too much load.")
     expect(drawer).to_contain_text("It failed before any tokens were used, so it has no cost.")
     for wrong in ("Nobody counted", "Tokens counted by", "First token", "Priced at"):
         expect(drawer).not_to_contain_text(wrong)
@@ -150,7 +150,7 @@ def test_a_failed_request_says_why_and_leads_to_its_like(page: Page, demo: Demo)
     assert bars_on(page) == count
 
 
-def test_a_request_is_opened_and_closed_by_keyboard(page: Page, demo: Demo) -> None:
+def test_request_opens_and_closes_with_the_keyboard(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     rows = page.locator(".row-link")
     rows.first.focus()
@@ -177,7 +177,7 @@ def test_a_request_is_opened_and_closed_by_keyboard(page: Page, demo: Demo) -> N
     [{"viewport": {"width": width, "height": 844}} for width in (390, 320)],
     indirect=True,
 )
-def test_on_phones_a_row_has_two_lines_and_nothing_is_cut(page: Page, demo: Demo) -> None:
+def test_rows_have_two_lines_on_phones(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     row = page.locator(".log tbody tr").first
     boxes = {
@@ -207,7 +207,7 @@ def test_on_phones_a_row_has_two_lines_and_nothing_is_cut(page: Page, demo: Demo
     expect(drawer).to_have_count(0)
 
 
-def test_filters_of_the_toolbar_hold_together(page: Page, demo: Demo) -> None:
+def test_toolbar_filters_combine(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     page.get_by_label("Status").select_option("Upstream error")
     expect(page).to_have_url(re.compile("status=upstream_error"))
@@ -224,7 +224,7 @@ def test_filters_of_the_toolbar_hold_together(page: Page, demo: Demo) -> None:
     }
 
 
-def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: Demo) -> None:
+def test_request_detail_shows_cost_beside_the_list(page: Page, demo: Demo) -> None:
     listed = demo.get("/api/v1/requests", preset="last-month", status="ok", limit=50)["requests"]
     event_id = next(one["eventId"] for one in listed if one["outputTokens"])
     detail = demo.get(f"/api/v1/requests/{event_id}")
@@ -249,7 +249,7 @@ def test_a_request_stands_beside_the_list_with_what_it_cost(page: Page, demo: De
     expect(page.locator(".drawer")).to_have_count(0)
 
 
-def test_a_request_is_found_by_its_id_and_an_unknown_one_is_said(page: Page, demo: Demo) -> None:
+def test_request_is_found_by_id_and_unknown_ids_are_reported(page: Page, demo: Demo) -> None:
     event_id = demo.get("/api/v1/requests", limit=1)["requests"][0]["eventId"]
     page.goto(f"{demo.url}{LOG}")
     page.get_by_label("Request id").fill(event_id)
@@ -260,7 +260,7 @@ def test_a_request_is_found_by_its_id_and_an_unknown_one_is_said(page: Page, dem
     expect(page.get_by_role("status").filter(has_text="There is no request")).to_be_visible()
 
 
-def test_a_bar_of_the_histogram_leads_into_its_day(page: Page, demo: Demo) -> None:
+def test_histogram_bar_opens_its_day(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{LOG}?preset=last-month")
     page.locator(".histogram a").nth(3).click()
 

@@ -97,7 +97,7 @@ def press(opener: Locator) -> None:
     indirect=True,
     ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
 )
-def test_every_page_can_be_used_by_everybody_and_fits(watched: Any, demo: Demo) -> None:
+def test_every_page_is_accessible_and_fits(watched: Any, demo: Demo) -> None:
     for path in (*(item.path for item in SETTINGS), "/me/usage", "/monitoring/audit"):
         watched.page.goto(demo.url + path)
         expect(watched.page.get_by_role("heading", level=1)).to_be_visible()
@@ -117,7 +117,7 @@ def test_every_page_can_be_used_by_everybody_and_fits(watched: Any, demo: Demo) 
             expect(dialog).to_have_count(0)
 
 
-def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world: World) -> None:
+def test_groups_prices_limits_and_tokens_are_created_and_deleted(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     developer = world.people[Role.DEVELOPER].member
 
@@ -164,7 +164,7 @@ def test_groups_prices_limits_and_tokens_are_set_and_removed(visit: Page, world:
     expect(page.get_by_role("row", name="Chargeback")).to_have_count(0)
 
 
-def test_requests_are_priced_again_and_that_is_taken_back(visit: Page, world: World) -> None:
+def test_requests_are_repriced_and_reverted(visit: Page, world: World) -> None:
     page, url, services = visit, world.server.url, world.server.services
     events = [event_body(model="acme/rocket-1") for _ in range(3)]
     organization_id = world.organization.organization_id
@@ -203,14 +203,14 @@ def wait_for_runs(world: World, count: int) -> None:
     """Until so many runs have priced again, and the cube has it."""
     services = world.server.services
     for _ in range(400):
-        runs = services.reprices.of(world.operator)
+        runs = services.reprices.list_for(world.operator)
         if len(runs) == count and all(run.finished_at_us is not None for run in runs):
             break
         time.sleep(0.05)
     services.projection.catch_up()
 
 
-def test_a_percentage_is_shown_on_last_month_before_it_is_saved(visit: Page, world: World) -> None:
+def test_percentage_is_previewed_before_saving(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     report = UsageReport(
         event_id="evt_last_month",
@@ -247,7 +247,7 @@ def test_a_percentage_is_shown_on_last_month_before_it_is_saved(visit: Page, wor
     expect(page.get_by_role("cell", name="90 %").first).to_be_visible()
 
 
-def test_single_sign_on_the_organization_and_the_account(visit: Page, world: World) -> None:
+def test_sso_organization_and_account_settings(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
 
     page.goto(f"{url}/settings/sso")
@@ -275,7 +275,7 @@ def test_single_sign_on_the_organization_and_the_account(visit: Page, world: Wor
     page.get_by_label("Present password").fill("not this one, I think")
     page.get_by_label("New password").fill("quite another password")
     page.get_by_role("button", name="Change password").click()
-    expect(page.locator(".field-error")).to_contain_text("not your present password")
+    expect(page.locator(".field-error")).to_contain_text("The current password is wrong")
     page.get_by_label("Present password").fill(PASSWORD)
     page.get_by_role("button", name="Change password").click()
     expect(page.get_by_label("Present password")).to_have_value("")
@@ -283,7 +283,7 @@ def test_single_sign_on_the_organization_and_the_account(visit: Page, world: Wor
     expect(page.get_by_role("heading", level=1)).to_have_text("Account")
 
 
-def test_hostile_names_are_only_ever_text(visit: Page, world: World) -> None:
+def test_hostile_names_are_shown_as_text(visit: Page, world: World) -> None:
     plant(world)
 
     for path in (*(item.path for item in SETTINGS), *OTHERS, "/organization/analytics?groupBy=app"):
@@ -296,7 +296,7 @@ def test_hostile_names_are_only_ever_text(visit: Page, world: World) -> None:
         assert visit.evaluate("window.pwned") is None, path
         assert visit.locator(ACTIVE).count() == 0, path
         expect(visit.get_by_role("heading", level=1)).to_be_visible()
-    for project in world.administration.projects.of(world.operator):
+    for project in world.administration.projects.list_for(world.operator):
         if project.name in HOSTILE:
             for part in ("", "/api/v1/analytics", "/keys"):
                 visit.goto(f"{world.server.url}/project/{project.project_id}{part}")

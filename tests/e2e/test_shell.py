@@ -10,9 +10,7 @@ from tests.e2e.pages import LOOKS, check_access
 from tests.e2e.test_project import card, drawn
 
 
-def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
-    page: Page, demo: Demo
-) -> None:
+def test_palette_opens_a_key_and_restores_the_focus(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=7d")
     key = next(
         key for key in demo.get("/api/v1/api-keys")["apiKeys"] if "batch" in key["description"]
@@ -36,7 +34,7 @@ def test_the_palette_leads_to_a_key_by_its_name_and_back_to_the_focus(
     expect(field).to_have_count(0)
 
 
-def test_enter_waits_for_the_answer_to_what_was_typed(page: Page, demo: Demo) -> None:
+def test_enter_waits_for_the_search_result(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}")
     page.keyboard.press("/")
     expect(page.get_by_role("option").first).to_be_visible()
@@ -47,7 +45,7 @@ def test_enter_waits_for_the_answer_to_what_was_typed(page: Page, demo: Demo) ->
 
 
 @LOOKS
-def test_what_opens_can_be_used_by_everybody(watched: Watched, demo: Demo) -> None:
+def test_dialogs_are_accessible(watched: Watched, demo: Demo) -> None:
     page = watched.page
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&provider=anthropic")
     drawn(page)
@@ -62,7 +60,7 @@ def test_what_opens_can_be_used_by_everybody(watched: Watched, demo: Demo) -> No
     check_access(page)
 
 
-def test_a_slash_in_a_field_is_a_slash(page: Page, demo: Demo) -> None:
+def test_slash_in_a_field_is_typed(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/monitoring/users")
     page.get_by_label("Search users").press("/")
 
@@ -70,7 +68,7 @@ def test_a_slash_in_a_field_is_a_slash(page: Page, demo: Demo) -> None:
     expect(page.get_by_label("Search users")).to_have_value("/")
 
 
-def test_a_filter_is_found_by_name_applied_and_taken_out(page: Page, demo: Demo) -> None:
+def test_filter_is_found_applied_and_removed(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
     drawn(page)
     menu = page.locator(".filter-menu", has=page.locator("summary", has_text="Provider"))
@@ -90,7 +88,7 @@ def test_a_filter_is_found_by_name_applied_and_taken_out(page: Page, demo: Demo)
     expect(page.locator(".filter")).to_have_count(0)
 
 
-def test_the_choices_are_those_of_the_period_and_the_other_filters(page: Page, demo: Demo) -> None:
+def test_choices_depend_on_period_and_other_filters(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month&provider=anthropic")
     drawn(page)
     menu = page.locator(".filter-menu", has=page.locator("summary", has_text="Model"))
@@ -102,9 +100,7 @@ def test_the_choices_are_those_of_the_period_and_the_other_filters(page: Page, d
     assert set(shown) == {model["label"] for model in models}
 
 
-def test_what_comes_in_shows_without_a_reload_and_without_touching_the_rest(
-    page: Page, demo: Demo
-) -> None:
+def test_new_usage_appears_without_reload(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=24h&groupBy=app")
     drawn(page)
     page.locator(".legend button").first.click()
@@ -137,7 +133,7 @@ def test_what_comes_in_shows_without_a_reload_and_without_touching_the_rest(
     expect(page.locator(".legend button").first).to_have_attribute("aria-pressed", "false")
 
 
-def test_a_model_without_a_price_is_announced_while_one_looks(page: Page, demo: Demo) -> None:
+def test_unpriced_model_is_announced_live(page: Page, demo: Demo) -> None:
     name = f"nobody-prices-this-{time.time_ns()}"
     page.goto(
         f"{demo.url}/project/{demo.get('/api/v1/projects')['projects'][0]['projectId']}?preset=24h"
@@ -163,7 +159,7 @@ def test_a_model_without_a_price_is_announced_while_one_looks(page: Page, demo: 
     expect(page.locator(".notice", has_text=name)).to_be_visible(timeout=30_000)
 
 
-def test_an_unchanged_page_is_not_sent_again(demo: Demo, page: Page) -> None:
+def test_unchanged_page_is_not_sent_again(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
     drawn(page)
     first, second = page.evaluate(
@@ -178,7 +174,7 @@ def test_an_unchanged_page_is_not_sent_again(demo: Demo, page: Page) -> None:
     assert (first, second) == (200, 304)
 
 
-def test_a_server_that_is_away_is_said_and_the_page_stays(watched: Watched, demo: Demo) -> None:
+def test_unreachable_server_is_indicated_and_the_page_remains(watched: Watched, demo: Demo) -> None:
     page = watched.page
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")
     drawn(page)
@@ -193,7 +189,7 @@ def test_a_server_that_is_away_is_said_and_the_page_stays(watched: Watched, demo
     watched.troubles[:] = [text for text in watched.troubles if "DISCONNECTED" not in text]
 
 
-def test_a_page_without_news_says_so_and_since_when(watched: Watched, demo: Demo) -> None:
+def test_stale_page_is_indicated(watched: Watched, demo: Demo) -> None:
     page = watched.page
     page.clock.install()
     page.goto(f"{demo.url}{ANALYTICS}?preset=last-month")

@@ -20,7 +20,7 @@ def ranked(page: Page) -> list[str]:
     return [cell.get_attribute("title") or "" for cell in cells]
 
 
-def test_other_leads_to_everything_that_it_sums_up(page: Page, demo: Demo) -> None:
+def test_other_links_to_its_members(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/analytics?preset=last-month&groupBy=apiKey&metric=cost")
     page.locator('[data-ranking="cost"] [data-kind="other"] a.name').click()
     expect(page.get_by_role("heading", level=1)).to_have_text("All API keys")
@@ -49,7 +49,7 @@ def test_other_leads_to_everything_that_it_sums_up(page: Page, demo: Demo) -> No
     expect(page.get_by_role("heading", level=1)).to_have_text("Organization analytics")
 
 
-def test_every_card_leads_to_its_complete_ranking(page: Page, demo: Demo) -> None:
+def test_every_card_links_to_its_complete_ranking(page: Page, demo: Demo) -> None:
     pages = every_page(demo.get)
     for name, link in (
         ("organization-analytics", "All models"),
@@ -72,7 +72,7 @@ def test_every_card_leads_to_its_complete_ranking(page: Page, demo: Demo) -> Non
     assert download.value.path().stat().st_size > 100
 
 
-def test_groups_that_overlap_have_no_running_share(page: Page, demo: Demo) -> None:
+def test_overlapping_groups_have_no_running_share(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/analytics?preset=last-month&groupBy=group")
     table = page.locator('[data-ranking="cost"]')
 
@@ -82,7 +82,7 @@ def test_groups_that_overlap_have_no_running_share(page: Page, demo: Demo) -> No
 
 
 @pytest.mark.parametrize("width", [390, 320])
-def test_name_and_cost_are_in_view_on_a_phone(page: Page, demo: Demo, width: int) -> None:
+def test_name_and_cost_are_visible_on_a_phone(page: Page, demo: Demo, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
     for name, path in every_page(demo.get).items():
         if name not in (*TABLES, "users-and-groups"):
@@ -101,7 +101,7 @@ def test_name_and_cost_are_in_view_on_a_phone(page: Page, demo: Demo, width: int
             assert not wide, name
 
 
-def test_tables_sort_on_a_phone_by_a_menu(page: Page, demo: Demo) -> None:
+def test_tables_are_sorted_with_a_menu_on_a_phone(page: Page, demo: Demo) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     for name, path in every_page(demo.get).items():
         if name not in TABLES or name == "member":
@@ -113,7 +113,7 @@ def test_tables_sort_on_a_phone_by_a_menu(page: Page, demo: Demo) -> None:
         expect(page.locator("summary", has_text="Sort: Requests")).to_be_visible()
 
 
-def test_members_keys_and_providers_sort_by_every_column(page: Page, demo: Demo) -> None:
+def test_members_keys_and_providers_can_be_sorted_by_every_column(page: Page, demo: Demo) -> None:
     pages = every_page(demo.get)
     for name in ("members", "project-keys", "dashboard", "users-and-groups"):
         view = "?view=overview" if name == "users-and-groups" else ""
@@ -137,7 +137,7 @@ def test_members_keys_and_providers_sort_by_every_column(page: Page, demo: Demo)
 
 
 @pytest.mark.parametrize("watched", [{"forced_colors": "active"}], indirect=True)
-def test_marks_and_the_pressed_tab_are_seen_in_forced_colours(watched: Any, demo: Demo) -> None:
+def test_marks_and_selected_tab_are_visible_in_forced_colours(watched: Any, demo: Demo) -> None:
     page: Page = watched.page
     page.goto(f"{demo.url}/organization/analytics?preset=last-month")
 
@@ -154,7 +154,7 @@ def test_marks_and_the_pressed_tab_are_seen_in_forced_colours(watched: Any, demo
     assert pressed != style("[data-metric-tabs] [aria-selected=false]", "backgroundColor")
 
 
-def test_names_in_rankings_are_targets_of_24_pixels(page: Page, demo: Demo) -> None:
+def test_ranking_names_are_targets_of_24_pixels(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}/organization/analytics?preset=last-month")
     for name in page.locator("[data-ranking=cost] a.name").all():
         box = name.bounding_box()

@@ -19,7 +19,7 @@ def shown(page: Page) -> list[str | None]:
     return [row.get_attribute("data-user") for row in page.locator(".users tr[data-user]").all()]
 
 
-def test_every_column_sorts_as_the_api_does(page: Page, demo: Demo) -> None:
+def test_every_column_sorts_like_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=100")
     for title, sort, order in (
         ("Total input tokens", "inputTokens", "desc"),
@@ -39,7 +39,7 @@ def test_every_column_sorts_as_the_api_does(page: Page, demo: Demo) -> None:
         assert shown(page) == [user["userId"] for user in users["users"]], title
 
 
-def test_pages_follow_each_other(page: Page, demo: Demo) -> None:
+def test_pages_are_consecutive(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=10")
     count = demo.get("/api/v1/analytics/users", **WINDOW)["userCount"]
     pages = -(-count // 10)
@@ -57,7 +57,7 @@ def test_pages_follow_each_other(page: Page, demo: Demo) -> None:
     expect(page.get_by_text("Page 1 of 1")).to_be_visible()
 
 
-def test_search_finds_while_one_types_and_says_when_nobody_matches(page: Page, demo: Demo) -> None:
+def test_search_filters_while_typing(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     somebody = demo.get("/api/v1/analytics/users", **WINDOW)["users"][0]
     page.get_by_label("Search users").press_sequentially(somebody["name"], delay=15)
@@ -71,7 +71,7 @@ def test_search_finds_while_one_types_and_says_when_nobody_matches(page: Page, d
     expect(page.locator(".users tr[data-user]").first).to_be_visible()
 
 
-def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo: Demo) -> None:
+def test_selection_survives_paging_and_is_summed_and_exported(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month&pageSize=10")
     first = shown(page)[0] or ""
     page.locator(f'[data-select="{first}"]').check()
@@ -102,7 +102,7 @@ def test_a_selection_survives_pages_and_is_summed_and_exported(page: Page, demo:
     expect(bar).to_be_hidden()
 
 
-def test_exports_have_everything_or_just_this_view(page: Page, demo: Demo, tmp_path: Path) -> None:
+def test_exports_cover_everything_or_the_view(page: Page, demo: Demo, tmp_path: Path) -> None:
     somebody = demo.get("/api/v1/analytics/users", **WINDOW)["users"][0]
     page.goto(f"{demo.url}{PAGE}?preset=last-month&search={somebody['name'].split()[0]}")
     page.locator("summary", has_text="EXPORT ALL DATA").click()
@@ -124,7 +124,7 @@ def test_exports_have_everything_or_just_this_view(page: Page, demo: Demo, tmp_p
         assert download.value.path().stat().st_size > 100
 
 
-def test_density_and_presets_are_in_the_address(page: Page, demo: Demo) -> None:
+def test_density_and_presets_are_in_the_url(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}")
     row = page.locator(".users tbody tr").first
     heights = []
@@ -141,9 +141,7 @@ def test_density_and_presets_are_in_the_address(page: Page, demo: Demo) -> None:
     expect(page).to_have_url(re.compile("density=compact"))
 
 
-def test_there_is_one_period_one_download_and_ten_rows_with_name_and_address(
-    page: Page, demo: Demo
-) -> None:
+def test_page_has_one_period_one_download_and_ten_rows(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     expect(page.locator(".range")).to_have_count(1)
     expect(page.get_by_role("group", name="Period").locator(".range")).to_be_visible()
@@ -157,7 +155,7 @@ def test_there_is_one_period_one_download_and_ten_rows_with_name_and_address(
     assert "preset=last-month" in page.url
 
 
-def test_the_table_takes_the_whole_screen(page: Page, demo: Demo) -> None:
+def test_table_can_fill_the_screen(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}")
     page.get_by_role("button", name="Full screen").click()
 
@@ -165,7 +163,7 @@ def test_the_table_takes_the_whole_screen(page: Page, demo: Demo) -> None:
     assert page.evaluate("document.fullscreenElement?.id") == "users-table"
 
 
-def test_the_head_stays_in_view(page: Page, demo: Demo) -> None:
+def test_table_header_stays_visible(page: Page, demo: Demo) -> None:
     page.set_viewport_size({"width": 1440, "height": 500})
     page.goto(f"{demo.url}{PAGE}?pageSize=100")
     page.mouse.wheel(0, 500)

@@ -18,7 +18,7 @@ def costs(page: Page, title: str) -> list[str | None]:
     return [row.locator(".value").get_attribute("title") for row in rows.all()]
 
 
-def test_tiles_bars_and_tables_are_those_of_the_api(page: Page, demo: Demo) -> None:
+def test_tiles_bars_and_tables_equal_the_api(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
     answer = demo.get(API, **WINDOW)
     tiles = answer["tiles"]
@@ -43,7 +43,7 @@ def test_tiles_bars_and_tables_are_those_of_the_api(page: Page, demo: Demo) -> N
     assert "view=overview" in page.url
 
 
-def test_filters_hold_together_and_contradictions_are_named(page: Page, demo: Demo) -> None:
+def test_filters_combine_and_contradictions_are_named(page: Page, demo: Demo) -> None:
     groups = demo.get("/api/v1/groups")["groups"]
     user, outside = next(
         (user, group)
@@ -68,7 +68,7 @@ def test_filters_hold_together_and_contradictions_are_named(page: Page, demo: De
     expect(page.locator(".tiles")).to_be_visible()
 
 
-def test_the_overlap_of_groups_is_explained(page: Page, demo: Demo) -> None:
+def test_overlap_of_groups_is_explained(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{PAGE}?preset=last-month")
 
     expect(page.get_by_text("groups may add up to more than the total")).to_be_visible()

@@ -79,7 +79,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.05)
 
 
-def test_from_nothing_to_a_bill_and_out_again(fresh: Fresh) -> None:
+def test_complete_user_journey(fresh: Fresh) -> None:
     owner = fresh.visitor()
 
     # The first owner, by the link that the server printed; mistakes are said where they are.

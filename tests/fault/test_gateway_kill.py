@@ -92,7 +92,7 @@ def set_up(data: Path, upstream: Upstream) -> str:
     command("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(read_settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
-        member = opened.members.called(operator, None)
+        member = opened.members.find_by_email(operator, None)
         project, _ = opened.projects.ensure(operator, "P")
         opened.upstreams.create(operator, provider="openai", base_url=upstream.url)
         _, key = opened.keys.create(
@@ -117,7 +117,7 @@ def stored(data: Path) -> list[UsageEvent]:
 @pytest.mark.parametrize(
     "kills", [8, pytest.param(100, marks=pytest.mark.long)], ids=["a few", "a hundred"]
 )
-def test_killing_the_gateway_under_load_loses_and_doubles_nothing(
+def test_killing_the_gateway_under_load_loses_and_duplicates_nothing(
     tmp_path: Path, kills: int
 ) -> None:
     data = tmp_path / "data"

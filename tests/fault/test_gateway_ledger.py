@@ -27,7 +27,7 @@ class FullDisk:
         monkeypatch.setattr(ledger, "commit", fail)
 
 
-def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_upstream() as upstream, open_gate(tmp_path / "data", upstream) as gate:
         disk = FullDisk(gate.services.ledger, monkeypatch)
         gate.post()
@@ -62,7 +62,7 @@ def check_reads(gate: Gate) -> None:
     assert answer.status_code == 200
 
 
-def test_an_outcome_that_cannot_be_written_waits_and_is_not_lost(
+def test_outcome_that_cannot_be_written_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_upstream() as upstream, open_gate(tmp_path / "data", upstream) as gate:
@@ -76,7 +76,7 @@ def test_an_outcome_that_cannot_be_written_waits_and_is_not_lost(
             disk.is_full = True
             text = answer.read().decode()
         assert text.endswith("data: [DONE]\n\n")
-        assert gate.services.gateway.journal.overdue == 1
+        assert gate.services.gateway.intents.overdue == 1
         assert gate.http.get(f"{gate.url}/readyz").status_code == 503
         assert gate.post().status_code == 503
         disk.is_full = False

@@ -103,9 +103,7 @@ def serve(data: Path, port: int) -> Popen[str]:
     [(8_000, 2), pytest.param(100_000, 5, marks=pytest.mark.long)],
     ids=["some", "a hundred thousand"],
 )
-def test_events_sent_up_to_five_times_count_once_each(
-    tmp_path: Path, count: int, kills: int
-) -> None:
+def test_events_sent_repeatedly_count_once(tmp_path: Path, count: int, kills: int) -> None:
     data, random = tmp_path / "data", Random(count)
     events = [make_event(number, random) for number in range(count)]
     sent = [event for event in events for _ in range(random.randint(1, 5))]

@@ -38,7 +38,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 @pytest.mark.parametrize(
     "rounds", [2, pytest.param(30, marks=pytest.mark.long)], ids=["a few", "many"]
 )
-def test_what_was_acknowledged_with_and_without_the_database_is_on_record_once(
+def test_events_acknowledged_during_an_outage_are_recorded_once(
     own_cluster: Cluster, tmp_path: Path, rounds: int
 ) -> None:
     """Attributed to the key that it names, whenever it was taken."""
@@ -67,7 +67,7 @@ def test_what_was_acknowledged_with_and_without_the_database_is_on_record_once(
         kill_group(server, signal.SIGTERM)
     for worker in range(WORKERS):  # what waits in its journal goes into the database
         with open_installation(replace(read_settings(data=data), worker=worker)) as services:
-            assert services.ledger.journaled == 0
+            assert services.ledger.buffered == 0
 
     assert while_away > 0
     recorded = stored(data)
@@ -83,7 +83,7 @@ def set_up(data: Path) -> tuple[str, str, str]:
     created = command("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(read_settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
-        member = opened.members.called(operator, None)
+        member = opened.members.find_by_email(operator, None)
         project, _ = opened.projects.ensure(operator, "P")
         api_key, _ = opened.keys.create(
             operator,

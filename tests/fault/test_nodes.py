@@ -32,7 +32,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Clu
 @pytest.mark.parametrize(
     "rounds", [6, pytest.param(60, marks=pytest.mark.long)], ids=["a few", "many"]
 )
-def test_kills_and_a_restart_of_the_database_lose_and_double_nothing(
+def test_kills_and_database_restarts_lose_and_duplicate_nothing(
     own_cluster: Cluster, tmp_path: Path, rounds: int
 ) -> None:
     data = tmp_path / "data"
@@ -89,7 +89,7 @@ def kill_one(supervisor: int, random: Random) -> int:
     return len(workers[:1])
 
 
-def test_several_workers_without_a_database_are_told_what_they_need(
+def test_several_workers_require_a_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     without = command("serve", "--data", tmp_path, "--workers", "2")
@@ -97,12 +97,12 @@ def test_several_workers_without_a_database_are_told_what_they_need(
     away = command("serve", "--data", tmp_path, "--workers", "2")
 
     assert (without.returncode, away.returncode) == (2, 2)
-    assert "set OUTLAY_DATABASE_URL to postgresql://" in without.stderr
-    assert "the database does not answer" in away.stderr
+    assert "Set OUTLAY_DATABASE_URL to postgresql://" in without.stderr
+    assert "The database is unreachable" in away.stderr
     assert "secret" not in away.stderr
 
 
-def test_workers_end_when_their_supervisor_is_gone(
+def test_workers_end_with_their_supervisor(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("OUTLAY_DATABASE_URL", cluster.create_database())

@@ -18,7 +18,7 @@ UPSTREAM_CONNECTIONS = 20
 """Fewer than clients."""
 
 
-def test_requests_without_a_descriptor_are_refused_and_on_record(tmp_path: Path) -> None:
+def test_requests_without_file_descriptors_are_refused_and_recorded(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_upstream() as upstream:
         key = set_up(data, upstream)

@@ -18,13 +18,14 @@ from tests.upstream import running_upstream
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.services.recording.recorder import Recorder
 from outlay.storage.ledger.rescue import RescueFile
 
 EVENTS = [make_event() for _ in range(8)]
 
 
-def test_outcomes_in_flight_survive_an_io_error_and_the_restart(tmp_path: Path) -> None:
+def test_outcomes_in_flight_survive_an_io_error_and_a_restart(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_upstream() as upstream:
         key = set_up(data, upstream)
@@ -71,7 +72,7 @@ def read_stream(url: str, key: str) -> str:
     return answer.text
 
 
-def test_outcomes_that_wait_for_a_ledger_which_then_fails_are_rescued(
+def test_waiting_outcomes_are_rescued_when_the_ledger_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_upstream() as upstream:
@@ -92,9 +93,9 @@ def test_outcomes_that_wait_for_a_ledger_which_then_fails_are_rescued(
             ) as answer:
                 monkeypatch.setattr(gate.services.ledger, "commit", fail)
                 answer.read()
-            assert gate.services.gateway.journal.overdue == 1
+            assert gate.services.gateway.intents.overdue == 1
             why[0] = "disk I/O error"
-            wait_until(lambda: gate.services.gateway.journal.overdue == 0)
+            wait_until(lambda: gate.services.gateway.intents.overdue == 0)
             monkeypatch.undo()
         events = stored(tmp_path / "data")
     assert [tokens_of(event) for event in events] == [counted(upstream.served[0])]
@@ -110,7 +111,7 @@ def wait_until(is_so: Any) -> None:
     raise AssertionError("it did not happen")
 
 
-def test_a_request_whose_outcome_cannot_be_made_is_recorded_with_unknown_usage(
+def test_request_without_a_computable_outcome_has_unknown_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with running_upstream() as upstream, open_gate(tmp_path / "data", upstream) as gate:
@@ -119,7 +120,7 @@ def test_a_request_whose_outcome_cannot_be_made_is_recorded_with_unknown_usage(
         def fail(self: Recorder, organization_id: str, report: Any, latest_us: int) -> UsageEvent:
             if report.usage is not None:
                 raise OSError(24, "Too many open files")
-            return event_of(self, organization_id, report, latest_us)
+            return event_of(self, OrganizationId(organization_id), report, latest_us)
 
         monkeypatch.setattr(Recorder, "event", fail)
         assert gate.post().status_code == 200
@@ -128,7 +129,7 @@ def test_a_request_whose_outcome_cannot_be_made_is_recorded_with_unknown_usage(
     assert (event.usage_source, event.cost_source) == ("unknown", "unpriced")
 
 
-def test_a_request_is_settled_only_once_its_outcome_has_been_made(
+def test_request_is_settled_after_its_outcome_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first try fails whatever is recorded; the gateway's own error is what goes on record."""
@@ -139,7 +140,7 @@ def test_a_request_is_settled_only_once_its_outcome_has_been_made(
             if failures:
                 failures.pop()
                 raise OSError(24, "Too many open files")
-            return event_of(self, organization_id, report, latest_us)
+            return event_of(self, OrganizationId(organization_id), report, latest_us)
 
         monkeypatch.setattr(Recorder, "event", fail)
         gate.post()
@@ -153,7 +154,7 @@ def rescue(tmp_path: Path) -> RescueFile:
     return RescueFile(tmp_path / "rescue.jsonl")
 
 
-def test_a_rescue_file_gives_back_what_was_put_in(rescue: RescueFile) -> None:
+def test_rescue_file_round_trips(rescue: RescueFile) -> None:
     events = [EVENTS[1], EVENTS[2], EVENTS[3]]
     assert rescue.append(events[:2])
     assert rescue.append(events[2:])
@@ -163,7 +164,7 @@ def test_a_rescue_file_gives_back_what_was_put_in(rescue: RescueFile) -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 20, 300])
-def test_an_unfinished_line_costs_no_other(rescue: RescueFile, tmp_path: Path, cut: int) -> None:
+def test_incomplete_line_affects_no_other(rescue: RescueFile, tmp_path: Path, cut: int) -> None:
     path = tmp_path / "rescue.jsonl"
     rescue.append([EVENTS[1], EVENTS[2]])
     content = path.read_bytes()
@@ -177,7 +178,7 @@ def test_an_unfinished_line_costs_no_other(rescue: RescueFile, tmp_path: Path, c
     assert again.read() == expected
 
 
-def test_a_changed_line_is_refused(rescue: RescueFile, tmp_path: Path) -> None:
+def test_changed_line_is_refused(rescue: RescueFile, tmp_path: Path) -> None:
     path = tmp_path / "rescue.jsonl"
     rescue.append([EVENTS[1], EVENTS[2]])
     fields = path.read_bytes()
@@ -186,7 +187,7 @@ def test_a_changed_line_is_refused(rescue: RescueFile, tmp_path: Path) -> None:
         rescue.read()
 
 
-def test_what_the_disk_does_not_take_is_logged_whole(
+def test_events_the_disk_refuses_are_logged(
     rescue: RescueFile, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(*_: Any) -> int:

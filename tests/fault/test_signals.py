@@ -48,7 +48,9 @@ def check_on_record(data: Path, upstream: Upstream, count: int = 1) -> None:
 
 
 @pytest.mark.parametrize("number", STOPPING)
-def test_a_stream_under_way_ends_and_is_on_record(tmp_path: Path, number: signal.Signals) -> None:
+def test_stream_in_progress_finishes_and_is_recorded(
+    tmp_path: Path, number: signal.Signals
+) -> None:
     data = tmp_path / "data"
     with running_upstream() as upstream:
         key = set_up(data, upstream)
@@ -79,7 +81,7 @@ def as_under_nohup() -> None:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
-def test_signals_that_do_not_end_it_and_one_that_does(tmp_path: Path) -> None:
+def test_signals_have_the_documented_effects(tmp_path: Path) -> None:
     """Stacks on demand, rotated logs, a terminal that is closed under `nohup`; then Ctrl-\\."""
     data = tmp_path / "data"
     with running_upstream() as upstream:
@@ -102,7 +104,7 @@ def test_signals_that_do_not_end_it_and_one_that_does(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_workers_end_in_good_order_when_the_terminal_is_closed(
+def test_workers_stop_gracefully_when_the_terminal_closes(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The signal reaches the whole process group then."""

@@ -18,6 +18,7 @@ from outlay.bootstrap import open_installation
 from outlay.cli.server import server_config
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import ApiKey, Organization, Project, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.services.bundle import Administration, Services
@@ -65,7 +66,7 @@ class Gate:
     def access_token(self, scopes: list[Scope]) -> str:
         """An access token of the owner."""
         _, token = self.administration.tokens.create(
-            self.operator, description="t", scopes=scopes, member_id=self.member_id
+            self.operator, description="t", scopes=scopes, member_id=MemberId(self.member_id)
         )
         return token
 

@@ -75,7 +75,9 @@ def mistral(gate: Gate, strict: Strict) -> Iterator[Upstream]:
 BODY = chat_body(stream=True, model="mistral/mistral-large-latest")
 
 
-def test_it_is_asked_without_and_remembered(gate: Gate, strict: Strict, mistral: Upstream) -> None:
+def test_rejected_usage_request_is_retried_without_and_remembered(
+    gate: Gate, strict: Strict, mistral: Upstream
+) -> None:
     first, second = gate.post(body=BODY), gate.post(body=BODY)
 
     assert (first.status_code, second.status_code) == (200, 200)
@@ -85,9 +87,7 @@ def test_it_is_asked_without_and_remembered(gate: Gate, strict: Strict, mistral:
     assert sources == {UsageSource.ESTIMATED}
 
 
-def test_another_refusal_is_passed_on_as_it_is(
-    gate: Gate, strict: Strict, mistral: Upstream
-) -> None:
+def test_other_errors_are_passed_on(gate: Gate, strict: Strict, mistral: Upstream) -> None:
     strict.message = "no such model" + " " * 100_000
 
     answer = gate.post(body=BODY)
@@ -97,7 +97,7 @@ def test_another_refusal_is_passed_on_as_it_is(
     assert gate.event().error_code == "upstream-422"
 
 
-def test_what_is_refused_without_it_too_is_asked_again_next_time(
+def test_request_that_also_fails_without_it_is_not_remembered(
     gate: Gate, strict: Strict, mistral: Upstream
 ) -> None:
     strict.always = True
@@ -109,7 +109,7 @@ def test_what_is_refused_without_it_too_is_asked_again_next_time(
     assert len(gate.events(2)) == 2
 
 
-def test_a_client_s_own_question_is_its_own_affair(
+def test_client_sent_stream_options_are_not_changed(
     gate: Gate, strict: Strict, mistral: Upstream
 ) -> None:
     answer = gate.post(body={**BODY, "stream_options": {"include_usage": True}})
@@ -118,7 +118,7 @@ def test_a_client_s_own_question_is_its_own_affair(
     gate.event()
 
 
-def test_the_switch_of_an_upstream_never_asks(
+def test_upstream_setting_disables_usage_requests(
     gate: Gate, strict: Strict, mistral: Upstream
 ) -> None:
     gate.administration.upstreams.update(gate.operator, mistral.upstream_id, asks_usage=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from outlay.domain.event import Status, UsageSource
-from outlay.wire.call import MAX_BODY_BYTES
+from outlay.wire.call import MAX_REQUEST_BYTES
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, open_gate
 from tests.gateway.raw import connect, read_all, request_bytes
 from tests.upstream import Upstream
@@ -26,7 +26,7 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_a_body_beyond_the_bound_is_413_before_it_is_held(gate: Gate) -> None:
+def test_oversized_body_is_413_before_it_is_buffered(gate: Gate) -> None:
     gate.post()
     gate.event()
     before = resident_bytes()
@@ -44,7 +44,7 @@ def test_a_body_beyond_the_bound_is_413_before_it_is_held(gate: Gate) -> None:
         )
         piece = b"100000\r\n" + bytes(MIB) + b"\r\n"
         try:
-            for _ in range(MAX_BODY_BYTES // MIB + 2):
+            for _ in range(MAX_REQUEST_BYTES // MIB + 2):
                 sock.sendall(piece)
         except OSError:
             pass  # the gateway has hung up
@@ -53,7 +53,7 @@ def test_a_body_beyond_the_bound_is_413_before_it_is_held(gate: Gate) -> None:
     assert resident_bytes() - before < 64 * MIB
 
 
-def test_compressed_bodies_are_not_opened(gate: Gate) -> None:
+def test_compressed_request_bodies_are_refused(gate: Gate) -> None:
     bomb = gzip.compress(bytes(64 * MIB))
     headers = {**gate.headers, "content-encoding": "gzip"}
     answer = gate.http.post(f"{gate.url}/v1/chat/completions", content=bomb, headers=headers)
@@ -61,7 +61,7 @@ def test_compressed_bodies_are_not_opened(gate: Gate) -> None:
     assert gate.event().error_code == "encoded-body"
 
 
-def test_compressed_answers_pass_as_they_are(gate: Gate) -> None:
+def test_compressed_answers_are_relayed(gate: Gate) -> None:
     bomb = gzip.compress(bytes(32 * MIB))
     raw = (
         f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-encoding: gzip\r\n"
@@ -104,7 +104,7 @@ def read_until(sock: socket.socket, length: int) -> bytes:
         (b'{"model": "gpt-5.5", "messages": [{"model": "x"}, {"model": "y"}]}', None),
     ],
 )
-def test_bodies_that_make_no_sense(gate: Gate, body: bytes, code: str | None) -> None:
+def test_invalid_bodies_are_refused(gate: Gate, body: bytes, code: str | None) -> None:
     started = time.monotonic()
     answer = gate.http.post(f"{gate.url}/v1/chat/completions", content=body, headers=gate.headers)
     assert time.monotonic() - started < 1
@@ -119,7 +119,7 @@ def test_bodies_that_make_no_sense(gate: Gate, body: bytes, code: str | None) ->
 
 
 @pytest.mark.parametrize("size", [70_000, 1_000_000])
-def test_headers_beyond_the_bound_are_431(gate: Gate, size: int) -> None:
+def test_oversized_headers_are_431(gate: Gate, size: int) -> None:
     with connect(gate) as sock:
         with suppress(OSError):  # the gateway hangs up in the middle of it
             sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * size + b"\r\n\r\n")
@@ -150,9 +150,7 @@ CORPUS = [
 
 
 @pytest.mark.parametrize("rest", CORPUS)
-def test_ambiguous_requests_get_one_answer_at_most_and_never_a_good_one(
-    gate: Gate, rest: str
-) -> None:
+def test_ambiguous_requests_get_at_most_one_error_response(gate: Gate, rest: str) -> None:
     with connect(gate) as sock:
         sock.settimeout(2)
         head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {gate.key}\r\n"
@@ -175,7 +173,7 @@ def wait_until_idle(gate: Gate) -> None:
         time.sleep(0.01)
 
 
-def test_what_is_ambiguous_of_them_is_all_that_is_wrong_with_them(gate: Gate) -> None:
+def test_ambiguity_is_the_only_fault_of_these_requests(gate: Gate) -> None:
     """The same request without it is a good one."""
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {gate.key}\r\n"
     with connect(gate) as sock:
@@ -196,7 +194,7 @@ def test_what_is_ambiguous_of_them_is_all_that_is_wrong_with_them(gate: Gate) ->
         "/V1/CHAT/COMPLETIONS",
     ],
 )
-def test_only_the_path_itself_is_relayed(gate: Gate, path: str) -> None:
+def test_only_exact_paths_are_relayed(gate: Gate, path: str) -> None:
     with connect(gate) as sock:
         sock.sendall(request_bytes(gate, path=path))
         status = sock.recv(100).split(b" ")[1]
@@ -208,7 +206,7 @@ def test_only_the_path_itself_is_relayed(gate: Gate, path: str) -> None:
         assert status in {b"400", b"404", b"405", b"421"}
 
 
-def test_hundred_slow_readers_do_not_grow_memory(folder: Path, upstream: Upstream) -> None:
+def test_hundred_slow_readers_do_not_increase_memory(folder: Path, upstream: Upstream) -> None:
     proxy = replace(
         PATIENCE, client_seconds=30, idle_seconds=30, answer_seconds=30, drain_bytes=MIB
     )
@@ -236,7 +234,7 @@ def test_hundred_slow_readers_do_not_grow_memory(folder: Path, upstream: Upstrea
     assert {event.status for event in events} == {Status.CANCELED}
 
 
-def test_requests_beside_a_flood_of_bad_keys(gate: Gate) -> None:
+def test_requests_succeed_during_a_flood_of_invalid_keys(gate: Gate) -> None:
     statuses: list[int] = []
 
     def knock() -> None:
@@ -260,7 +258,7 @@ def test_requests_beside_a_flood_of_bad_keys(gate: Gate) -> None:
     gate.event()
 
 
-def test_metrics_name_no_tenant(gate: Gate) -> None:
+def test_metrics_contain_no_tenant(gate: Gate) -> None:
     gate.post()
     gate.event()
     text = gate.http.get(f"{gate.url}/metrics").text

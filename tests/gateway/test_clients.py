@@ -57,9 +57,7 @@ def test_openai_chat(gate: Gate, client: Any) -> None:
     check_recorded(gate)
 
 
-def test_openai_stream_without_usage_gets_what_it_would_get_without_us(
-    gate: Gate, client: Any
-) -> None:
+def test_openai_stream_without_usage_is_unchanged(gate: Gate, client: Any) -> None:
     stream = client.chat.completions.create(model="gpt-5.5", messages=MESSAGES, stream=True)
     chunks = list(stream)
 
@@ -167,7 +165,7 @@ def test_openai_models(client: Any, gate: Gate) -> None:
     }
 
 
-def test_listed_models_have_what_clients_check(client: Any, claude: Any, gate: Gate) -> None:
+def test_listed_models_have_the_fields_clients_check(client: Any, claude: Any, gate: Gate) -> None:
     dated, undated = [m for m in client.models.list() if m.id.startswith("openai/")]
     assert (dated.created, dated.owned_by, dated.object) == (1_750_000_000, "openai", "model")
     assert (
@@ -211,7 +209,7 @@ def test_anthropic_stream(gate: Gate, claude: Any) -> None:
     check_recorded(gate)
 
 
-def test_anthropic_counting_tokens_is_a_request_that_uses_none(gate: Gate, claude: Any) -> None:
+def test_anthropic_count_tokens_is_a_request_without_usage(gate: Gate, claude: Any) -> None:
     counted_ = claude.messages.count_tokens(model="claude-sonnet-5", messages=MESSAGES)
 
     assert counted_.input_tokens == 42
@@ -234,7 +232,7 @@ def test_anthropic_async(gate: Gate) -> None:
     check_recorded(gate)
 
 
-def test_errors_are_those_of_the_library(gate: Gate, claude: Any) -> None:
+def test_errors_are_parsed_by_the_libraries(gate: Gate, claude: Any) -> None:
     stranger: Any = openai.OpenAI(base_url=f"{gate.url}/v1", api_key="sk-unknown", max_retries=0)
     with stranger, pytest.raises(openai.AuthenticationError) as refused:
         stranger.chat.completions.create(model="gpt-5.5", messages=MESSAGES)
@@ -248,7 +246,7 @@ def test_errors_are_those_of_the_library(gate: Gate, claude: Any) -> None:
     assert (event.http_status, event.cost_pusd) == (404, 0)
 
 
-def test_an_error_of_the_provider_passes_byte_for_byte(gate: Gate) -> None:
+def test_provider_errors_are_relayed_byte_for_byte(gate: Gate) -> None:
     text = '{"error": {"message":  "no \\u00e9", "type": "invalid_request_error"}}'
     answer = gate.post(script={"status": 400, "text": text})
 
@@ -284,7 +282,7 @@ def test_openai_for_javascript(gate: Gate) -> None:
     assert {event.app for event in events} == {"OpenAI JavaScript"}
 
 
-def test_a_plain_request_needs_no_library(gate: Gate) -> None:
+def test_plain_http_request_works(gate: Gate) -> None:
     answer = httpx.post(
         f"{gate.url}/v1/chat/completions",
         content=b'{ "model" : "gpt-5.5", "messages":[], "seed": 12345678901234567890 }',

@@ -41,7 +41,7 @@ def leave_after(gate: Gate, chunks: int, *, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])
-def test_leaving_after_any_chunk_of_fifty_is_counted_in_full(gate: Gate, how: str) -> None:
+def test_disconnect_after_any_of_fifty_chunks_is_counted_in_full(gate: Gate, how: str) -> None:
     counts = range(WORDS + 1)
     for start in range(0, len(counts), 17):
         batch = counts[start : start + 17]
@@ -67,7 +67,7 @@ def test_leaving_after_any_chunk_of_fifty_is_counted_in_full(gate: Gate, how: st
     assert canceled >= WORDS - 5
 
 
-def test_leaving_before_a_whole_answer_is_counted_in_full(gate: Gate) -> None:
+def test_disconnect_before_the_answer_is_counted_in_full(gate: Gate) -> None:
     sock = connect(gate)
     sock.sendall(request_bytes(gate, chat_body(), {"stall": "before", "seconds": 0.4}))
     time.sleep(0.1)
@@ -78,7 +78,7 @@ def test_leaving_before_a_whole_answer_is_counted_in_full(gate: Gate) -> None:
     assert tokens_of(event) == counted(gate.upstream.last)
 
 
-def test_leaving_in_the_middle_of_the_request_calls_nobody(gate: Gate) -> None:
+def test_disconnect_during_the_request_calls_no_provider(gate: Gate) -> None:
     sock = connect(gate)
     sock.sendall(request_bytes(gate)[:-20])
     time.sleep(0.1)
@@ -89,7 +89,7 @@ def test_leaving_in_the_middle_of_the_request_calls_nobody(gate: Gate) -> None:
     assert gate.upstream.served == []
 
 
-def test_reading_on_is_bounded_by_count(folder: Path, upstream: Upstream) -> None:
+def test_draining_is_bounded_by_count(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, max_drains=0)
     with open_gate(folder, upstream, proxy) as gate:
         leave_after(gate, 10, how="reset")
@@ -100,7 +100,7 @@ def test_reading_on_is_bounded_by_count(folder: Path, upstream: Upstream) -> Non
     assert 10 <= event.output_tokens < 120
 
 
-def test_reading_on_is_bounded_by_time(folder: Path, upstream: Upstream) -> None:
+def test_draining_is_bounded_by_time(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, drain_seconds=0.3)
     with open_gate(folder, upstream, proxy) as gate:
         sock = connect(gate)
@@ -117,7 +117,7 @@ def test_reading_on_is_bounded_by_time(folder: Path, upstream: Upstream) -> None
     assert upstream.last.sent < 1000
 
 
-def test_a_client_that_reads_nothing_counts_as_gone(folder: Path, upstream: Upstream) -> None:
+def test_client_that_reads_nothing_counts_as_disconnected(folder: Path, upstream: Upstream) -> None:
     proxy = replace(PATIENCE, client_seconds=0.5)
     with open_gate(folder, upstream, proxy) as gate:
         sock = connect(gate, receive_buffer=4096)
@@ -130,7 +130,7 @@ def test_a_client_that_reads_nothing_counts_as_gone(folder: Path, upstream: Upst
     assert tokens_of(event) == counted(upstream.last)
 
 
-def test_stopping_lets_streams_finish_and_settles_those_that_do_not(
+def test_shutdown_lets_streams_finish_and_settles_the_rest(
     folder: Path, upstream: Upstream
 ) -> None:
     settings = Settings(data=folder, proxy=replace(PATIENCE, grace_seconds=1))

@@ -19,7 +19,7 @@ from outlay.kit.connection import MAX_INFORMATIONAL
 from outlay.kit.egress import parse_egress
 from outlay.services.directory.own_address import OwnAddress
 from outlay.settings import Settings, read_settings
-from outlay.web.proxy.hops import MAX_HOPS, Hops
+from outlay.web.proxy.loop_detection import MAX_HOPS, LoopDetector
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
 from tests.upstream import Upstream
 
@@ -37,7 +37,7 @@ def upstream_of(gate: Gate, base_url: str, secret: str | None = None) -> Iterato
     gate.services.watch.check()
 
 
-def test_a_few_informational_answers_are_skipped(gate: Gate) -> None:
+def test_few_informational_responses_are_skipped(gate: Gate) -> None:
     body = '{"usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
     end = (
         f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
@@ -48,14 +48,14 @@ def test_a_few_informational_answers_are_skipped(gate: Gate) -> None:
     assert gate.event().output_tokens == 2
 
 
-def test_more_of_them_are_refused(gate: Gate) -> None:
+def test_too_many_informational_responses_are_refused(gate: Gate) -> None:
     answer = gate.post(body=chat_body(script={"raw": HINT * (MAX_INFORMATIONAL + 1)}))
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_garbled")
     event = gate.event()
     assert (event.status, event.error_code) == (Status.UPSTREAM_ERROR, "upstream-garbled")
 
 
-def test_a_flood_of_them_holds_nobody_up(gate: Gate) -> None:
+def test_flood_of_informational_responses_blocks_nobody(gate: Gate) -> None:
     """They are sent for as long as the connection lasts, by four upstreams at once."""
     body = chat_body(script={"informational": 10_000_000})
     waits: list[float] = []
@@ -71,7 +71,7 @@ def test_a_flood_of_them_holds_nobody_up(gate: Gate) -> None:
     assert {event.error_code for event in gate.events(4)} == {"upstream-garbled"}
 
 
-def test_a_gateway_that_is_its_own_upstream_is_stopped_at_once(gate: Gate) -> None:
+def test_gateway_as_its_own_upstream_is_detected(gate: Gate) -> None:
     with upstream_of(gate, f"{gate.url}/v1", gate.key) as name:
         answer = gate.post(body=chat_body(model=f"{name}/openai/gpt-5.5"))
         around = gate.http.get(f"{gate.url}/v1/models", headers=gate.headers)
@@ -84,7 +84,7 @@ def test_a_gateway_that_is_its_own_upstream_is_stopped_at_once(gate: Gate) -> No
     assert around.status_code == 200
 
 
-def test_anthropics_clients_are_told_of_a_loop_in_their_words(gate: Gate) -> None:
+def test_loop_error_is_in_the_anthropic_format(gate: Gate) -> None:
     with upstream_of(gate, f"{gate.url}/v1", gate.key) as name:
         body = {"model": f"{name}/claude-sonnet-5", "max_tokens": 1, "messages": []}
         answer = gate.post("/v1/messages", body)
@@ -92,7 +92,7 @@ def test_anthropics_clients_are_told_of_a_loop_in_their_words(gate: Gate) -> Non
     gate.events(2)
 
 
-def test_a_chain_of_different_gateways_is_allowed(
+def test_chain_of_different_gateways_is_allowed(
     gate: Gate, tmp_path: Path, upstream: Upstream
 ) -> None:
     settings = Settings(data=tmp_path / "other", proxy=PATIENCE)
@@ -106,14 +106,14 @@ def test_a_chain_of_different_gateways_is_allowed(
     assert gate.event().output_tokens == 5
 
 
-def test_a_chain_has_an_end() -> None:
+def test_chain_length_is_bounded() -> None:
     hops = ""
     for number in range(MAX_HOPS + 1):
-        hops = Hops(f"ledger {number}").onward({b"x-outlay-hops": hops.encode()})
-    with pytest.raises(Invalid, match="gone through 5 gateways"):
-        Hops("another").onward({b"x-outlay-hops": hops.encode()})
+        hops = LoopDetector(f"ledger {number}").next_hops({b"x-outlay-hops": hops.encode()})
+    with pytest.raises(Invalid, match="passed through 5 gateways"):
+        LoopDetector("another").next_hops({b"x-outlay-hops": hops.encode()})
     junk = b"evil\xff, 0123456789abcdef"
-    assert Hops("a").onward({b"x-outlay-hops": junk}).startswith("0123456789abcdef, ")
+    assert LoopDetector("a").next_hops({b"x-outlay-hops": junk}).startswith("0123456789abcdef, ")
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_chain_has_an_end() -> None:
         ("https://api.openai.com/v1", False),
     ],
 )
-def test_own_addresses_are_known(tmp_path: Path, url: str, is_own: bool) -> None:
+def test_own_addresses_are_recognised(tmp_path: Path, url: str, is_own: bool) -> None:
     settings = Settings(data=tmp_path, public_url="https://outlay.example.com", worker=1)
     tmp_path.joinpath("server.json").write_text(
         '{"pid": 77, "url": "http://127.0.0.1:4199", "token": "x"}'
@@ -139,7 +139,7 @@ def test_own_addresses_are_known(tmp_path: Path, url: str, is_own: bool) -> None
     assert OwnAddress(settings).includes(url) is is_own
 
 
-def test_an_own_address_is_refused_where_it_is_set(tmp_path: Path, upstream: Upstream) -> None:
+def test_own_address_is_refused_in_settings(tmp_path: Path, upstream: Upstream) -> None:
     settings = Settings(data=tmp_path, public_url="https://outlay.example.com")
     with open_installation(settings) as services:
         gate = set_up(services, "", upstream)
@@ -150,7 +150,7 @@ def test_an_own_address_is_refused_where_it_is_set(tmp_path: Path, upstream: Ups
     assert (caught.value.code, caught.value.field) == ("own-address", "baseUrl")
 
 
-def test_private_addresses_can_be_closed(tmp_path: Path, upstream: Upstream) -> None:
+def test_private_addresses_can_be_forbidden(tmp_path: Path, upstream: Upstream) -> None:
     """Also for upstreams that were set up before."""
     settings = Settings(data=tmp_path / "data", proxy=PATIENCE)
     with open_installation(settings) as services:
@@ -161,7 +161,7 @@ def test_private_addresses_can_be_closed(tmp_path: Path, upstream: Upstream) -> 
         upstreams = services.administration.upstreams
         headers = {"authorization": f"Bearer {key}"}
         answer = httpx.post(f"{url}/v1/chat/completions", json=chat_body(), headers=headers)
-        with pytest.raises(Invalid, match="operator of this installation does not allow"):
+        with pytest.raises(Invalid, match="this installation does not allow the address"):
             upstreams.create(operator(services), provider="ollama")
         with pytest.raises(Invalid, match="does not allow"):
             upstreams.create(
@@ -181,10 +181,10 @@ def operator(services: Any) -> Any:
     """The operator of the only organization."""
     from outlay.domain.organization import operator_of
 
-    return operator_of(services.administration.organizations.called(None))
+    return operator_of(services.administration.organizations.find_by_name(None))
 
 
-def test_the_setting_is_checked() -> None:
+def test_egress_setting_is_validated() -> None:
     read = {"OUTLAY_PRIVATE_UPSTREAMS": "10.0.0.0/8, 127.0.0.1"}
     assert read_settings(environment=read).egress.exceptions
     with pytest.raises(Invalid, match="OUTLAY_PRIVATE_UPSTREAMS must be allow, refuse"):
@@ -212,7 +212,7 @@ TO_PROVIDER = {
 }
 
 
-def test_who_the_client_is_does_not_reach_the_provider(gate: Gate) -> None:
+def test_client_identity_is_not_sent_to_the_provider(gate: Gate) -> None:
     gate.post(**TO_PROVIDER, **{"http-referer": "https://app.example", "x-title": "App"})
     sent = gate.upstream.last.headers
     assert not (sent.keys() & TO_PROVIDER.keys()) - {"x-outlay-hops"}
@@ -242,7 +242,7 @@ FROM_PROVIDER = {
 }
 
 
-def test_a_provider_does_not_speak_for_our_origin(gate: Gate) -> None:
+def test_provider_headers_for_our_origin_are_removed(gate: Gate) -> None:
     useful = {"x-ratelimit-remaining": "7", "request-id": "req_1", "retry-after": "3"}
     answer = gate.post(
         body=chat_body(script={"status": 200, "headers": {**FROM_PROVIDER, **useful}})

@@ -39,7 +39,7 @@ PROVIDER, ESTIMATED, UNKNOWN = UsageSource.PROVIDER, UsageSource.ESTIMATED, Usag
         ({"status": 200, "text": "[1, 2]"}, 200, UPSTREAM, "upstream-garbled"),
     ],
 )
-def test_answers_that_are_none(
+def test_invalid_answers_are_upstream_errors(
     gate: Gate,
     body: dict[str, Any],
     script: dict[str, Any],
@@ -60,7 +60,7 @@ def test_answers_that_are_none(
         assert answer.json()["error"]["code"] == code.replace("-", "_")
 
 
-def test_what_was_never_answered_has_unknown_usage_and_what_was_refused_has_none(
+def test_unanswered_requests_have_unknown_usage_and_refused_ones_none(
     gate: Gate,
 ) -> None:
     gate.post(script={"reset": "before"})
@@ -69,7 +69,7 @@ def test_what_was_never_answered_has_unknown_usage_and_what_was_refused_has_none
     assert gate.event().usage_source is PROVIDER
 
 
-def test_an_upstream_that_is_not_there(gate: Gate) -> None:
+def test_unreachable_upstream(gate: Gate) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     for name, url, code in (
@@ -104,7 +104,7 @@ WITHOUT_USAGE = [
 
 @pytest.mark.parametrize("body", [WHOLE, STREAM], ids=["whole", "stream"])
 @pytest.mark.parametrize(("kind", "replacements"), WITHOUT_USAGE, ids=[k for k, _ in WITHOUT_USAGE])
-def test_usage_that_is_of_no_use_is_estimated(
+def test_unusable_usage_is_estimated(
     gate: Gate, body: dict[str, Any], kind: str, replacements: list[list[str]] | None
 ) -> None:
     script: dict[str, Any] = {"usage": "missing"} if replacements is None else {}
@@ -124,7 +124,7 @@ def test_usage_that_is_of_no_use_is_estimated(
     assert event.cost_pusd > 0
 
 
-def test_a_count_that_appears_twice_is_the_last(gate: Gate) -> None:
+def test_last_of_repeated_counts_is_used(gate: Gate) -> None:
     usage = '"usage": {"prompt_tokens": 1, "completion_tokens": 2}'
     gate.post(script={"replace": [['"usage": {', usage + ', "usage": {']]})
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
@@ -145,7 +145,7 @@ def test_a_count_that_appears_twice_is_the_last(gate: Gate) -> None:
         {"replace": [["word", "w\u2028\u0085\u20ac"]]},
     ],
 )
-def test_odd_streams_are_read_and_passed_on(gate: Gate, script: dict[str, Any]) -> None:
+def test_unusual_streams_are_read_and_relayed(gate: Gate, script: dict[str, Any]) -> None:
     body = chat_body(stream=True, stream_options={"include_usage": True})
     answer = gate.post(body=body, script=script)
 
@@ -153,7 +153,7 @@ def test_odd_streams_are_read_and_passed_on(gate: Gate, script: dict[str, Any]) 
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_bom_and_invalid_text_do_not_hurt(gate: Gate) -> None:
+def test_byte_order_mark_and_invalid_text_are_tolerated(gate: Gate) -> None:
     answer = gate.post(script={"prefix": "\xef\xbb\xbf"})
     assert answer.content.startswith(b"\xef\xbb\xbf{")
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
@@ -162,7 +162,7 @@ def test_bom_and_invalid_text_do_not_hurt(gate: Gate) -> None:
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_an_answer_cut_after_any_byte_is_cut_for_the_client_and_never_counted_as_whole(
+def test_answer_cut_after_any_byte_is_incomplete_for_the_client(
     gate: Gate,
 ) -> None:
     gate.post()
@@ -188,7 +188,7 @@ def test_an_answer_cut_after_any_byte_is_cut_for_the_client_and_never_counted_as
         ({"cut": 3, "stall": "after"}, UPSTREAM),
     ],
 )
-def test_a_stream_that_breaks_off_is_estimated_from_what_came(
+def test_interrupted_stream_is_estimated_from_its_text(
     gate: Gate, script: dict[str, Any], status: Status
 ) -> None:
     with connect(gate) as sock:
@@ -203,7 +203,7 @@ def test_a_stream_that_breaks_off_is_estimated_from_what_came(
     assert event.is_stream == 1
 
 
-def test_a_wrong_length(gate: Gate) -> None:
+def test_wrong_content_length(gate: Gate) -> None:
     with connect(gate) as sock:
         sock.sendall(request_bytes(gate, WHOLE, {"extra_length": 10}))
         received = sock.recv(65536)
@@ -215,7 +215,7 @@ def test_a_wrong_length(gate: Gate) -> None:
     assert gate.event().status is UPSTREAM
 
 
-def test_an_error_in_the_middle_of_a_stream(gate: Gate) -> None:
+def test_error_in_the_middle_of_a_stream(gate: Gate) -> None:
     error = 'data: {"error": {"message": "overloaded", "type": "server_error"}}\n\n'
     answer = gate.post(body=STREAM, script={"more": [error], "usage": "missing"})
 
@@ -225,7 +225,7 @@ def test_an_error_in_the_middle_of_a_stream(gate: Gate) -> None:
     assert (event.usage_source, event.output_tokens) == (ESTIMATED, 10)
 
 
-def test_anthropic_stream_without_its_last_count_is_estimated_over_the_first(gate: Gate) -> None:
+def test_anthropic_stream_without_final_count_is_estimated(gate: Gate) -> None:
     body = {"model": "claude-sonnet-5", "max_tokens": 9, "messages": [], "stream": True}
     gate.post("/v1/messages", body, {"usage": "missing"})
 
@@ -239,7 +239,7 @@ def test_anthropic_stream_without_its_last_count_is_estimated_over_the_first(gat
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
-def test_a_byte_a_time_is_as_good_as_all_at_once(gate: Gate, is_stream: bool) -> None:
+def test_chunk_size_does_not_matter(gate: Gate, is_stream: bool) -> None:
     body = chat_body(stream=is_stream)
     answer = gate.post(body=body, script={"sizes": [1]})
 
@@ -247,7 +247,7 @@ def test_a_byte_a_time_is_as_good_as_all_at_once(gate: Gate, is_stream: bool) ->
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_nothing_hangs_and_nothing_leaks_after_all_that(gate: Gate) -> None:
+def test_faults_leave_no_hanging_requests_or_leaks(gate: Gate) -> None:
     for script in ({"reset": "before"}, {"cut": 2}, {"status": 500}, {"half": True}):
         with connect(gate) as sock:
             sock.sendall(request_bytes(gate, STREAM, script))
@@ -260,7 +260,7 @@ def test_nothing_hangs_and_nothing_leaks_after_all_that(gate: Gate) -> None:
     assert gate.services.ledger.intents() == []
 
 
-def test_odd_headers_never_reject(gate: Gate) -> None:
+def test_unusual_headers_are_accepted(gate: Gate) -> None:
     extra = (
         "x-outlay-user: \x80\xff weird\r\nhttp-referer: http://[bad\r\nx-title: \xe9\r\n"
         "user-agent: \xff\xfe\r\nx-outlay-groups: ,,, ,\r\n"
@@ -273,7 +273,7 @@ def test_odd_headers_never_reject(gate: Gate) -> None:
     assert gate.event().status is OK
 
 
-def test_a_mistake_of_ours_is_a_request_on_record_and_an_answer_in_their_words(
+def test_internal_error_is_recorded_and_returned_in_provider_format(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> bytes:
@@ -288,7 +288,7 @@ def test_a_mistake_of_ours_is_a_request_on_record_and_an_answer_in_their_words(
     assert gate.services.ledger.intents() == []
 
 
-def test_a_status_that_there_is_not(gate: Gate) -> None:
+def test_invalid_status_is_an_upstream_error(gate: Gate) -> None:
     answer = gate.post(script={"status": 799})
     assert answer.status_code == 502
     assert gate.event().error_code == "upstream-garbled"

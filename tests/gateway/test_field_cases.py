@@ -117,7 +117,7 @@ def send(gate: Gate, case: Case) -> httpx.Response | None:
 
 
 @pytest.mark.parametrize("case", cases("path"))
-def test_an_answer_is_counted_and_priced(
+def test_answer_is_counted_and_priced(
     field_gate: Gate, case_upstream: CaseUpstream, case: Case
 ) -> None:
     gate, expected = field_gate, case.content.get("expect", {})
@@ -131,7 +131,7 @@ def test_an_answer_is_counted_and_priced(
 
 
 @pytest.mark.parametrize("case", cases("post"))
-def test_what_a_sender_reports_is_counted_and_priced(
+def test_reported_usage_is_counted_and_priced(
     field_gate: Gate, case_upstream: CaseUpstream, case: Case
 ) -> None:
     gate, expected = field_gate, case.content["expect"]

@@ -76,7 +76,7 @@ def imported(services: Services, case: Case) -> list[UsageEvent]:
 
 
 @pytest.mark.parametrize("case", cases("files"))
-def test_a_file_is_counted_and_priced(services: Services, case: Case) -> None:
+def test_file_is_counted_and_priced(services: Services, case: Case) -> None:
     expected = case.content.get("expect", {})
     events = imported(services, case)
 
@@ -102,7 +102,7 @@ def test_a_file_is_counted_and_priced(services: Services, case: Case) -> None:
                 assert getattr(event, column) == round(wanted[name] * PUSD_PER_USD)
 
 
-def test_every_case_is_tried() -> None:
+def test_every_case_is_tested() -> None:
     fields = ("path", "post", "files")
     tried = {param.values[0].name for field in fields for param in cases(field)}
 

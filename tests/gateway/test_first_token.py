@@ -22,7 +22,7 @@ STREAMS = [
 
 
 @pytest.mark.parametrize(("path", "body", "before"), STREAMS, ids=[each[0] for each in STREAMS])
-def test_it_ends_with_the_first_content(
+def test_time_to_first_token_ends_with_the_first_content(
     gate: Gate, path: str, body: dict[str, Any], before: int
 ) -> None:
     script = {"pause": PAUSE, "words": 2, "role": path == "/v1/chat/completions"}
@@ -35,7 +35,7 @@ def test_it_ends_with_the_first_content(
     assert before * pause_us <= event.first_token_us < event.duration_us - pause_us
 
 
-def test_an_event_in_many_pieces_counts_when_its_end_has_come(gate: Gate) -> None:
+def test_event_in_many_chunks_counts_when_complete(gate: Gate) -> None:
     # Cut within the first event with content, of more than 120 bytes.
     script = {"pause": PAUSE, "sizes": [60, 60, 100_000], "words": 2}
     gate.post(body=chat_body(stream=True), script=script)
@@ -46,13 +46,15 @@ def test_an_event_in_many_pieces_counts_when_its_end_has_come(gate: Gate) -> Non
 
 
 @pytest.mark.parametrize(("path", "body", "before"), STREAMS, ids=[each[0] for each in STREAMS])
-def test_a_whole_answer_has_none(gate: Gate, path: str, body: dict[str, Any], before: int) -> None:
+def test_unstreamed_answer_has_no_time_to_first_token(
+    gate: Gate, path: str, body: dict[str, Any], before: int
+) -> None:
     assert gate.post(path, body).status_code == 200
     event = gate.event()
     assert (event.time_to_first_token_us, event.is_stream) == (None, 0)
 
 
-def test_an_error_has_none(gate: Gate) -> None:
+def test_error_has_no_time_to_first_token(gate: Gate) -> None:
     text = 'data: {"choices":[{"delta":{"content":"no"}}]}\n\n'
     for script in (
         {"status": 500},
@@ -63,7 +65,7 @@ def test_an_error_has_none(gate: Gate) -> None:
         assert gate.event().time_to_first_token_us is None
 
 
-def test_averages_are_of_streams_alone(gate: Gate) -> None:
+def test_averages_cover_streams_only(gate: Gate) -> None:
     before = summary(gate)["streamedRequestCount"]
     gate.post()
     gate.post(body=chat_body(stream=True))

@@ -13,6 +13,7 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.api_key_format import parse_key
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import Status
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, Member, UserGroup
 from outlay.kit.clock import SystemClock
 from outlay.kit.ids import new_id
@@ -32,7 +33,7 @@ def call(gate: Gate, key: str) -> int:
     return answer.status_code
 
 
-def test_a_revoked_key_is_refused_within_a_second(gate: Gate) -> None:
+def test_revoked_key_is_refused_within_a_second(gate: Gate) -> None:
     api_key, key = gate.create_key()
     assert call(gate, key) == 200
     gate.event()
@@ -45,7 +46,7 @@ def test_a_revoked_key_is_refused_within_a_second(gate: Gate) -> None:
     assert call(gate, key) == 401
 
 
-def test_an_expired_key_is_refused(gate: Gate) -> None:
+def test_expired_key_is_refused(gate: Gate) -> None:
     soon = SystemClock().now() + timedelta(seconds=0.5)
     _, key = gate.create_key(expires_at=soon)
     assert call(gate, key) == 200
@@ -54,7 +55,7 @@ def test_an_expired_key_is_refused(gate: Gate) -> None:
     assert call(gate, key) == 401
 
 
-def test_malformed_keys_are_refused_without_a_look_at_the_database(
+def test_malformed_keys_are_refused_without_a_database_lookup(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -67,21 +68,21 @@ def test_malformed_keys_are_refused_without_a_look_at_the_database(
         assert call(gate, key) == 401
 
 
-def test_keys_with_a_right_checksum_and_a_wrong_secret_are_refused(gate: Gate) -> None:
+def test_keys_with_a_valid_checksum_and_wrong_secret_are_refused(gate: Gate) -> None:
     start = gate.key[:21] + "x" * 43
     forged = start + checksum_of(start)
     assert parse_key(forged) is not None
     assert call(gate, forged) == 401
 
 
-def test_access_tokens_do_not_call_models_and_keys_do_not_read_usage(gate: Gate) -> None:
+def test_access_tokens_cannot_call_models_and_keys_cannot_read_usage(gate: Gate) -> None:
     token = gate.access_token(list(Scope))
     assert call(gate, token) == 401
     answer = gate.http.get(f"{gate.url}/api/v1/analytics/summary", headers=gate.headers)
     assert answer.status_code == 401
 
 
-def test_secrets_of_upstreams_are_nowhere_in_the_files(gate: Gate) -> None:
+def test_upstream_secrets_are_in_no_file(gate: Gate) -> None:
     gate.post()
     gate.event()
     folder = gate.services.settings.data
@@ -102,9 +103,9 @@ def test_secrets_of_upstreams_are_nowhere_in_the_files(gate: Gate) -> None:
         ("fast", "gpt-5.5-mini", "openai/gpt-5.5-mini"),
     ],
 )
-def test_names_of_models(gate: Gate, model: str, sent: str, mapping: str) -> None:
+def test_model_names_are_routed(gate: Gate, model: str, sent: str, mapping: str) -> None:
     upstreams = gate.administration.upstreams
-    openai = next(u for u in upstreams.of(gate.operator) if u.name == "openai")
+    openai = next(u for u in upstreams.list_for(gate.operator) if u.name == "openai")
     upstreams.put_mapping(
         gate.operator, name="fast", upstream_id=openai.upstream_id, model="gpt-5.5-mini"
     )
@@ -115,7 +116,7 @@ def test_names_of_models(gate: Gate, model: str, sent: str, mapping: str) -> Non
     assert gate.event().mapping == mapping
 
 
-def test_a_model_that_nobody_has(gate: Gate) -> None:
+def test_unknown_model(gate: Gate) -> None:
     answer = gate.post(body=chat_body(model="no-such-model"))
     assert answer.status_code == 404
     assert "openai/no-such-model" in answer.json()["error"]["message"]
@@ -123,7 +124,7 @@ def test_a_model_that_nobody_has(gate: Gate) -> None:
     assert (event.status, event.mapping) == (Status.CLIENT_ERROR, "no-such-model")
 
 
-def test_upstreams_are_write_only_and_want_the_secret_again_for_another_address(
+def test_upstream_secrets_are_write_only_and_bound_to_the_base_url(
     gate: Gate,
 ) -> None:
     upstreams, operator = gate.administration.upstreams, gate.operator
@@ -147,7 +148,9 @@ def test_upstreams_are_write_only_and_want_the_secret_again_for_another_address(
     )
     assert moved.base_url == "https://eu.example/v1"
     with pytest.raises(NotFound):
-        upstreams.delete(replace(operator, organization_id="org_other"), created.upstream_id)
+        upstreams.delete(
+            replace(operator, organization_id=OrganizationId("org_other")), created.upstream_id
+        )
     upstreams.delete(operator, created.upstream_id)
     with pytest.raises(NotFound):
         upstreams.delete(operator, created.upstream_id)
@@ -196,7 +199,7 @@ REFUSED_URLS = [
 
 
 @pytest.mark.parametrize("url", REFUSED_URLS)
-def test_addresses_that_no_upstream_may_have(url: str) -> None:
+def test_forbidden_base_urls_are_refused(url: str) -> None:
     with pytest.raises(Invalid) as caught:
         check_base_url(url)
     assert caught.value.field == "baseUrl"
@@ -214,11 +217,11 @@ def test_addresses_that_no_upstream_may_have(url: str) -> None:
         "http://vllm_1.internal/v1",
     ],
 )
-def test_addresses_that_upstreams_have(url: str) -> None:
+def test_valid_base_urls_are_accepted(url: str) -> None:
     assert check_base_url(url) == url.rstrip("/")
 
 
-def test_a_name_that_points_at_a_metadata_service_is_not_connected_to(
+def test_name_resolving_to_a_metadata_service_is_refused(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import aiohttp.resolver
@@ -264,7 +267,7 @@ CLAIMS: list[tuple[dict[str, str], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("headers", "body", "end_user"), CLAIMS)
-def test_claims_about_the_user(
+def test_user_claims(
     gate: Gate, headers: dict[str, str], body: dict[str, Any], end_user: str
 ) -> None:
     gate.post(body=chat_body(**body), **headers)
@@ -286,17 +289,17 @@ def test_apps(gate: Gate, headers: dict[str, str], app: str) -> None:
     assert gate.event().app == app
 
 
-def test_only_a_trusted_key_may_speak_for_others(gate: Gate) -> None:
+def test_only_a_key_that_may_set_attribution_can_name_users(gate: Gate) -> None:
     organization_id = gate.organization.organization_id
     other = Member(
-        member_id=new_id("mem"),
+        member_id=MemberId(new_id("mem")),
         organization_id=organization_id,
         name="Other",
         email="Other@Example.test",
         role=Role.DEVELOPER,
     )
     groups = [
-        UserGroup(group_id=new_id("grp"), organization_id=organization_id, name=name)
+        UserGroup(group_id=GroupId(new_id("grp")), organization_id=organization_id, name=name)
         for name in ("Search", "Ads")
     ]
     with gate.services.directory.change() as session:
@@ -327,7 +330,7 @@ def test_only_a_trusted_key_may_speak_for_others(gate: Gate) -> None:
     assert gate.event().user_id == gate.member_id
 
 
-def test_reported_cost_and_service_tier_are_taken(gate: Gate) -> None:
+def test_reported_cost_and_service_tier_are_recorded(gate: Gate) -> None:
     usage = {"prompt_tokens": 1000, "completion_tokens": 100, "cost": 0.0123}
     gate.post(script={"usage": usage, "replace": [['"id"', '"service_tier": "flex", "id"']]})
     event = gate.event()
@@ -347,16 +350,14 @@ def test_models_for_anthropic_clients(gate: Gate) -> None:
     assert httpx.get(f"{gate.url}/v1/models").status_code == 401
 
 
-def test_the_list_of_models_may_be_the_first_thing_that_is_asked_for(
-    tmp_path: Path, upstream: Upstream
-) -> None:
+def test_model_list_can_be_the_first_request(tmp_path: Path, upstream: Upstream) -> None:
     with open_gate(tmp_path / "data", upstream) as gate:
         answer = gate.http.get(f"{gate.url}/v1/models", headers=gate.headers)
     assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions", "/v1/messages"])
-def test_a_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> None:
+def test_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> None:
     headers = {
         "connection": "Upgrade",
         "upgrade": "websocket",
@@ -368,6 +369,6 @@ def test_a_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> Non
     assert "POST" in answer.json()["error"]["message"]
 
 
-def test_another_method_is_told_which_one_is_taken(gate: Gate) -> None:
+def test_wrong_method_is_told_the_right_one(gate: Gate) -> None:
     answer = gate.http.put(f"{gate.url}/v1/responses", headers=gate.headers)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

@@ -85,7 +85,7 @@ def no_limits_afterwards(gate: Gate) -> Iterator[None]:
     gate.services.watch.check()
 
 
-def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
+def test_limit_refuses_before_the_provider_is_called_with_a_reason(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
     api_key, text = key
@@ -102,7 +102,7 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
     assert "could cost up to $3.84" in text  # 128,000 tokens of output, as it states no maximum
     limit = "$0.000001 of the API key's $0.000001 per day"
     assert f"{limit} is left ({api_key.api_key_id}): $0 is spent" in text
-    assert "That is more than the whole limit" in text
+    assert "That exceeds the whole limit" in text
     headers = refused.value.response.headers
     assert headers["x-should-retry"] == "false"
     assert "retry-after" not in headers
@@ -112,7 +112,7 @@ def test_a_limit_refuses_before_the_provider_is_called_and_says_why(
     assert (event.error_code, event.cost_pusd) == ("spend-limit-reached", 0)
 
 
-def test_anthropic_clients_are_told_in_their_words(gate: Gate, key: tuple[ApiKey, str]) -> None:
+def test_limit_error_is_in_the_anthropic_format(gate: Gate, key: tuple[ApiKey, str]) -> None:
     api_key, text = key
     put(gate, limit_of(gate, api_key, 1))
     with (
@@ -124,9 +124,7 @@ def test_anthropic_clients_are_told_in_their_words(gate: Gate, key: tuple[ApiKey
     gate.event()
 
 
-def test_what_was_spent_before_the_limit_was_set_counts(
-    gate: Gate, key: tuple[ApiKey, str]
-) -> None:
+def test_spend_before_the_limit_was_set_counts(gate: Gate, key: tuple[ApiKey, str]) -> None:
     api_key, text = key
     headers = {"authorization": f"Bearer {text}"}
     for _ in range(3):
@@ -140,7 +138,7 @@ def test_what_was_spent_before_the_limit_was_set_counts(
 
 
 @pytest.mark.parametrize("scope", list(LimitScope))
-def test_every_scope_is_held(gate: Gate, key: tuple[ApiKey, str], scope: LimitScope) -> None:
+def test_every_scope_is_enforced(gate: Gate, key: tuple[ApiKey, str], scope: LimitScope) -> None:
     api_key, text = key
     ids = {
         LimitScope.API_KEY: api_key.api_key_id,
@@ -163,9 +161,7 @@ def test_every_scope_is_held(gate: Gate, key: tuple[ApiKey, str], scope: LimitSc
     gate.event()
 
 
-def test_a_model_without_a_price_cannot_be_held_and_so_is_refused(
-    gate: Gate, key: tuple[ApiKey, str]
-) -> None:
+def test_model_without_price_is_refused_under_a_limit(gate: Gate, key: tuple[ApiKey, str]) -> None:
     api_key, text = key
     put(gate, limit_of(gate, api_key, PUSD_PER_USD))
     answer = gate.post(body=chat_body(model="openai/unheard-of"), authorization=f"Bearer {text}")
@@ -174,7 +170,7 @@ def test_a_model_without_a_price_cannot_be_held_and_so_is_refused(
     gate.event()
 
 
-def test_two_hundred_at_once_never_pass_the_limit_when_they_state_their_most(
+def test_two_hundred_concurrent_requests_do_not_exceed_the_limit(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
     api_key, text = key
@@ -221,7 +217,7 @@ TRICKS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("path", "members"), TRICKS, ids=str)
-def test_no_member_beside_the_maximum_gets_thirty_at_once_past_a_limit(
+def test_no_extra_member_lets_concurrent_requests_exceed_a_limit(
     gate: Gate, key: tuple[ApiKey, str], path: str, members: dict[str, Any]
 ) -> None:
     """Each costs what 400 tokens of output do, and the limit has room for two and a half."""
@@ -245,9 +241,7 @@ def test_no_member_beside_the_maximum_gets_thirty_at_once_past_a_limit(
     assert standing(gate, api_key) == [(spent, 0)]
 
 
-def test_counting_tokens_costs_nothing_and_so_is_never_refused(
-    gate: Gate, key: tuple[ApiKey, str]
-) -> None:
+def test_counting_tokens_is_free_and_never_refused(gate: Gate, key: tuple[ApiKey, str]) -> None:
     api_key, text = key
     limit = limit_of(gate, api_key, 0)
     put(gate, limit)
@@ -260,7 +254,7 @@ def test_counting_tokens_costs_nothing_and_so_is_never_refused(
     gate.events(3)
 
 
-def test_a_request_that_states_no_maximum_is_held_at_the_models_own(
+def test_request_without_maximum_reserves_the_model_maximum(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
     """128,000 tokens of gpt-5.5: 3.84 USD."""
@@ -270,15 +264,12 @@ def test_a_request_that_states_no_maximum_is_held_at_the_models_own(
     answer = gate.post(**headers)
     assert answer.status_code == 429
     assert "could cost up to $3.84" in answer.json()["error"]["message"]
-    assert (
-        "lower maximum of output tokens, or have the limit raised"
-        in answer.json()["error"]["message"]
-    )
+    assert "or ask for a higher limit" in answer.json()["error"]["message"]
     assert gate.post(body=chat_body(max_tokens=1_000), **headers).status_code == 200
     gate.events(2)
 
 
-def test_a_canceled_or_failed_request_gives_its_reservation_back(
+def test_canceled_or_failed_request_releases_its_reservation(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
     api_key, text = key
@@ -294,7 +285,7 @@ def test_a_canceled_or_failed_request_gives_its_reservation_back(
     assert standing(gate, api_key) == [(spent, 0)]
 
 
-def test_the_counter_follows_the_ledger_while_it_is_being_read(
+def test_counter_includes_commits_during_its_first_read(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
     """Requests that end while the first sum is taken are counted once."""

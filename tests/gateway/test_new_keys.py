@@ -105,14 +105,14 @@ def check_attributed(gate: Gate, event: UsageEvent, api_key_id: str) -> None:
     ],
     ids=["native", "litellm", "otlp"],
 )
-def test_an_event_that_names_a_new_key_is_attributed(unnoticed: Gate, path: str, body: Any) -> None:
+def test_event_with_a_new_key_is_attributed(unnoticed: Gate, path: str, body: Any) -> None:
     token = unnoticed.access_token([Scope.USAGE_WRITE])
     api_key_id, _ = create_key(unnoticed)
     ingest(unnoticed, token, path, body(api_key_id))
     check_attributed(unnoticed, unnoticed.event(), api_key_id)
 
 
-def test_a_request_with_a_new_key_is_attributed(unnoticed: Gate) -> None:
+def test_request_with_a_new_key_is_attributed(unnoticed: Gate) -> None:
     api_key_id, key = create_key(unnoticed)
     for is_stream in (False, True):
         answer = unnoticed.post(body=chat_body(stream=is_stream), authorization=f"Bearer {key}")

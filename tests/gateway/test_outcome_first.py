@@ -84,7 +84,7 @@ RESPONSES = {"model": "gpt-5.5", "input": "Hello"}
     ],
     ids=["chat stream", "messages stream", "responses stream", "chat", "messages"],
 )
-def test_the_end_of_an_answer_waits_until_its_outcome_is_on_disk(
+def test_end_of_an_answer_waits_for_its_outcome_on_disk(
     gate: Gate, held: HeldLedger, path: str, body: dict[str, Any], end: bytes
 ) -> None:
     reader = Reader(gate, path, body, {"pause": 0.01})
@@ -99,9 +99,7 @@ def test_the_end_of_an_answer_waits_until_its_outcome_is_on_disk(
     assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_a_stream_that_has_no_end_marker_is_not_closed_before_either(
-    gate: Gate, held: HeldLedger
-) -> None:
+def test_stream_without_end_marker_waits_for_its_outcome(gate: Gate, held: HeldLedger) -> None:
     script = {"pause": 0.01, "no_done": True}
     reader = Reader(gate, "/v1/chat/completions", chat_body(stream=True), script)
     assert held.is_waiting.wait(20)

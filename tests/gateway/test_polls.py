@@ -98,7 +98,7 @@ def ask(gate: Gate, path: str, method: str = "GET", **headers: str) -> Any:
     return gate.http.request(method, gate.url + path, headers={**gate.headers, **headers})
 
 
-def test_the_poll_that_has_the_usage_records_it_once(polled: Gate, background: Background) -> None:
+def test_poll_with_usage_records_it_once(polled: Gate, background: Background) -> None:
     background.answers = {"POST /v1/responses": QUEUED, "GET /v1/responses/resp_1": QUEUED}
     sent = {"model": "openai/gpt-5.5", "input": "Hello", "background": True}
     polled.post("/v1/responses", sent, **{"x-outlay-app": "nightly"})
@@ -122,9 +122,7 @@ def test_the_poll_that_has_the_usage_records_it_once(polled: Gate, background: B
     assert {secret for _, _, secret in background.seen} == {"Bearer sk-openai-secret-0123456789"}
 
 
-def test_an_answer_with_its_usage_is_not_recorded_again(
-    polled: Gate, background: Background
-) -> None:
+def test_answer_with_usage_is_not_recorded_again(polled: Gate, background: Background) -> None:
     answer = {**DONE, "id": "resp_2"}
     background.answers = {"POST /v1/responses": answer, "GET /v1/responses/resp_2": answer}
     polled.post("/v1/responses", {"model": "openai/gpt-5.5", "input": "Hello"})
@@ -134,7 +132,7 @@ def test_an_answer_with_its_usage_is_not_recorded_again(
     assert polled.services.ledger.last_seq == polled.seen
 
 
-def test_an_answer_from_before_a_restart_is_found_and_recorded_once(
+def test_answer_before_a_restart_is_found_and_recorded_once(
     polled: Gate, background: Background
 ) -> None:
     background.answers = {"GET /v1/responses/resp_3": {**DONE, "id": "resp_3"}}
@@ -146,7 +144,7 @@ def test_an_answer_from_before_a_restart_is_found_and_recorded_once(
     assert (event.mapping, event.response_id) == ("openai/gpt-5.5", "resp_3")
 
 
-def test_a_canceled_answer_has_what_it_used(polled: Gate, background: Background) -> None:
+def test_canceled_answer_has_its_usage(polled: Gate, background: Background) -> None:
     canceled = {**DONE, "id": "resp_4", "status": "cancelled"}
     background.answers = {
         "POST /v1/responses": {**QUEUED, "id": "resp_4"},
@@ -160,7 +158,7 @@ def test_a_canceled_answer_has_what_it_used(polled: Gate, background: Background
     assert (voided.amendment, event.input_tokens) == (Amendment.VOID, 1000)
 
 
-def test_what_is_not_there_or_not_allowed_is_told(polled: Gate, background: Background) -> None:
+def test_unknown_or_forbidden_polls_are_refused(polled: Gate, background: Background) -> None:
     background.answers = {}
 
     missing = ask(polled, "/v1/responses/resp_9")

@@ -13,6 +13,7 @@ import openai
 import pytest
 
 from outlay.domain.errors import LimitReached, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -109,7 +110,7 @@ def limited(gate: Gate) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("call", CLIENTS, ids=lambda call: call.__name__)
-def test_a_used_up_limit_does_not_hold_a_client_up(gate: Gate, limited: str, call: Call) -> None:
+def test_exhausted_limit_does_not_make_clients_wait(gate: Gate, limited: str, call: Call) -> None:
     model = "claude-sonnet-5" if "anthropic" in call.__name__ else "gpt-5.5"
     begun = time.monotonic()
     assert call(gate.url, limited, model) == 429
@@ -118,7 +119,7 @@ def test_a_used_up_limit_does_not_hold_a_client_up(gate: Gate, limited: str, cal
 
 
 @pytest.mark.parametrize("call", CLIENTS, ids=lambda call: call.__name__)
-def test_what_no_retry_mends_is_asked_once(gate: Gate, limited: str, call: Call) -> None:
+def test_final_errors_are_not_retried(gate: Gate, limited: str, call: Call) -> None:
     begun = time.monotonic()
     assert call(gate.url, gate.key, "nobody/has-this") == 404
     assert call(gate.url, limited, "openai/unheard-of") == 403
@@ -134,7 +135,7 @@ def final(answer: httpx.Response) -> tuple[int, str | None, str | None]:
     return answer.status_code, headers.get("x-should-retry"), headers.get("retry-after")
 
 
-def test_every_refusal_of_ours_says_that_it_is_final(gate: Gate) -> None:
+def test_every_refusal_is_marked_final(gate: Gate) -> None:
     url = f"{gate.url}/v1/chat/completions"
     refused = [
         gate.http.post(url, json=chat_body(), headers={"authorization": "Bearer nobody"}),
@@ -152,7 +153,7 @@ def test_every_refusal_of_ours_says_that_it_is_final(gate: Gate) -> None:
     gate.events(5)
 
 
-def test_what_may_pass_by_itself_is_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temporary_refusals_are_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: object) -> None:
         raise Unavailable("the disk is full, they say")
 
@@ -168,9 +169,9 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
     """The refusal of a request under a limit of 10 USD that resets after so many seconds."""
     end_us = to_us(NOON + timedelta(seconds=seconds))
-    key = CounterKey("org", LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
+    key = CounterKey(OrganizationId("org"), LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
     limit = SpendLimit(
-        organization_id="org",
+        organization_id=OrganizationId("org"),
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
@@ -193,7 +194,7 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
         ((3, 6, 4), 7_200, {b"retry-after": b"2"}),
     ],
 )
-def test_only_a_short_wait_is_told(
+def test_only_short_waits_are_in_retry_after(
     amounts: tuple[int, int, int], seconds: int, told: dict[bytes, bytes]
 ) -> None:
     cost, spent, held = amounts
@@ -206,23 +207,23 @@ def test_only_a_short_wait_is_told(
     assert error.message.endswith(f"at {resets_at}.")
 
 
-def test_the_message_says_what_it_could_cost_and_what_is_left() -> None:
+def test_limit_message_states_cost_and_remaining_amount() -> None:
     assert refused(cost=3, spent=7, held=1, seconds=7_300).message == (
-        "This request could cost up to $3, and $2 of the project's $10 per day is left (prj_1): $7 "
-        "is spent and $1 is held for requests under way. Try again when those have ended. The "
-        "limit resets in 2 hours, at 2026-11-28T14:01:40Z."
+        "This request could cost up to $3, but only $2 of the project's $10 per day is left "
+        "(prj_1): $7 is spent and $1 is reserved. Try again when running requests have finished. "
+        "The limit resets in 2 hours, at 2026-11-28T14:01:40Z."
     )
-    assert "A request that states a lower maximum of output tokens may fit." in (
+    assert "A request with a lower maximum of output tokens may fit." in (
         refused(cost=3, spent=8, held=1, seconds=90).message
     )
 
 
-def test_a_limit_below_what_one_request_is_held_for_says_so() -> None:
+def test_limit_below_one_reservation_is_explained() -> None:
     error = refused(cost=11, spent=0, held=0, seconds=30)
 
     assert error.message.startswith(
-        "This request could cost up to $11, and $10 of the project's $10 per day is left (prj_1): "
-        "$0 is spent and $0 is held for requests under way. That is more than the whole limit: "
-        "state a lower maximum of output tokens, or have the limit raised."
+        "This request could cost up to $11, but only $10 of the project's $10 per day is left "
+        "(prj_1): $0 is spent and $0 is reserved. That exceeds the whole limit: "
+        "request fewer output tokens (e.g. with max_tokens) or ask for a higher limit."
     )
     assert error.retry_after is None

@@ -23,7 +23,7 @@ def expected_bytes(gate: Gate) -> bytes:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_a_thousand_random_cuts_change_nothing(gate: Gate, seed: int) -> None:
+def test_random_chunking_does_not_change_the_stream(gate: Gate, seed: int) -> None:
     random = Random(seed)
     for _ in range(250):
         path, body = random.choice(STREAMS)
@@ -36,7 +36,7 @@ def test_a_thousand_random_cuts_change_nothing(gate: Gate, seed: int) -> None:
         assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_hiding_the_usage_hides_nothing_else(gate: Gate) -> None:
+def test_hiding_usage_hides_nothing_else(gate: Gate) -> None:
     random = Random(5)
     for _ in range(100):
         sizes = [random.choice([1, 3, 7, 50, 300]) for _ in range(50)]
@@ -53,7 +53,7 @@ def test_hiding_the_usage_hides_nothing_else(gate: Gate) -> None:
         assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 
-def test_request_bytes_pass_unchanged_where_nothing_has_to_change(gate: Gate) -> None:
+def test_request_bytes_are_unchanged_if_possible(gate: Gate) -> None:
     body = (
         b'{"model": "gpt-5.5",\n "temperature": 0.10000000000000000001, "n": 1, '
         b'"messages": [{"role":"user","content":"\\u00e9 \\ud83d"}], "seed": 123456789012345678901}'
@@ -79,7 +79,7 @@ def test_only_model_and_stream_options_are_rewritten(gate: Gate) -> None:
     gate.event()
 
 
-def test_what_must_not_pass_does_not(gate: Gate) -> None:
+def test_forbidden_headers_are_not_forwarded(gate: Gate) -> None:
     gate.post(
         **{
             "cookie": "session=1",
@@ -119,7 +119,7 @@ def test_what_must_not_pass_does_not(gate: Gate) -> None:
     }
 
 
-def test_query_strings_pass(gate: Gate) -> None:
+def test_query_strings_are_forwarded(gate: Gate) -> None:
     body = {"model": "claude-sonnet-5", "messages": []}
     gate.post("/v1/messages?beta=true", body)
     assert gate.upstream.last.path == "/v1/messages?beta=true"

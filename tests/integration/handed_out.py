@@ -6,6 +6,7 @@ from sqlalchemy import Connection, text
 from tests.factories import NOW
 
 from outlay.domain.actor import Issuer
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.directory.access_tokens import list_access_tokens
 from outlay.storage.directory.invitations import list_invitations
@@ -85,7 +86,9 @@ def _bytes(connection: Connection, number: int = 0) -> str:
 
 def check_handed_out(session: ReadSession) -> None:
     """All of it says now what it rests on, and no token outlives the one that made it."""
-    tokens = {token.token_id: token for token in list_access_tokens(session, "org_a")}
+    tokens = {
+        token.token_id: token for token in list_access_tokens(session, OrganizationId("org_a"))
+    }
     assert {token_id: token.parent_id for token_id, token in tokens.items()} == {
         "one": None,
         "two": "one",
@@ -96,10 +99,12 @@ def check_handed_out(session: ReadSession) -> None:
     }
     assert {tokens[name].expires_at_us for name in ("one", "two", "three")} == {US + HOUR}
     assert {name for name, token in tokens.items() if token.is_revoked} == {"gone", "orphan"}
-    assert [invitation.issuer for invitation in list_invitations(session, "org_a")] == [
-        Issuer(member_id="mem_a", token_id="two"),
+    assert [
+        invitation.issuer for invitation in list_invitations(session, OrganizationId("org_a"))
+    ] == [
+        Issuer(member_id=MemberId("mem_a"), token_id="two"),
         Issuer(member_id=None, token_id=None),
     ]
-    assert [link.issuer for link in list_password_links(session, "org_a")] == [
-        Issuer(member_id="mem_a", token_id="one")
+    assert [link.issuer for link in list_password_links(session, OrganizationId("org_a"))] == [
+        Issuer(member_id=MemberId("mem_a"), token_id="one")
     ]

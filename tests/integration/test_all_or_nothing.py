@@ -46,7 +46,7 @@ def entries(opened: Administration) -> list[str]:
 
 
 @pytest.mark.parametrize("password", ["short", "passwordpassword"])
-def test_an_owner_with_a_refused_password_leaves_nothing(
+def test_owner_with_a_refused_password_creates_nothing(
     opened: Administration, data: Path, password: str
 ) -> None:
     with pytest.raises(Invalid, match="password"):
@@ -55,7 +55,7 @@ def test_an_owner_with_a_refused_password_leaves_nothing(
     assert opened.organizations.all() == []
 
 
-def test_an_owner_without_a_token_is_none(
+def test_owner_without_a_token_is_not_created(
     opened: Administration, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
@@ -70,7 +70,7 @@ def test_an_owner_without_a_token_is_none(
     assert opened.audit.verify().is_intact
 
 
-def test_a_project_without_its_key_is_none(
+def test_project_without_its_key_is_not_created(
     opened: Administration, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     owner(EMAIL, data=str(data), password=PASSWORD)
@@ -81,26 +81,24 @@ def test_a_project_without_its_key_is_none(
         patched.setattr(KeySettings, "create", broken)
         with pytest.raises(Unavailable):
             create_key(project="New", description="first", data=str(data))
-    assert opened.projects.of(operator) == []
+    assert opened.projects.list_for(operator) == []
 
     create_key(project="New", description="first", data=str(data))
 
-    assert [project.name for project in opened.projects.of(operator)] == ["New"]
+    assert [project.name for project in opened.projects.list_for(operator)] == ["New"]
     assert entries(opened)[-2:] == ["project.create", "api_key.create"]
 
 
-def test_an_import_that_is_refused_makes_no_organization(opened: Administration) -> None:
+def test_refused_import_creates_no_organization(opened: Administration) -> None:
     with pytest.raises(Invalid):
         import_target(opened, "Acme", "x" * 10_000)
 
     assert opened.organizations.all() == []
 
 
-def test_each_change_of_several_is_signed_once_all_are_on_disk(
-    opened: Administration, data: Path
-) -> None:
+def test_combined_changes_are_signed_after_the_commit(opened: Administration, data: Path) -> None:
     signatures = Settings(data=data).checkpoints_path
-    with opened.trail.together():
+    with opened.audited.together():
         organization = opened.organizations.create("Acme")
         opened.projects.create(operator_of(organization), "One")
         assert not signatures.exists() or signatures.read_text() == ""
@@ -108,16 +106,16 @@ def test_each_change_of_several_is_signed_once_all_are_on_disk(
     assert len(signatures.read_text().splitlines()) == 2
 
 
-def test_a_change_of_several_is_not_cancelled_by_itself(opened: Administration) -> None:
+def test_change_in_a_combined_transaction_cannot_be_cancelled(opened: Administration) -> None:
     organization = opened.organizations.create("Acme")
     operator = operator_of(organization)
 
     def change() -> None:
-        with opened.trail.together():
+        with opened.audited.together():
             opened.projects.create(operator, "One")
             opened.organizations.update(operator, name="Acme")
 
     with pytest.raises(RuntimeError, match="cannot be cancelled"):
         change()
 
-    assert opened.projects.of(operator) == []
+    assert opened.projects.list_for(operator) == []

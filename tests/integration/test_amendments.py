@@ -7,10 +7,12 @@ from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Totals
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
-from outlay.domain.result import Totals
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.domain.verification import VerifyReport
@@ -35,17 +37,21 @@ def totals(services: Services, organization_id: str) -> Totals:
     """What the cube says of the last 30 days, loaded and folded."""
     services.projection.catch_up()
     period = services.analytics.resolve_period(
-        organization_id, timezone="UTC", preset=None, from_date=FIRST, to_date=NOW.date()
+        OrganizationId(organization_id),
+        timezone="UTC",
+        preset=None,
+        from_date=FIRST,
+        to_date=NOW.date(),
     )
     return services.analytics.breakdown(
-        UsageQuery(organization_id=organization_id, period=period)
+        UsageQuery(organization_id=OrganizationId(organization_id), merges=NO_MERGES, period=period)
     ).total
 
 
 FIRST = (NOW - timedelta(days=20)).date()
 
 
-def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path: Path) -> None:
+def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> None:
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as services:
         organization = services.administration.organizations.create("Acme")
         operator, key = operator_of(organization), organization.organization_id
@@ -53,7 +59,7 @@ def test_verification_proves_what_is_priced_again_merged_and_taken_back(tmp_path
         services.recorder.record(key, [report(n, "otel", hours=n * 7) for n in range(0, 40, 4)])
         assert totals(services, key).unpriced_requests == 50
 
-        services.doubles.merge(
+        services.duplicates.merge(
             operator, [Pair(f"gateway-{n}", f"otel-{n}") for n in range(0, 40, 8)]
         )
         price = {"model": "acme/model-0", "input": "2", "output": "0"}

@@ -14,10 +14,13 @@ from tests.clocks import FixedClock
 from tests.factories import make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.questions import LatencyBins, StepTotals
 from outlay.domain.verification import VerifyReport
 from outlay.services.cube.cube_sums import EVER
 from outlay.services.cube.projection import Projection, load_some
@@ -31,6 +34,7 @@ from outlay.storage.cube.clickhouse.client import ClickHouse
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
 from outlay.storage.cube.clickhouse.statements import SEQ_PER_PARTITION, schema
 from outlay.storage.cube.clickhouse.store import ClickHouseCube
+from outlay.storage.cube.rollup_questions import RowCounts
 from outlay.storage.cube.slot import CubeSlot
 from outlay.storage.cube.store import Cube, CubeMismatch
 from outlay.storage.directory.sqlite import SqliteDirectory
@@ -58,7 +62,13 @@ def ledger(tmp_path: Path, clock: FixedClock) -> Iterator[SqliteLedger]:
 
 def totals(cube: Cube) -> Totals:
     with cube.read() as reader:
-        return reader.totals(UsageQuery(organization_id="org_test", period=EVER)).get(0, ZERO)
+        return reader.ask(
+            StepTotals(
+                UsageQuery(
+                    organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER
+                )
+            )
+        ).get(0, ZERO)
 
 
 def events_of(cost: int, number: int = 3) -> list[UsageEvent]:
@@ -95,7 +105,7 @@ class Interruption:
 
 
 @pytest.mark.parametrize("writes", range(6))
-def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
+def test_interrupted_load_is_invisible_and_counts_once_later(
     home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     cube = home.open(ledger.edition)
@@ -115,14 +125,14 @@ def test_a_load_that_breaks_off_anywhere_is_not_seen_and_counts_once_later(
     # More has come in meanwhile: the successor ends where the first attempt was to end.
     ledger.append(events_of(11))
     with cube.read() as reader:
-        loaded = reader.loaded_seq()
+        loaded = reader.loaded_seq
     while loaded < ledger.last_seq:
         loaded = load_some(ledger, cube, loaded)
 
     assert (totals(cube).requests, totals(cube).cost_pusd) == (9, 3 * (5 + 7 + 11))
 
 
-def test_two_loaders_at_the_same_position_add_the_same_once(
+def test_concurrent_loaders_at_one_position_add_once(
     home: ClickHouseHome, ledger: SqliteLedger
 ) -> None:
     """One that was paused and has lost its place does what its successor did, word for word."""
@@ -146,7 +156,7 @@ def test_two_loaders_at_the_same_position_add_the_same_once(
 
 
 @pytest.mark.parametrize("writes", range(5))
-def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
+def test_interrupted_compaction_changes_no_answer(
     home: ClickHouseHome, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, writes: int
 ) -> None:
     cube = home.open(ledger.edition)
@@ -171,33 +181,43 @@ def test_a_fold_that_breaks_off_anywhere_changes_no_answer(
 
     assert totals(cube).cost_pusd == expected.cost_pusd + 33
     with cube.read() as reader:
-        assert reader.row_counts()["usage_rollup"] > 0
+        assert reader.ask(RowCounts())["usage_rollup"] > 0
         assert (
-            sum(reader.latency_bins(UsageQuery(organization_id="org_test", period=EVER)).values())
+            sum(
+                reader.ask(
+                    LatencyBins(
+                        UsageQuery(
+                            organization_id=OrganizationId("org_test"),
+                            merges=NO_MERGES,
+                            period=EVER,
+                        )
+                    )
+                ).values()
+            )
             == 12
         )
 
 
-def test_a_reader_keeps_its_snapshot_while_others_load_and_fold(
+def test_reader_keeps_its_snapshot_during_loads_and_compaction(
     home: ClickHouseHome, ledger: SqliteLedger
 ) -> None:
     cube = home.open(ledger.edition)
     assert isinstance(cube, ClickHouseCube)
     ledger.append(events_of(5))
     loaded = load_some(ledger, cube, 0)
-    query = UsageQuery(organization_id="org_test", period=EVER)
+    query = UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER)
     with cube.read() as reader:
-        before = reader.totals(query)
+        before = reader.ask(StepTotals(query))
         for cost in (7, 9):
             ledger.append(events_of(cost))
             loaded = load_some(ledger, cube, loaded)
             fold_now(cube)
-            assert reader.totals(query) == before
-            assert reader.loaded_seq() == 3
+            assert reader.ask(StepTotals(query)) == before
+            assert reader.loaded_seq == 3
     assert totals(cube).cost_pusd == 3 * (5 + 7 + 9)
 
 
-def test_deltas_are_dropped_once_nobody_reads_them(
+def test_deltas_are_dropped_when_unused(
     home: ClickHouseHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cube = home.open("edition")
@@ -205,7 +225,7 @@ def test_deltas_are_dropped_once_nobody_reads_them(
     position = 0
     for number in range(4):
         with cube.read() as reader:
-            assert reader.row_counts()["usage_delta"] == number
+            assert reader.ask(RowCounts())["usage_delta"] == number
         if number == 3:
             monkeypatch.setattr(store, "KEEP_FOLDED_SECONDS", -10)
         deltas = aggregate([row_of(5)], Deltas())
@@ -215,10 +235,10 @@ def test_deltas_are_dropped_once_nobody_reads_them(
 
     assert totals(cube).cost_pusd == 20
     with cube.read() as reader:
-        assert reader.row_counts()["usage_delta"] == 1
+        assert reader.ask(RowCounts())["usage_delta"] == 1
 
 
-def test_a_load_of_many_blocks_counts_once_too(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+def test_load_of_many_blocks_counts_once(home: ClickHouseHome, ledger: SqliteLedger) -> None:
     cube = home.open(ledger.edition)
     events = [make_event(end_user=f"{number}", duration_us=number) for number in range(40_000)]
     ledger.append(events)
@@ -238,7 +258,7 @@ def row_of(cost: int) -> EventRow:
     return to_row(event, 1, 0)
 
 
-def test_a_rebuilt_cube_takes_over_for_every_node(
+def test_rebuilt_cube_replaces_the_old_one_on_every_node(
     home: ClickHouseHome,
     ledger: SqliteLedger,
     clock: FixedClock,
@@ -250,7 +270,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     projection = Projection(ledger, slot, home, OneNode(), clock)
     following = Projection(ledger, other, home, OneNode(), clock)
     projection.catch_up()
-    ledger.forget("org_test", "nobody", "x")
+    ledger.forget(OrganizationId("org_test"), "nobody", "x")
     ledger.append(events_of(7))
 
     projection.rebuild()
@@ -275,7 +295,7 @@ def test_a_rebuilt_cube_takes_over_for_every_node(
     assert totals(slot.cube).cost_pusd == 36
 
 
-def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: SqliteLedger) -> None:
+def test_concurrent_readers_and_loader(home: ClickHouseHome, ledger: SqliteLedger) -> None:
     cube = home.open(ledger.edition)
     wrong: list[object] = []
     done = threading.Event()
@@ -283,8 +303,16 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     def look() -> None:
         while not done.is_set():
             with cube.read() as reader:
-                found = reader.totals(UsageQuery(organization_id="org_test", period=EVER))
-                if found.get(0, ZERO).requests != reader.loaded_seq():
+                found = reader.ask(
+                    StepTotals(
+                        UsageQuery(
+                            organization_id=OrganizationId("org_test"),
+                            merges=NO_MERGES,
+                            period=EVER,
+                        )
+                    )
+                )
+                if found.get(0, ZERO).requests != reader.loaded_seq:
                     wrong.append(found)
 
     readers = [threading.Thread(target=look) for _ in range(3)]
@@ -304,7 +332,7 @@ def test_many_readers_and_a_loader_side_by_side(home: ClickHouseHome, ledger: Sq
     assert totals(cube).requests == 150
 
 
-def test_a_cluster_has_replicated_tables_everywhere() -> None:
+def test_cluster_uses_replicated_tables() -> None:
     """What cannot run here: the statements that a cluster gets."""
     for statement in schema(ClickHouse("clickhouse://ch/outlay?cluster=main").on_cluster):
         assert " ON CLUSTER 'main' (" in statement
@@ -312,14 +340,14 @@ def test_a_cluster_has_replicated_tables_everywhere() -> None:
         assert "non_replicated" not in statement
 
 
-def test_a_server_that_does_not_answer_is_said_to_be_away() -> None:
+def test_unreachable_server_is_reported() -> None:
     home = ClickHouseHome("clickhouse://user:secret@127.0.0.1:1/outlay")
-    with pytest.raises(Unavailable, match="cube does not answer") as caught:
+    with pytest.raises(Unavailable, match="cube is unreachable") as caught:
         home.open("edition")
     assert "secret" not in str(caught.value)
 
 
-def test_a_node_serves_while_the_cube_is_away_and_finds_it_again(tmp_path: Path) -> None:
+def test_node_serves_without_the_cube_and_reconnects(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     settings = Settings(
@@ -328,7 +356,7 @@ def test_a_node_serves_while_the_cube_is_away_and_finds_it_again(tmp_path: Path)
     with open_installation(settings) as services:
         services.ledger.append([make_event(organization_id="org_test", cost_pusd=7)])
         assert services.projection.pending_events == 1
-        with pytest.raises(Unavailable, match="cube does not answer"):
+        with pytest.raises(Unavailable, match="cube is unreachable"):
             services.projection.catch_up()
         with running_clickhouse(tmp_path / "clickhouse", port):
             services.projection.catch_up()

@@ -17,7 +17,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_a_text_has_one_code_for_ever(database: duckdb.DuckDBPyConnection) -> None:
+def test_text_keeps_its_code(database: duckdb.DuckDBPyConnection) -> None:
     first = encode(database, {"model": ["a", "b", "a", ""]})["model"]
     assert first[0] == first[2]
     assert len(set(first)) == 3
@@ -28,7 +28,7 @@ def test_a_text_has_one_code_for_ever(database: duckdb.DuckDBPyConnection) -> No
     assert stored == (4, 4)
 
 
-def test_dimensions_have_codes_of_their_own(database: duckdb.DuckDBPyConnection) -> None:
+def test_dimensions_have_separate_codes(database: duckdb.DuckDBPyConnection) -> None:
     codes = encode(database, {"model": ["x", "y"], "app": ["y"], "status": ["ok", "ok"]})
     assert sorted(codes["model"]) == [1, 2]
     assert codes["app"] == [1]
@@ -36,7 +36,7 @@ def test_dimensions_have_codes_of_their_own(database: duckdb.DuckDBPyConnection)
     assert Codes().find(SnapshotCursor(database), "app", "x") == UNKNOWN
 
 
-def test_what_was_unknown_is_found_once_it_is_there(database: duckdb.DuckDBPyConnection) -> None:
+def test_unknown_text_is_found_after_it_is_added(database: duckdb.DuckDBPyConnection) -> None:
     codes, cursor = Codes(), SnapshotCursor(database)
     assert codes.find(cursor, "model", "late") == UNKNOWN
     given = encode(database, {"model": ["late"]})["model"]
@@ -46,7 +46,7 @@ def test_what_was_unknown_is_found_once_it_is_there(database: duckdb.DuckDBPyCon
 
 
 @pytest.mark.parametrize("text", ["", "'", '"', "\\", "\x00", "ü\u2028", "{}", "null", " a "])
-def test_any_text_is_its_own(database: duckdb.DuckDBPyConnection, text: str) -> None:
+def test_any_text_round_trips(database: duckdb.DuckDBPyConnection, text: str) -> None:
     (code,) = encode(database, {"app": [text]})["app"]
     assert encode(database, {"app": [text + "x", text]})["app"][1] == code
     assert database.execute("SELECT value FROM dictionary WHERE code = ?", [code]).fetchone() == (

@@ -22,10 +22,11 @@ from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_ou
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role, Scope
+from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
-from outlay.domain.result import ZERO, Entry, EntryKind
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -55,7 +56,7 @@ BEFORE_ACCESS = "43c75358bfe8"
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
-def test_the_migrations_make_exactly_the_mapped_tables(tmp_path: Path) -> None:
+def test_migrations_create_exactly_the_mapped_tables(tmp_path: Path) -> None:
     directory = SqliteDirectory(tmp_path / "d.sqlite3")
     with engine_of(directory).connect() as connection:
         context = MigrationContext.configure(connection)
@@ -77,7 +78,7 @@ def test_tables_of_a_newer_version_are_refused(tmp_path: Path) -> None:
         connection.execute("UPDATE alembic_version SET version_num = 'from-the-future'")
     connection.close()
 
-    with pytest.raises(Damaged, match="newer Outlay"):
+    with pytest.raises(Damaged, match="newer version of Outlay"):
         SqliteDirectory(path)
 
 
@@ -90,14 +91,14 @@ def owner(services: Services) -> str:
 
 
 def new_token(services: Services, member_id: str, expires_at: datetime | None = None) -> str:
-    organization = services.administration.organizations.called(None)
+    organization = services.administration.organizations.find_by_name(None)
     assert organization is not None
     _, token = services.administration.tokens.create(
         operator_of(organization),
         description="t",
         scopes=[Scope.USAGE_READ],
         expires_at=expires_at,
-        member_id=member_id,
+        member_id=MemberId(member_id),
     )
     return token
 
@@ -111,9 +112,7 @@ def sign_in(services: Services, password: str = PASSWORD, organization: str = ""
         return pool.submit(asyncio.run, signing).result()
 
 
-def test_a_session_names_its_member_until_it_ends(
-    services: Services, owner: str, clock: FixedClock
-) -> None:
+def test_session_is_valid_until_it_ends(services: Services, owner: str, clock: FixedClock) -> None:
     token = sign_in(services)
     assert services.access.actor_of_session(token).member_id == owner
 
@@ -122,7 +121,7 @@ def test_a_session_names_its_member_until_it_ends(
         services.access.actor_of_session(token)
 
 
-def test_a_session_that_is_used_ends_after_its_lifetime(
+def test_active_session_ends_after_its_lifetime(
     services: Services, owner: str, clock: FixedClock
 ) -> None:
     token, step = sign_in(services), SESSION_IDLE * 0.9
@@ -135,7 +134,7 @@ def test_a_session_that_is_used_ends_after_its_lifetime(
         services.access.actor_of_session(token)
 
 
-def test_signing_out_ends_the_session_at_once(services: Services, owner: str) -> None:
+def test_signing_out_ends_the_session_immediately(services: Services, owner: str) -> None:
     token = sign_in(services)
     services.administration.sign_in.sign_out(token, "req_2")
 
@@ -143,11 +142,11 @@ def test_signing_out_ends_the_session_at_once(services: Services, owner: str) ->
         services.access.actor_of_session(token)
 
 
-def test_whoever_leaves_loses_session_and_token(services: Services, owner: str) -> None:
+def test_removed_member_loses_sessions_and_tokens(services: Services, owner: str) -> None:
     session_token = sign_in(services)
     access_token = new_token(services, owner)
     with services.directory.write() as session:
-        delete_member(session, owner, to_us(NOW))
+        delete_member(session, MemberId(owner), to_us(NOW))
 
     with pytest.raises(Unauthenticated):
         services.access.actor_of_session(session_token)
@@ -175,7 +174,7 @@ def test_revoked_expired_and_altered_tokens_are_refused(
             access.actor_of_token(bad)
 
 
-def test_ten_wrong_passwords_close_the_door_for_a_while(
+def test_ten_wrong_passwords_block_sign_in(
     services: Services, owner: str, clock: FixedClock
 ) -> None:
     for _ in range(FREE_OF_ACCOUNT_HERE):
@@ -201,18 +200,18 @@ def test_owners_need_an_address_and_a_long_password(
         services.administration.sign_in.set_owner(organization, email, password)
 
 
-def test_organizations_have_names_of_their_own(services: Services) -> None:
+def test_organization_names_are_unique(services: Services) -> None:
     services.administration.organizations.create("Acme")
     with pytest.raises(Conflict):
         services.administration.organizations.create("Acme")
     services.administration.organizations.create("Other")
-    with pytest.raises(Invalid, match="choose an organization"):
-        services.administration.organizations.called(None)
+    with pytest.raises(Invalid, match="`--organization` is required"):
+        services.administration.organizations.find_by_name(None)
     with pytest.raises(NotFound):
-        services.administration.organizations.called("Nobody")
+        services.administration.organizations.find_by_name("Nobody")
 
 
-def test_a_request_belongs_to_its_keys_project_creator_and_groups_of_its_time(
+def test_request_is_attributed_to_project_creator_and_current_groups(
     services: Services, owner: str
 ) -> None:
     actor = services.access.actor_of_session(sign_in(services))
@@ -220,20 +219,25 @@ def test_a_request_belongs_to_its_keys_project_creator_and_groups_of_its_time(
     moved_us = to_us(NOW) - 3_600_000_000
     with services.directory.write() as session:
         key = ApiKey(
-            api_key_id="key_1",
+            api_key_id=ApiKeyId("key_1"),
             organization_id=actor.organization_id,
             project_id=project.project_id,
-            member_id=owner,
+            member_id=MemberId(owner),
             description="key",
         )
         create_api_key(session, key, 0)
         for name, valid_from, valid_to in (("a", 0, moved_us), ("b", moved_us, None)):
-            group = UserGroup(group_id=name, organization_id=actor.organization_id, name=name)
+            group = UserGroup(
+                group_id=GroupId(name), organization_id=actor.organization_id, name=name
+            )
             create_group(session, group, 0)
             create_membership(
                 session,
                 GroupMembership(
-                    group_id=name, member_id=owner, valid_from_us=valid_from, valid_to_us=valid_to
+                    group_id=GroupId(name),
+                    member_id=MemberId(owner),
+                    valid_from_us=valid_from,
+                    valid_to_us=valid_to,
                 ),
             )
     reports = [
@@ -263,7 +267,7 @@ def entries(keys: list[str]) -> list[Entry]:
     return [Entry(kind=EntryKind.VALUE, key=key, label=key, total=ZERO, by_step={}) for key in keys]
 
 
-def test_a_colour_once_given_is_kept(services: Services) -> None:
+def test_colour_slots_are_permanent(services: Services) -> None:
     organization = services.administration.organizations.create("Acme").organization_id
     first = remember_slots(
         services.directory, organization, Dimension.MODEL, entries(["a", "b", "c"])
@@ -277,7 +281,7 @@ def test_a_colour_once_given_is_kept(services: Services) -> None:
     assert again == {**first, "z": 4}
 
 
-def test_the_newest_migration_is_the_one_that_a_start_looks_for() -> None:
+def test_head_constant_is_the_newest_migration() -> None:
     location = Path(migrations.__file__).parent
     config = Config()
     config.set_main_option("script_location", str(location))
@@ -333,9 +337,7 @@ def directory_of_before(folder: Path, revision: str) -> Iterator[Connection]:
     engine.dispose()
 
 
-def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_older_installation_is_migrated_completely(tmp_path: Path, clock: FixedClock) -> None:
     with directory_of_before(tmp_path, BEFORE_ACCESS) as connection:
         raw: Any = connection.connection.driver_connection
         rows_of_before(raw, to_us(NOW))
@@ -344,13 +346,13 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
     with open_installation(Settings(data=tmp_path), clock) as services:
         administration = services.administration
         slugs = {o.organization_id: o.slug for o in administration.organizations.all()}
-        found = administration.organizations.called("Acme Corp")
+        found = administration.organizations.find_by_name("Acme Corp")
         assert found is not None
         acme = operator_of(found)
         assert sign_in(services, organization=found.slug)
         token = services.access.actor_of_token("ota_tok_secret")
-        members = administration.members.of(acme)
-        projects = administration.projects.of(acme)
+        members = administration.members.list_for(acme)
+        projects = administration.projects.list_for(acme)
         # An address of somebody who left may be invited again.
         administration.members.invite(acme, "gone@example.test", Role.DEVELOPER)
         report = administration.audit.verify()  # also of the rows' digests, which are made there
@@ -363,7 +365,7 @@ def test_an_installation_of_an_older_version_is_brought_up_with_all_it_has(
     assert report.faults == []
 
 
-def test_who_and_what_made_links_and_tokens_is_taken_from_the_audit_trail(tmp_path: Path) -> None:
+def test_issuers_of_links_and_tokens_are_migrated_from_the_audit_trail(tmp_path: Path) -> None:
     with directory_of_before(tmp_path, BEFORE) as connection:
         put_handed_out(connection)
 

@@ -15,6 +15,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.services.bundle import Services
 from outlay.services.directory.actors import actor_for
@@ -25,7 +26,7 @@ from outlay.storage.directory.digests import (
     Fault,
     check_stored,
     covered_tables,
-    digest_anew,
+    redigest,
 )
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.members import update_member
@@ -73,7 +74,9 @@ def place(tmp_path: Path, clock: FixedClock) -> Iterator[Place]:
         _, secret = administration.members.invite(operator, "it@example.test", Role.DEVELOPER)
         administration.sign_in.accept(secret, "It", PASSWORD, "req")
         (other,) = [
-            one for one in administration.members.of(operator) if one.email == "it@example.test"
+            one
+            for one in administration.members.list_for(operator)
+            if one.email == "it@example.test"
         ]
         _, token = administration.tokens.create(
             operator, description="t", scopes=[Scope.USAGE_READ], member_id=other.member_id
@@ -83,7 +86,7 @@ def place(tmp_path: Path, clock: FixedClock) -> Iterator[Place]:
         )
 
 
-def test_every_table_has_digests_or_a_reason() -> None:
+def test_every_table_has_digests_or_a_documented_reason() -> None:
     names = set(Base.metadata.tables)
     assert {table.name for table in covered_tables()} | set(NOT_COVERED) == names | {
         "alembic_version"
@@ -107,7 +110,7 @@ def test_every_table_has_digests_or_a_reason() -> None:
         ("DELETE FROM row_digest WHERE table_name = 'organization'", "added"),
     ],
 )
-def test_what_was_not_written_by_us_is_found(place: Place, statement: str, what: str) -> None:
+def test_foreign_changes_are_detected(place: Place, statement: str, what: str) -> None:
     place.services.administration.projects.create(place.operator, "P")
     assert place.faults() == []
 
@@ -117,17 +120,20 @@ def test_what_was_not_written_by_us_is_found(place: Place, statement: str, what:
     assert not place.services.administration.audit.verify().is_intact
 
 
-def test_nobody_gets_in_by_a_damaged_row_and_others_do(place: Place) -> None:
+def test_damaged_row_grants_no_access_and_others_do(place: Place) -> None:
     place.run("UPDATE member SET role = 'owner' WHERE role = 'developer'")
 
     with pytest.raises(Damaged, match="audit accept"):
         place.services.access.actor_of_token(place.token)
 
     with place.services.directory.read() as session:
-        assert actor_for(session, place.owner_id, frozenset(), place.operator.channel) is not None
+        assert (
+            actor_for(session, MemberId(place.owner_id), frozenset(), place.operator.channel)
+            is not None
+        )
 
 
-def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Place) -> None:
+def test_damaged_key_is_refused_and_others_can_be_revoked(place: Place) -> None:
     keys, project = place.services.administration.keys, "P"
     created = place.services.administration.projects.create(place.operator, project)
     made = [
@@ -135,7 +141,7 @@ def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Pla
             place.operator,
             project_id=created.project_id,
             description=name,
-            member_id=place.owner_id,
+            member_id=MemberId(place.owner_id),
         )
         for name in ("damaged", "revoked", "good")
     ]
@@ -156,26 +162,26 @@ def test_a_damaged_key_is_refused_and_another_is_revoked_all_the_same(place: Pla
     asyncio.run(place.services.api_keys.authenticate(made[2][1]))
 
 
-def test_damage_is_not_washed_away_by_another_change(place: Place) -> None:
+def test_damage_persists_through_other_changes(place: Place) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
 
     place.services.administration.members.update(
-        place.operator, place.other_id, name="Another name"
+        place.operator, MemberId(place.other_id), name="Another name"
     )
 
     assert [fault.name for fault in place.faults()] == [place.other_id]
 
 
-def test_what_is_deleted_here_leaves_no_fault(place: Place) -> None:
+def test_deleted_rows_leave_no_faults(place: Place) -> None:
     place.run("UPDATE session SET seen_at_us = seen_at_us + 1")
     assert {fault.table for fault in place.faults()} == {"session"}
 
-    place.services.administration.members.remove(place.operator, place.other_id)
+    place.services.administration.members.remove(place.operator, MemberId(place.other_id))
 
     assert place.faults() == []
 
 
-def test_the_operator_accepts_what_is_meant_and_it_is_on_record(place: Place) -> None:
+def test_operator_can_accept_changes_which_is_audited(place: Place) -> None:
     place.run("UPDATE member SET name = 'Mended by hand' WHERE role = 'developer'")
 
     accepted = place.services.administration.audit.accept()
@@ -191,22 +197,20 @@ def test_the_operator_accepts_what_is_meant_and_it_is_on_record(place: Place) ->
     assert place.services.administration.audit.accept() == []
 
 
-def test_a_migration_writes_digests_anew_but_not_those_of_damaged_rows(place: Place) -> None:
+def test_migration_rewrites_digests_except_of_damaged_rows(place: Place) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
     place.run("DELETE FROM access_token")
     before = place.faults()
 
     with engine_of(place.services.directory).begin() as connection:
         damaged = check_stored(connection)
-        digest_anew(connection, damaged)
+        redigest(connection, damaged)
 
     assert place.faults() == before == sorted(damaged, key=before.index)
     assert {fault.what for fault in before} == {"changed", "missing"}
 
 
-def test_digests_go_along_to_postgres_where_they_are_the_same(
-    place: Place, cluster: Cluster
-) -> None:
+def test_digests_are_the_same_on_postgres(place: Place, cluster: Cluster) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
     database = PostgresDatabase(cluster.create_database())
     directory = PostgresDirectory(database)
@@ -218,7 +222,7 @@ def test_digests_go_along_to_postgres_where_they_are_the_same(
     with directory.change() as session:
         (owner,) = [
             one
-            for one in place.services.administration.members.of(place.operator)
+            for one in place.services.administration.members.list_for(place.operator)
             if one.member_id == place.owner_id
         ]
         update_member(session, owner)

@@ -20,6 +20,7 @@ from outlay.bootstrap import administer, open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import to_us
@@ -27,7 +28,7 @@ from outlay.kit.ids import new_id
 from outlay.services.access.authentication import Access
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
@@ -56,19 +57,19 @@ def administration(directory: Directory, tmp_path: Path) -> Iterator[Administrat
     """What sets it up."""
     settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
     clock, passwords = FixedClock(NOW), Passwords()
-    trail = Trail(directory, open_checkpoints(settings), clock)
+    trail = AuditedChanges(directory, open_checkpoints(settings), clock)
     yield administer(settings, directory, trail, passwords, clock)
     passwords.close()
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
-def test_the_migrations_make_exactly_the_mapped_tables(directory: Directory) -> None:
+def test_migrations_create_exactly_the_mapped_tables(directory: Directory) -> None:
     with engine_of(directory).connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_an_organization_is_run_as_on_sqlite(
+def test_organization_is_managed_as_on_sqlite(
     directory: Directory, administration: Administration
 ) -> None:
     a, access = administration, Access(directory, FixedClock(NOW))
@@ -93,8 +94,8 @@ def test_an_organization_is_run_as_on_sqlite(
     )
     a.keys.revoke(operator, key.api_key_id)
     group = a.groups.create(operator, "Analysts")
-    a.groups.join(operator, group.group_id, ada.member_id, NOW - timedelta(days=1))
-    a.groups.leave(operator, group.group_id, ada.member_id)
+    a.groups.add_member(operator, group.group_id, ada.member_id, NOW - timedelta(days=1))
+    a.groups.remove_member(operator, group.group_id, ada.member_id)
     upstream = a.upstreams.create(operator, provider="openai", secret="sk-secret")
     a.upstreams.put_mapping(
         operator, name="fast", upstream_id=upstream.upstream_id, model="gpt-5.5"
@@ -102,7 +103,7 @@ def test_an_organization_is_run_as_on_sqlite(
     a.prices.create(operator, {"model": "openai/gpt-5.5", "input": "4.25", "output": "1"})
     a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**12)
     a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**13)
-    assert [limit.amount_pusd for limit in a.limits.of(operator)] == [10**13]
+    assert [limit.amount_pusd for limit in a.limits.list_for(operator)] == [10**13]
     _, token = a.tokens.create(
         operator, description="t", scopes=[Scope.USAGE_READ], member_id=ada.member_id
     )
@@ -123,7 +124,7 @@ def test_an_organization_is_run_as_on_sqlite(
         delete_ended_sessions(work, 0, 0)
 
 
-def test_an_older_directory_learns_who_and_what_made_links_and_tokens(cluster: Cluster) -> None:
+def test_older_directory_is_migrated_with_issuers(cluster: Cluster) -> None:
     database = PostgresDatabase(cluster.create_database())
     with database.engine.begin() as connection:
         upgrade_to(connection, BEFORE)
@@ -133,17 +134,17 @@ def test_an_older_directory_learns_who_and_what_made_links_and_tokens(cluster: C
     database.close()
 
 
-def test_organizations_have_people_of_the_same_address(
+def test_organizations_can_have_members_with_the_same_address(
     directory: Directory, administration: Administration
 ) -> None:
     organizations = [administration.organizations.create(name) for name in ("First", "Second")]
     for organization in organizations:
         administration.sign_in.set_owner(organization, "Both@example.test", PASSWORD)
-        present = administration.members.called(operator_of(organization), None)
-        again = replace(present, member_id=new_id("mem"), email="both@EXAMPLE.test")
+        present = administration.members.find_by_email(operator_of(organization), None)
+        again = replace(present, member_id=MemberId(new_id("mem")), email="both@EXAMPLE.test")
         with pytest.raises(IntegrityError), directory.write() as session:
             create_member(session, again, to_us(NOW))
-    sizes = [len(administration.members.of(operator_of(known))) for known in organizations]
+    sizes = [len(administration.members.list_for(operator_of(known))) for known in organizations]
     assert sizes == [1, 1]
 
 
@@ -156,7 +157,7 @@ def test_organizations_have_people_of_the_same_address(
         "UPDATE personal_value SET value = 'x'",
     ],
 )
-def test_the_database_itself_refuses_to_change_an_entry(
+def test_database_refuses_to_change_an_entry(
     directory: Directory, administration: Administration, statement: str
 ) -> None:
     operator = operator_of(administration.organizations.create(f"Acme {statement}"))
@@ -170,7 +171,7 @@ def test_the_database_itself_refuses_to_change_an_entry(
     assert list(administration.audit.all(operator, AuditFilter())) == before
 
 
-def test_what_names_somebody_is_counted(
+def test_mentions_of_a_person_are_counted(
     directory: Directory, administration: Administration
 ) -> None:
     operator = operator_of(administration.organizations.create("Counted"))
@@ -181,7 +182,7 @@ def test_what_names_somebody_is_counted(
     assert found == {"project.name": 1, "audit_entry.after": 1}
 
 
-def test_work_for_one_organization_sees_nothing_of_another(
+def test_work_for_one_organization_cannot_see_another(
     directory: Directory, administration: Administration
 ) -> None:
     """Not even through a statement that forgot to say whose rows it is about."""

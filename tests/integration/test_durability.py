@@ -16,10 +16,11 @@ from tests.backdoor import connection_of, sql_session, writer_of
 from tests.clocks import FixedClock
 from tests.factories import make_event
 
+from outlay.domain.ids import OrganizationId
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.sqlite import connect
 
@@ -41,7 +42,7 @@ def ledger_writer(folder: Path, clock: FixedClock) -> Iterator[Ask]:
 
 @contextmanager
 def journal(folder: Path, clock: FixedClock) -> Iterator[Ask]:
-    spool = Spool(folder / "journal.sqlite3", 10)
+    spool = WriteAheadBuffer(folder / "journal.sqlite3", 10)
     yield lambda name: connection_of(spool).execute(f"PRAGMA {name}").fetchone()[0]
     spool.close()
 
@@ -54,7 +55,7 @@ def any_other(folder: Path, clock: FixedClock) -> Iterator[Ask]:
 
 
 @pytest.mark.parametrize("opened", [ledger_writer, journal, any_other])
-def test_a_commit_waits_for_the_disk(
+def test_commit_waits_for_the_disk(
     opened: Callable[[Path, FixedClock], Any], tmp_path: Path, clock: FixedClock
 ) -> None:
     with opened(tmp_path, clock) as ask:
@@ -64,7 +65,7 @@ def test_a_commit_waits_for_the_disk(
         assert ask("secure_delete") == ON
 
 
-def test_a_change_of_the_directory_waits_for_the_disk(services: Services) -> None:
+def test_directory_change_waits_for_the_disk(services: Services) -> None:
     directory = services.directory
     for transaction in (directory.read, directory.write, directory.change):
         with transaction() as session:
@@ -106,17 +107,17 @@ class Disk:
         return self._flushed.get(found.st_ino) == found.st_size
 
 
-def test_a_checkpoint_is_flushed_before_its_change_is_acknowledged(
+def test_checkpoint_is_flushed_before_its_change_is_acknowledged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch)
     checkpoints = CheckpointFile(tmp_path / "checkpoints.jsonl", bytes(32))
     for number in range(1, 4):
-        checkpoints.append(Checkpoint("org_a", number, bytes(16), number))
+        checkpoints.append(Checkpoint(OrganizationId("org_a"), number, bytes(16), number))
         assert disk.has(checkpoints.path), number
 
 
-def test_a_backup_is_flushed_before_it_has_its_name(
+def test_backup_is_flushed_before_it_is_renamed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     disk = Disk(monkeypatch)
@@ -127,7 +128,7 @@ def test_a_backup_is_flushed_before_it_has_its_name(
     assert len(list(read_archive(path))) == 3
 
 
-def test_an_acknowledged_event_is_in_the_file_and_its_log(
+def test_acknowledged_event_is_in_the_database_file_and_its_log(
     tmp_path: Path, clock: FixedClock
 ) -> None:
     """Read as it would be after a power cut: from the files, without what the process knows."""
@@ -145,7 +146,7 @@ def test_an_acknowledged_event_is_in_the_file_and_its_log(
     ledger.close()
 
 
-def test_a_database_whose_making_was_cut_off_can_be_opened_to_read(tmp_path: Path) -> None:
+def test_interrupted_database_creation_can_be_opened_for_reading(tmp_path: Path) -> None:
     """Its rollback journal is still there, which a connection that only reads may not apply."""
     path, copy = tmp_path / "made.sqlite3", tmp_path / "copy.sqlite3"
     with closing(pysqlite3.connect(path, isolation_level=None)) as maker:
@@ -164,7 +165,7 @@ def test_a_database_whose_making_was_cut_off_can_be_opened_to_read(tmp_path: Pat
     assert tables == [("kept",)]
 
 
-def test_the_models_that_come_with_the_package_are_read_when_it_is_imported() -> None:
+def test_bundled_models_are_loaded_at_import() -> None:
     script = (
         "import outlay.pricing.canonical as canonical\n"
         "import builtins, io\n"

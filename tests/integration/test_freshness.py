@@ -70,7 +70,7 @@ class Freshness(RuleBasedStateMachine):
             return
         projection = self.services.projection
         with projection.slot.read() as reader:
-            position = reader.loaded_seq()
+            position = reader.loaded_seq
             through = projection.data_through()
             assert projection.data_through(position) == through
             lacking = self.acknowledged[position:]
@@ -89,7 +89,7 @@ Freshness.TestCase.settings = profile(max_examples=12, stateful_step_count=25, d
 TestFreshness = Freshness.TestCase
 
 
-def test_after_the_clock_was_ahead_the_claim_comes_back(tmp_path: Path) -> None:
+def test_freshness_recovers_after_a_fast_clock(tmp_path: Path) -> None:
     clock = FixedClock(NOW)
     with open_installation(Settings(data=tmp_path), clock) as services:
         clock.instant = NOW + timedelta(days=3)
@@ -101,7 +101,7 @@ def test_after_the_clock_was_ahead_the_claim_comes_back(tmp_path: Path) -> None:
         assert services.projection.data_through() == NOW
 
 
-def test_on_postgres_the_claim_comes_back_as_well(tmp_path: Path, cluster: Cluster) -> None:
+def test_freshness_recovers_on_postgres(tmp_path: Path, cluster: Cluster) -> None:
     clock = FixedClock(NOW)
     settings = Settings(data=tmp_path, database_url=cluster.create_database())
     with open_installation(settings, clock) as services:

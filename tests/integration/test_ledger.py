@@ -35,7 +35,7 @@ def stored(ledger: SqliteLedger) -> list[UsageEvent]:
     return [from_row(row) for batch in ledger.read_batches(0) for row in batch.rows]
 
 
-def test_a_failed_commit_refuses_everybody_in_it_and_the_ledger_goes_on(
+def test_failed_commit_refuses_all_its_submissions_and_the_ledger_continues(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -51,7 +51,7 @@ def test_a_failed_commit_refuses_everybody_in_it_and_the_ledger_goes_on(
     assert ledger.append([make_event(event_id="lost?")]) == [Outcome.ACCEPTED]
 
 
-def test_after_an_io_error_nothing_is_accepted_until_restarted(
+def test_io_error_stops_acceptance_until_a_restart(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
@@ -63,11 +63,11 @@ def test_after_an_io_error_nothing_is_accepted_until_restarted(
         ledger.append([make_event()])
     monkeypatch.undo()
 
-    with pytest.raises(Unavailable, match="until restarted"):
+    with pytest.raises(Unavailable, match="until a restart"):
         ledger.append([make_event()])
 
 
-def test_a_closed_ledger_refuses(tmp_path: Path, clock: FixedClock) -> None:
+def test_closed_ledger_refuses(tmp_path: Path, clock: FixedClock) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
     ledger.close()
 
@@ -101,9 +101,7 @@ def test_tampering_is_detected_and_never_summed(
     ledger.close()
 
 
-def test_a_batch_that_was_written_anew_does_not_fit_the_next_one(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_rewritten_batch_does_not_match_the_next_one(tmp_path: Path, clock: FixedClock) -> None:
     """Whoever changes rows can compute a checksum, but the next batch is chained to the old one."""
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
@@ -123,7 +121,7 @@ def test_a_batch_that_was_written_anew_does_not_fit_the_next_one(
     ledger.close()
 
 
-def test_two_batches_that_change_places_are_found(tmp_path: Path, clock: FixedClock) -> None:
+def test_swapped_batches_are_detected(tmp_path: Path, clock: FixedClock) -> None:
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
     for _ in range(3):
@@ -155,9 +153,7 @@ def test_two_batches_that_change_places_are_found(tmp_path: Path, clock: FixedCl
     ledger.close()
 
 
-def test_a_ledger_of_a_newer_schema_is_refused_and_left_as_it_is(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_newer_ledger_schema_is_refused_and_unchanged(tmp_path: Path, clock: FixedClock) -> None:
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
     ledger.append([make_event()])
@@ -167,7 +163,7 @@ def test_a_ledger_of_a_newer_schema_is_refused_and_left_as_it_is(
     connection.close()
     before = path.read_bytes()
 
-    with pytest.raises(Damaged, match=f"newer Outlay .schema {SCHEMA.version + 1}"):
+    with pytest.raises(Damaged, match=f"newer version of Outlay .schema {SCHEMA.version + 1}"):
         SqliteLedger(path, clock)
     assert path.read_bytes() == before
 
@@ -213,7 +209,7 @@ def test_fixed_versions_of_sqlite_are_accepted(version: tuple[int, int, int]) ->
     check_sqlite_version(version)
 
 
-def test_a_missing_tail_is_refused_at_once(tmp_path: Path, clock: FixedClock) -> None:
+def test_missing_tail_is_detected_at_startup(tmp_path: Path, clock: FixedClock) -> None:
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
     ledger.append([make_event() for _ in range(3)])
@@ -222,12 +218,12 @@ def test_a_missing_tail_is_refused_at_once(tmp_path: Path, clock: FixedClock) ->
         connection.execute("DELETE FROM usage_event WHERE seq = 3")
     connection.close()
 
-    with pytest.raises(Damaged, match="restore it from a backup"):
+    with pytest.raises(Damaged, match="Restore a backup"):
         SqliteLedger(path, clock)
     assert os.path.exists(path)  # noqa: PTH110 - refusing leaves the file alone
 
 
-def test_a_ledger_of_the_first_schema_is_brought_up_and_still_verified(tmp_path: Path) -> None:
+def test_ledger_of_the_first_schema_is_upgraded_and_verified(tmp_path: Path) -> None:
     path, clock = tmp_path / "ledger.sqlite3", FixedClock(NOW)
     ledger = SqliteLedger(path, clock)
     ledger.append([make_event(event_id="old")])

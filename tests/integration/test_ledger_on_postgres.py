@@ -17,6 +17,7 @@ from tests.postgres import Cluster, running_postgres
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.outcome import Outcome
 from outlay.domain.spend_limit import (
@@ -30,7 +31,7 @@ from outlay.kit.clock import in_us, to_us
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.postgres.opening import HEAD
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import Intent, from_row
 from outlay.storage.postgres import PostgresDatabase, marked
 
@@ -50,7 +51,7 @@ class Node:
     def __init__(self, url: str, journal: Path, name: str, capacity: int = 1_000) -> None:
         self.database = PostgresDatabase(url)
         self.ledger = PostgresLedger(
-            self.database, FixedClock(NOW), node_id=name, spool=Spool(journal, capacity)
+            self.database, FixedClock(NOW), node_id=name, buffer=WriteAheadBuffer(journal, capacity)
         )
 
     def close(self) -> None:
@@ -77,7 +78,7 @@ def ids(ledger: PostgresLedger) -> list[str]:
     return [from_row(row).event_id for batch in ledger.read_batches(0) for row in batch.rows]
 
 
-def test_whoever_follows_the_order_misses_nothing_while_many_write(open_node: Open) -> None:
+def test_follower_misses_nothing_with_many_writers(open_node: Open) -> None:
     """A reader that only ever looks past where it was sees every event once, in one chain."""
     nodes = [open_node(f"node{number}") for number in range(4)]
     follower = open_node("reader")
@@ -112,7 +113,7 @@ def test_whoever_follows_the_order_misses_nothing_while_many_write(open_node: Op
     assert seen == ids(nodes[0])
 
 
-def test_an_id_counts_once_whichever_node_it_comes_to(open_node: Open) -> None:
+def test_event_id_counts_once_across_nodes(open_node: Open) -> None:
     nodes = [open_node(f"node{number}") for number in range(3)]
     events = [make_event(event_id=f"same-{number}") for number in range(300)]
     outcomes: list[Outcome] = []
@@ -132,7 +133,7 @@ def test_an_id_counts_once_whichever_node_it_comes_to(open_node: Open) -> None:
     assert sorted(ids(nodes[0])) == sorted(event.event_id for event in events)
 
 
-def test_a_node_hears_of_the_commits_of_others(open_node: Open) -> None:
+def test_node_is_notified_of_other_commits(open_node: Open) -> None:
     writer, other = open_node("a"), open_node("b")
     writer.append([make_event()])
 
@@ -141,14 +142,14 @@ def test_a_node_hears_of_the_commits_of_others(open_node: Open) -> None:
     assert other.newest_seq() == 1
 
 
-def test_who_was_erased_by_one_node_is_not_remembered_by_another(open_node: Open) -> None:
+def test_person_erased_by_one_node_is_not_cached_by_another(open_node: Open) -> None:
     """A cube that is made anew there is made of the rows as they are."""
     first, second = open_node("a"), open_node("b")
     second.append([make_event(end_user="ada")])
     assert second.recent_batches(0)
 
     edition = second.edition
-    first.forget("org_test", "ada", "gone_1")
+    first.forget(OrganizationId("org_test"), "ada", "gone_1")
     second.newest_seq()
 
     assert second.edition != edition
@@ -157,9 +158,12 @@ def test_who_was_erased_by_one_node_is_not_remembered_by_another(open_node: Open
     assert [from_row(row).end_user for row in rows] == ["gone_1"]
 
 
-def test_a_node_settles_its_own_intents_only(open_node: Open) -> None:
+def test_node_settles_only_its_own_intents(open_node: Open) -> None:
     first, second = open_node("a"), open_node("b")
-    mine, theirs = Intent("org_a", "e1", b"1"), Intent("org_a", "e2", b"2")
+    mine, theirs = (
+        Intent(OrganizationId("org_a"), "e1", b"1"),
+        Intent(OrganizationId("org_a"), "e2", b"2"),
+    )
     first.submit([], intents=[mine]).result(5)
     second.submit([], intents=[theirs]).result(5)
 
@@ -167,11 +171,11 @@ def test_a_node_settles_its_own_intents_only(open_node: Open) -> None:
     assert open_node("b").intents() == [theirs]
 
 
-def test_what_a_node_left_open_is_an_orphan_once_it_is_long_gone(open_node: Open, url: str) -> None:
+def test_intents_of_a_gone_node_are_orphans(open_node: Open, url: str) -> None:
     first, second = open_node("a"), open_node("b")
-    intent = Intent("org_a", "e1", b"1")
+    intent = Intent(OrganizationId("org_a"), "e1", b"1")
     first.submit([], intents=[intent]).result(5)
-    second.submit([], intents=[Intent("org_a", "e2", b"2")]).result(5)
+    second.submit([], intents=[Intent(OrganizationId("org_a"), "e2", b"2")]).result(5)
     assert second.orphans() == []
 
     with psycopg.connect(url) as connection:
@@ -182,11 +186,11 @@ def test_what_a_node_left_open_is_an_orphan_once_it_is_long_gone(open_node: Open
     assert second.orphans() == [intent]
 
 
-def test_nothing_of_another_organization_passes_the_wall(open_node: Open, url: str) -> None:
+def test_row_level_security_hides_other_organizations(open_node: Open, url: str) -> None:
     """Not even a statement that forgot to say which organization it is about."""
     ledger = open_node("a")
     ledger.append([make_event(organization_id=name) for name in ("org_a", "org_b", "org_b")])
-    ledger.submit([], intents=[Intent("org_b", "e", b"")]).result(5)
+    ledger.submit([], intents=[Intent(OrganizationId("org_b"), "e", b"")]).result(5)
     database = PostgresDatabase(url)
 
     def count(tenant: str, table: str) -> int:
@@ -235,9 +239,7 @@ def own_cluster() -> Iterator[Cluster]:
         yield running
 
 
-def test_a_server_that_crashes_and_comes_back_costs_nothing(
-    own_cluster: Cluster, tmp_path: Path
-) -> None:
+def test_crash_of_the_database_loses_nothing(own_cluster: Cluster, tmp_path: Path) -> None:
     """What comes in while it is away waits in the local journal and is there in the end."""
     node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a", 10**6)
     back = threading.Event()
@@ -260,10 +262,10 @@ def test_a_server_that_crashes_and_comes_back_costs_nothing(
         node.ledger.submit([], intents=[intent]).result(10)
         done = node.ledger.submit([event], settled=[intent[:2]])
         assert done.result(10) == [Outcome.ACCEPTED]
-        most_waiting = max(most_waiting, node.ledger.journaled)
+        most_waiting = max(most_waiting, node.ledger.buffered)
         after += back.is_set()
     thread.join()
-    wait_until(lambda: node.ledger.journaled == 0)
+    wait_until(lambda: node.ledger.buffered == 0)
     stored, intents = ids(node.ledger), node.ledger.intents()
     node.close()
 
@@ -272,12 +274,12 @@ def test_a_server_that_crashes_and_comes_back_costs_nothing(
     assert intents == []
 
 
-def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_path: Path) -> None:
+def test_full_buffer_refuses_and_keeps_its_content(own_cluster: Cluster, tmp_path: Path) -> None:
     journal = tmp_path / "journal.sqlite3"
     url = own_cluster.create_database()
     node = Node(url, journal, "a", 10)
     limit = limit_of(10)
-    limited = Intent("org_test", "limited", b"", (hold_of(limit, 1),))
+    limited = Intent(OrganizationId("org_test"), "limited", b"", (hold_of(limit, 1),))
     node.ledger.spending.start(limited.holds[0].counter, 0, 0)
     first = make_event(event_id="first")
     node.ledger.append([first])
@@ -286,14 +288,14 @@ def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_
     assert node.ledger.append([first, make_event(event_id="second")]) == [Outcome.ACCEPTED] * 2
     assert open_intents(node.ledger, limited).keys() == {"limited"}
     node.ledger.append([make_event() for _ in range(8)])
-    with pytest.raises(Unavailable, match="journal is full"):
+    with pytest.raises(Unavailable, match="write-ahead buffer is full"):
         node.ledger.append([make_event(event_id="too many")])
     node.ledger.submit([make_event(event_id="answered")], settled=[("org_test", "x")]).result(5)
     node.close()  # as if it had ended: another takes its place when the server is back
     own_cluster.start()
     successor = Node(url, journal, "a", 10)
     stored = ids(successor.ledger)
-    assert successor.ledger.journaled == 0
+    assert successor.ledger.buffered == 0
     successor.close()
 
     assert len(stored) == len(set(stored)) == 11
@@ -301,7 +303,7 @@ def test_a_full_journal_refuses_and_keeps_what_it_has(own_cluster: Cluster, tmp_
     assert "too many" not in stored
 
 
-def test_a_disk_that_takes_nothing_refuses_what_the_database_cannot_have(
+def test_failing_disk_refuses_while_the_database_is_unreachable(
     own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Outcomes of requests that were answered are told so, too: their senders keep them."""
@@ -311,25 +313,23 @@ def test_a_disk_that_takes_nothing_refuses_what_the_database_cannot_have(
 
     with monkeypatch.context() as patch:
         fail_writes(patch, spool_of(node.ledger), full)
-        with pytest.raises(Unavailable, match="journal cannot write"):
+        with pytest.raises(Unavailable, match="write-ahead buffer is not writable"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]
     node.close()
     own_cluster.start()
 
 
-def test_a_long_journal_is_brought_over_in_few_transactions(
-    own_cluster: Cluster, tmp_path: Path
-) -> None:
+def test_long_buffer_is_drained_in_few_transactions(own_cluster: Cluster, tmp_path: Path) -> None:
     url, journal = own_cluster.create_database(), tmp_path / "journal.sqlite3"
     Node(url, journal, "a").close()
-    spool = Spool(journal, 10**6)
+    spool = WriteAheadBuffer(journal, 10**6)
     for number in range(300):
         event = make_event(event_id=f"e{number:04d}")
-        intent = Intent("org_test", event.event_id, b"")
+        intent = Intent(OrganizationId("org_test"), event.event_id, b"")
         spool.append([], [intent], [])
         spool.append([event], [], [intent[:2]])
-    spool.append([], [Intent("org_test", "open", b"1")], [])
+    spool.append([], [Intent(OrganizationId("org_test"), "open", b"1")], [])
     spool.close()
 
     node = Node(url, journal, "a")
@@ -338,11 +338,11 @@ def test_a_long_journal_is_brought_over_in_few_transactions(
     assert len(batches) == 1
     assert ids(node.ledger) == [f"e{number:04d}" for number in range(300)]
     assert [intent.event_id for intent in node.ledger.intents()] == ["open"]
-    assert node.ledger.journaled == 0
+    assert node.ledger.buffered == 0
     node.close()
 
 
-def test_a_limit_whose_counter_is_gone_refuses_its_request_alone(open_node: Open, url: str) -> None:
+def test_missing_counter_refuses_only_its_request(open_node: Open, url: str) -> None:
     ledger = open_node("a")
     hold = hold_of(limit_of(10), 1)
     outcome = make_event()
@@ -350,7 +350,10 @@ def test_a_limit_whose_counter_is_gone_refuses_its_request_alone(open_node: Open
     refused: dict[str, str] = {}
     done = ledger.submit(
         [outcome],
-        intents=[Intent("org_test", "limited", b"", (hold,)), Intent("org_test", "free", b"")],
+        intents=[
+            Intent(OrganizationId("org_test"), "limited", b"", (hold,)),
+            Intent(OrganizationId("org_test"), "free", b""),
+        ],
         refused=lambda intent, why: refused.update({intent.event_id: why.code}),
     )
 
@@ -359,7 +362,7 @@ def test_a_limit_whose_counter_is_gone_refuses_its_request_alone(open_node: Open
     assert [intent.event_id for intent in ledger.intents()] == ["free"]
 
 
-def test_following_costs_the_same_however_long_the_chain_is(open_node: Open, url: str) -> None:
+def test_following_costs_the_same_for_any_chain_length(open_node: Open, url: str) -> None:
     """The end of the chain and what follows a position are looked up, not searched for."""
     open_node("a")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -390,10 +393,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
         time.sleep(0.02)
 
 
-def test_a_database_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
+def test_unreachable_database_is_reported(tmp_path: Path) -> None:
     url = f"postgresql://outlay:secret@/outlay?host={tmp_path}"
 
-    with pytest.raises(Unavailable, match="does not answer") as caught:
+    with pytest.raises(Unavailable, match="is unreachable") as caught:
         Node(url, tmp_path / "journal.sqlite3", "a")
 
     assert "secret" not in str(caught.value)
@@ -401,7 +404,7 @@ def test_a_database_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
 
 def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
     return SpendLimit(
-        organization_id="org_test",
+        organization_id=OrganizationId("org_test"),
         scope=scope,
         scope_id="key_1" if scope is LimitScope.API_KEY else "prj_1",
         interval=LimitInterval.DAY,
@@ -411,7 +414,9 @@ def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
 
 def hold_of(limit: SpendLimit, usd: int) -> Hold:
     start_us = to_us(NOW) - to_us(NOW) % DAY_US
-    key = CounterKey("org_test", limit.scope, limit.scope_id, start_us, start_us + DAY_US)
+    key = CounterKey(
+        OrganizationId("org_test"), limit.scope, limit.scope_id, start_us, start_us + DAY_US
+    )
     return Hold(key, limit, usd * PUSD_PER_USD)
 
 
@@ -431,7 +436,7 @@ def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, str]:
     return refused
 
 
-def test_a_limit_counts_what_every_node_spends_and_holds(open_node: Open) -> None:
+def test_limit_counts_spend_and_reservations_of_all_nodes(open_node: Open) -> None:
     first, second = open_node("a"), open_node("b")
     limit = limit_of(10)
     first.append(
@@ -441,33 +446,37 @@ def test_a_limit_counts_what_every_node_spends_and_holds(open_node: Open) -> Non
     first.spending.start(hold.counter, 0, 0)
     second.spending.start(hold.counter, 0, 0)
 
-    assert not open_intents(first, Intent("org_test", "i1", b"", (hold,)))
-    (why,) = open_intents(second, Intent("org_test", "i2", b"", (hold,))).values()
+    assert not open_intents(first, Intent(OrganizationId("org_test"), "i1", b"", (hold,)))
+    (why,) = open_intents(second, Intent(OrganizationId("org_test"), "i2", b"", (hold,))).values()
     assert "$3 of the API key's $10 per day is left" in why
-    assert "$3 is spent and $4 is held" in why
+    assert "$3 is spent and $4 is reserved" in why
     # The outcome costs less than was held: what is left is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
-    assert not open_intents(second, Intent("org_test", "i3", b"", (hold,)))
-    assert open_intents(first, Intent("org_test", "i4", b"", (hold,))).keys() == {"i4"}
+    assert not open_intents(second, Intent(OrganizationId("org_test"), "i3", b"", (hold,)))
+    assert open_intents(first, Intent(OrganizationId("org_test"), "i4", b"", (hold,))).keys() == {
+        "i4"
+    }
     assert [intent.event_id for intent in (*first.intents(), *second.intents())] == ["i3"]
 
 
-def test_a_request_is_held_against_all_of_its_limits_or_none(open_node: Open) -> None:
+def test_request_is_reserved_against_all_its_limits_or_none(open_node: Open) -> None:
     ledger = open_node("a")
     wide, narrow = limit_of(100), limit_of(5, LimitScope.PROJECT)
     holds = (hold_of(wide, 3), hold_of(narrow, 3))
     for hold in holds:
         ledger.spending.start(hold.counter, 0, 0)
-    intents = [Intent("org_test", f"i{number}", b"", holds) for number in range(3)]
+    intents = [Intent(OrganizationId("org_test"), f"i{number}", b"", holds) for number in range(3)]
 
     refused = open_intents(ledger, *intents)
 
     assert refused.keys() == {"i1", "i2"}
     assert all("of the project's $5 per" in why for why in refused.values())
-    assert not open_intents(ledger, Intent("org_test", "i9", b"", (hold_of(wide, 97),)))
+    assert not open_intents(
+        ledger, Intent(OrganizationId("org_test"), "i9", b"", (hold_of(wide, 97),))
+    )
 
 
-def test_many_nodes_at_a_limit_together_do_not_pass_it(open_node: Open) -> None:
+def test_concurrent_nodes_do_not_exceed_a_limit(open_node: Open) -> None:
     nodes = [open_node(f"n{number}") for number in range(4)]
     limit = limit_of(40)
     hold = hold_of(limit, 1)
@@ -478,7 +487,7 @@ def test_many_nodes_at_a_limit_together_do_not_pass_it(open_node: Open) -> None:
 
     def work(node: PostgresLedger, name: int) -> None:
         for number in range(40):
-            intent = Intent("org_test", f"{name}-{number}", b"", (hold,))
+            intent = Intent(OrganizationId("org_test"), f"{name}-{number}", b"", (hold,))
             if not open_intents(node, intent):
                 passed.append(1)
                 outcome = spend(1, event_id=intent.event_id)

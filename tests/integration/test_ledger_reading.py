@@ -16,6 +16,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger.sqlite import reading as reading_module
 from outlay.storage.ledger.sqlite.reading import READERS
@@ -40,11 +41,11 @@ def open_files() -> int:
 
 def ids(ledger: SqliteLedger) -> list[str]:
     """The ids of all events, as a window of the log reads them."""
-    rows = ledger.read_window("org_test", *EVER, ledger.last_seq)
+    rows = ledger.read_window(OrganizationId("org_test"), *EVER, ledger.last_seq)
     return [row[3] for row in rows]
 
 
-def test_threads_that_come_and_go_leave_no_file_open(ledger: SqliteLedger) -> None:
+def test_short_lived_threads_leave_no_open_files(ledger: SqliteLedger) -> None:
     ids(ledger)
     before = open_files()
     for _ in range(20):
@@ -54,7 +55,7 @@ def test_threads_that_come_and_go_leave_no_file_open(ledger: SqliteLedger) -> No
     assert open_files() <= before
 
 
-def test_a_reader_that_is_given_up_in_the_middle_is_free_again(ledger: SqliteLedger) -> None:
+def test_abandoned_reader_is_released(ledger: SqliteLedger) -> None:
     for _ in range(3 * READERS):
         batches = ledger.read_batches(0)
         next(batches)
@@ -63,7 +64,7 @@ def test_a_reader_that_is_given_up_in_the_middle_is_free_again(ledger: SqliteLed
     assert len(ids(ledger)) == 20
 
 
-def test_an_error_in_the_middle_frees_its_reader(ledger: SqliteLedger) -> None:
+def test_error_releases_its_reader(ledger: SqliteLedger) -> None:
     def fail() -> None:
         with ledger.snapshot():
             raise ZeroDivisionError
@@ -75,20 +76,20 @@ def test_an_error_in_the_middle_frees_its_reader(ledger: SqliteLedger) -> None:
     assert len(ids(ledger)) == 20
 
 
-def test_more_questions_than_connections_wait_and_are_refused_in_the_end(
+def test_queries_beyond_the_pool_wait_and_are_finally_refused(
     ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_module, "WAIT_SECONDS", 0.05)
     with ExitStack() as stack:
         for _ in range(READERS):
             stack.enter_context(ledger.snapshot())
-        with pytest.raises(Unavailable, match="too many queries"):
+        with pytest.raises(Unavailable, match="Too many ledger queries"):
             ids(ledger)
 
     assert len(ids(ledger)) == 20
 
 
-def test_a_question_that_waits_is_answered_once_there_is_room(ledger: SqliteLedger) -> None:
+def test_waiting_query_runs_when_a_connection_is_free(ledger: SqliteLedger) -> None:
     answers: list[int] = []
     waiting = threading.Thread(target=lambda: answers.append(len(ids(ledger))), daemon=True)
     with ExitStack() as held:
@@ -102,7 +103,7 @@ def test_a_question_that_waits_is_answered_once_there_is_room(ledger: SqliteLedg
         assert answers == [20]
 
 
-def test_an_event_loop_is_never_held_up(ledger: SqliteLedger) -> None:
+def test_event_loop_is_never_blocked(ledger: SqliteLedger) -> None:
     async def ask() -> None:
         ids(ledger)
 
@@ -110,18 +111,18 @@ def test_an_event_loop_is_never_held_up(ledger: SqliteLedger) -> None:
         pool.submit(asyncio.run, ask()).result()
 
 
-def test_what_is_read_is_what_was_committed_before(ledger: SqliteLedger) -> None:
+def test_snapshot_excludes_later_commits(ledger: SqliteLedger) -> None:
     """A window is cut at a sequence number, so that it fits a cube that reaches that far."""
     through = ledger.last_seq
     ledger.append([make_event(event_id="later")])
-    rows = ledger.read_window("org_test", *EVER, through)
+    rows = ledger.read_window(OrganizationId("org_test"), *EVER, through)
 
     assert "later" not in [row[3] for row in rows]
     assert "later" in ids(ledger)
-    assert list(ledger.read_window("org_other", *EVER, ledger.last_seq)) == []
+    assert list(ledger.read_window(OrganizationId("org_other"), *EVER, ledger.last_seq)) == []
 
 
-def test_closed_readers_answer_nothing(tmp_path: Path, clock: FixedClock) -> None:
+def test_closed_readers_refuse(tmp_path: Path, clock: FixedClock) -> None:
     before = open_files()
     ledger = SqliteLedger(tmp_path / "other.sqlite3", clock)
     ledger.append([make_event()])
@@ -130,7 +131,7 @@ def test_closed_readers_answer_nothing(tmp_path: Path, clock: FixedClock) -> Non
     assert open_files() == before
 
 
-def test_closing_breaks_off_what_is_being_read(tmp_path: Path, clock: FixedClock) -> None:
+def test_closing_interrupts_running_queries(tmp_path: Path, clock: FixedClock) -> None:
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
     started = threading.Event()
     ended: list[str] = []

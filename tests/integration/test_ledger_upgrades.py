@@ -20,7 +20,7 @@ from tests.postgres import Cluster
 from outlay.domain.errors import Damaged
 from outlay.storage.ledger.postgres.opening import SCHEMA as POSTGRES_SCHEMA
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.schema import Schema, announce
@@ -119,8 +119,8 @@ class OnPostgres:
     ) -> PostgresLedger:
         database = PostgresDatabase(self.place)
         self._stack.callback(database.close)
-        spool = Spool(self._folder / f"{node}.sqlite3", 1_000)
-        return kind(database, FixedClock(NOW), node_id=node, spool=spool, **options)
+        spool = WriteAheadBuffer(self._folder / f"{node}.sqlite3", 1_000)
+        return kind(database, FixedClock(NOW), node_id=node, buffer=spool, **options)
 
     def tables(self) -> list[Any]:
         questions = (
@@ -178,11 +178,11 @@ def version_of(place: Place) -> int:
 OLD = {"old-0": 1, "old-1": 2, "old-2": 3, "old-3": 7}
 
 
-def test_both_engines_have_the_same_version() -> None:
+def test_both_engines_have_the_same_schema_version() -> None:
     assert SQLITE_SCHEMA.version == POSTGRES_SCHEMA.version
 
 
-def test_an_older_ledger_is_upgraded_and_goes_on(old: Place) -> None:
+def test_older_ledger_is_upgraded(old: Place) -> None:
     ledger = old.open()
     ledger.append([make_event(event_id="new", cost_pusd=11)])
 
@@ -193,9 +193,7 @@ def test_an_older_ledger_is_upgraded_and_goes_on(old: Place) -> None:
     assert version_of(old) == SQLITE_SCHEMA.version
 
 
-def test_an_upgraded_ledger_has_the_tables_of_a_new_one(
-    old: Place, make_place: Callable[[], Place]
-) -> None:
+def test_upgraded_ledger_equals_a_new_one(old: Place, make_place: Callable[[], Place]) -> None:
     new = make_place()
     for place in (old, new):
         ledger = place.open()
@@ -205,7 +203,7 @@ def test_an_upgraded_ledger_has_the_tables_of_a_new_one(
     assert old.tables() == new.tables()
 
 
-def test_one_more_step_upgrades_what_there_is_and_older_programs_refuse_it(old: Place) -> None:
+def test_next_schema_step_upgrades_and_older_programs_refuse(old: Place) -> None:
     old.open().close()
     heard: list[tuple[int, int, int]] = []
     ledger = old.open_next(
@@ -222,14 +220,16 @@ def test_one_more_step_upgrades_what_there_is_and_older_programs_refuse_it(old: 
         ("calm", 1),
         ("happy", 4),
     ]
-    with pytest.raises(Damaged, match=f"newer Outlay .schema {present + 1}.*install the newer"):
+    with pytest.raises(
+        Damaged, match=f"newer version of Outlay .schema {present + 1}.*install the newer"
+    ):
         old.open()
     reopened = old.open_next(before_upgrade=pytest.fail)
     assert events_of(reopened) == {**OLD, "new": 11}
     reopened.close()
 
 
-def test_what_is_asked_before_an_upgrade_can_stop_it(old: Place) -> None:
+def test_callback_can_stop_an_upgrade(old: Place) -> None:
     def refuse(present: int, following: int) -> None:
         announce(present, following)
         raise OSError("no room for a backup")
@@ -243,7 +243,7 @@ def test_what_is_asked_before_an_upgrade_can_stop_it(old: Place) -> None:
     ledger.close()
 
 
-def test_a_step_that_fails_changes_nothing(old: Place) -> None:
+def test_failing_step_changes_nothing(old: Place) -> None:
     def fail(connection: Connection) -> None:
         add_column(connection)
         raise RuntimeError("half way")
@@ -260,7 +260,7 @@ def test_a_step_that_fails_changes_nothing(old: Place) -> None:
     assert (version_of(old), old.tables()) == (3, before)
 
 
-def test_nodes_that_start_at_once_upgrade_once(cluster: Cluster, tmp_path: Path) -> None:
+def test_nodes_starting_concurrently_upgrade_once(cluster: Cluster, tmp_path: Path) -> None:
     stack = ExitStack()
     place = OnPostgres(cluster.create_database(), tmp_path, stack)
     place.load((DATA / "ledger_postgres_schema_3.sql").read_text())
@@ -290,7 +290,7 @@ def test_nodes_that_start_at_once_upgrade_once(cluster: Cluster, tmp_path: Path)
     stack.close()
 
 
-def test_a_process_killed_in_the_middle_of_an_upgrade_leaves_what_was(old: Place) -> None:
+def test_process_killed_during_an_upgrade_changes_nothing(old: Place) -> None:
     before = old.tables()
     killed = subprocess.run(
         [sys.executable, "-c", UPGRADE_AND_DIE, old.name, old.place],
@@ -332,9 +332,7 @@ at.open_next()
 """
 
 
-def test_a_node_of_the_older_version_hands_over_to_the_newer_without_losing_anything(
-    cluster: Cluster, tmp_path: Path
-) -> None:
+def test_older_node_hands_over_to_the_newer_without_loss(cluster: Cluster, tmp_path: Path) -> None:
     """It puts aside what comes in, and is not ready for more, until it is restarted as newer."""
     with ExitStack() as stack:
         place = OnPostgres(cluster.create_database(), tmp_path, stack)
@@ -344,8 +342,8 @@ def test_a_node_of_the_older_version_hands_over_to_the_newer_without_losing_anyt
         newer.append([make_event(event_id="by-newer")])
         older.append([make_event(event_id="meanwhile")])
 
-        assert older.journaled == 1
-        assert "another node has upgraded the ledger" in (older.failure or "")
+        assert older.buffered == 1
+        assert "Another node has upgraded the ledger" in (older.failure or "")
         assert set(events_of(newer)) == {"before", "by-newer"}
         older.close()
         restarted = place.open_next(node="a")

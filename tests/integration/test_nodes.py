@@ -16,13 +16,12 @@ from outlay.domain.amendment import standing
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.event import UsageEvent
 from outlay.domain.organization import ApiKey, operator_of
-from outlay.domain.result import VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.postgres import PostgresDatabase
-from outlay.storage.postgres_leader_election import PostgresNodes
+from outlay.storage.postgres_leader_election import PostgresLeaderElection
 
 
 @pytest.fixture
@@ -55,7 +54,7 @@ def recognised(services: Services, text: str) -> ApiKey:
         return pool.submit(asyncio.run, services.api_keys.authenticate(text)).result()
 
 
-def test_a_revoked_key_is_refused_by_every_node_within_a_second(nodes: list[Services]) -> None:
+def test_revoked_key_is_refused_by_every_node_within_a_second(nodes: list[Services]) -> None:
     first = nodes[0]
     administration = first.administration
     organization = administration.organizations.create("Acme")
@@ -76,7 +75,7 @@ def test_a_revoked_key_is_refused_by_every_node_within_a_second(nodes: list[Serv
             recognised(services, text)
 
 
-def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
+def test_every_node_loads_its_cube_from_all_commits(
     nodes: list[Services],
 ) -> None:
     for services in nodes:
@@ -90,7 +89,7 @@ def test_every_node_loads_a_cube_of_its_own_from_what_all_have_recorded(
         assert report.cost_pusd == 63
 
 
-def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -> None:
+def test_every_node_knows_the_verification_result(nodes: list[Services]) -> None:
     for services in nodes:
         assert services.analytics.freshness().verified.state is VerificationState.NOT_RUN
     for _ in nodes[0].maintenance.verify():
@@ -102,9 +101,9 @@ def test_every_node_knows_the_outcome_of_a_verification(nodes: list[Services]) -
         assert found == nodes[0].analytics.freshness().verified
 
 
-def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) -> None:
+def test_another_node_becomes_leader_when_the_leader_ends(cluster: Cluster) -> None:
     database = PostgresDatabase(cluster.create_database())
-    first, second = PostgresNodes(database), PostgresNodes(database)
+    first, second = PostgresLeaderElection(database), PostgresLeaderElection(database)
     assert [first.lead(), second.lead(), first.lead()] == [True, False, True]
     first.close()
     assert [second.lead(), first.lead()] == [True, False]
@@ -112,7 +111,7 @@ def test_one_node_leads_and_another_takes_over_when_it_ends(cluster: Cluster) ->
     database.close()
 
 
-def test_one_answer_counts_once_whichever_nodes_its_reports_come_to(nodes: list[Services]) -> None:
+def test_answer_counts_once_across_nodes(nodes: list[Services]) -> None:
     sources = ("otel", "litellm", "gateway")
     reports = [
         [

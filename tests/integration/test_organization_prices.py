@@ -54,7 +54,7 @@ def record(services: Services, actor: Actor, **changes: Any) -> UsageEvent:
     return from_row(batch.rows[-1])
 
 
-def test_it_wins_over_file_and_list_from_then_on_and_ends_when_deleted(
+def test_organization_price_overrides_file_and_list_until_deleted(
     tmp_path: Path, clock: FixedClock
 ) -> None:
     settings = Settings(data=tmp_path)
@@ -78,7 +78,7 @@ def test_it_wins_over_file_and_list_from_then_on_and_ends_when_deleted(
     assert (after.cost_pusd, after.price_ref) == (4 * 10**12, "override:1")
 
 
-def test_the_list_stays_where_an_organization_says_nothing(services: Services, acme: Actor) -> None:
+def test_list_price_applies_without_an_override(services: Services, acme: Actor) -> None:
     listed = record(services, acme)
     services.administration.prices.create(acme, {"model": "gpt-4o", "input": "1"})
 
@@ -86,7 +86,9 @@ def test_the_list_stays_where_an_organization_says_nothing(services: Services, a
     assert record(services, acme, mapping="openai/gpt-4o").cost_pusd == 10**12
 
 
-def test_dates_providers_contexts_and_tiers_choose(services: Services, acme: Actor) -> None:
+def test_dates_providers_contexts_and_tiers_select_the_price(
+    services: Services, acme: Actor
+) -> None:
     prices = services.administration.prices
     prices.create(acme, {"model": "gpt-5.5", "input": "1"})
     prices.create(acme, {"model": "gpt-5.5", "provider": "openai", "input": "3"})
@@ -134,12 +136,12 @@ def test_dates_providers_contexts_and_tiers_choose(services: Services, acme: Act
         ({"model": "", "input": "1"}, "model"),
     ],
 )
-def test_faults_are_named_and_nothing_is_set(
+def test_errors_are_named_and_nothing_is_stored(
     services: Services, acme: Actor, entry: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(Invalid, match=message):
         services.administration.prices.create(acme, entry)
-    assert services.administration.prices.of(acme) == OwnPrices([], [])
+    assert services.administration.prices.list_for(acme) == OwnPrices([], [])
 
 
 def test_overlapping_periods_are_refused(services: Services, acme: Actor) -> None:
@@ -151,16 +153,16 @@ def test_overlapping_periods_are_refused(services: Services, acme: Actor) -> Non
     prices.create(acme, {"model": "m", "input": "2"})
 
 
-def test_nobody_deletes_the_price_of_another(services: Services, acme: Actor) -> None:
+def test_prices_of_other_organizations_cannot_be_deleted(services: Services, acme: Actor) -> None:
     other = operator_of(services.administration.organizations.create("Other"))
     price = services.administration.prices.create(acme, {"model": "m", "input": "1"})
 
     with pytest.raises(NotFound):
         services.administration.prices.delete(other, price.price_id)
-    assert len(services.administration.prices.of(acme).prices) == 1
+    assert len(services.administration.prices.list_for(acme).prices) == 1
 
 
-def test_a_running_server_takes_what_another_process_sets(tmp_path: Path) -> None:
+def test_running_server_uses_prices_set_by_another_process(tmp_path: Path) -> None:
     settings, clock = Settings(data=tmp_path), FixedClock(NOW)
     with open_installation(settings, clock) as services:
         acme = operator_of(services.administration.organizations.create("Acme"))
@@ -176,7 +178,7 @@ tokens = st.integers(0, 10_000_000)
 
 
 @given(rate=rates, output=rates, counts=st.tuples(tokens, tokens))
-def test_every_cost_is_its_tokens_times_its_rate(
+def test_every_cost_equals_tokens_times_rate(
     tmp_path_factory: pytest.TempPathFactory,
     rate: Decimal,
     output: Decimal,

@@ -13,25 +13,45 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import EVER, verify
 
 from outlay.domain.amendment import restated, standing, voided
+from outlay.domain.answers import EntryKind
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, Status, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.kind import WHOLE, KindAmount, KindEntry
 from outlay.domain.measure import Rank
 from outlay.domain.meter import join_meters, split_meters
 from outlay.domain.period import Interval, period_of_dates
 from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import EntryKind
+from outlay.domain.questions import (
+    Buckets,
+    DistinctCounts,
+    LatencyBins,
+    LatencyByStep,
+    LatencyByValue,
+    MeterUsage,
+    Rows,
+    SessionBuckets,
+    SessionList,
+    SessionParts,
+    SessionSummary,
+    StepTotals,
+)
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
 from outlay.kit.clock import to_us
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.bundle import Services
 from outlay.storage.cube.duckdb.store import DuckDBCube
 
 DAYS = period_of_dates(NOW.date() - timedelta(days=5), NOW.date(), "UTC")
 QUERY = UsageQuery(
-    organization_id="org_test", period=DAYS, group_by=Dimension.KIND, interval=Interval.TOTAL
+    organization_id=OrganizationId("org_test"),
+    merges=NO_MERGES,
+    period=DAYS,
+    group_by=Dimension.KIND,
+    interval=Interval.TOTAL,
 )
 
 
@@ -131,7 +151,7 @@ def expected_kinds(events: list[UsageEvent]) -> dict[str, KindAmount]:
 @pytest.mark.parametrize(
     "filters", [{}, {Dimension.GROUP: ("grp_a",)}, {Dimension.MODEL: ("gpt-4o",)}]
 )
-def test_kinds_are_those_of_the_events_that_stand(
+def test_kinds_equal_those_of_the_current_events(
     services: Services, rows: list[UsageEvent], filters: dict[Grouping, tuple[str, ...]]
 ) -> None:
     wanted = [
@@ -159,7 +179,7 @@ def test_kinds_are_those_of_the_events_that_stand(
     assert all(sum(entry.quantities.values()) == entry.quantity for entry in entries.values())
 
 
-def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
+def test_kinds_beyond_the_top_are_other_and_add_up(
     services: Services, rows: list[UsageEvent]
 ) -> None:
     found = services.analytics.breakdown(replace(QUERY, top=2))
@@ -171,13 +191,18 @@ def test_kinds_beyond_the_top_are_one_and_still_come_to_the_whole(
     assert [entry.key for entry in named.entries] == ["web_searches", "other"]
 
 
-def test_kinds_are_not_combined_and_not_ranked_by_requests() -> None:
-    with pytest.raises(Invalid, match="stands alone"):
+def test_kinds_cannot_be_combined_or_ranked_by_requests() -> None:
+    with pytest.raises(Invalid, match="cannot be combined"):
         replace(QUERY, then_by=Dimension.MODEL)
     with pytest.raises(Invalid, match="several kinds"):
         replace(QUERY, ranks=(Rank.REQUESTS,))
     with pytest.raises(Invalid, match="cannot be combined"):
-        RowQuery(organization_id="o", period=EVER, group_by=(Dimension.KIND,))
+        RowQuery(
+            organization_id=OrganizationId("o"),
+            merges=NO_MERGES,
+            period=EVER,
+            group_by=(Dimension.KIND,),
+        )
 
 
 @pytest.mark.parametrize(
@@ -221,18 +246,19 @@ def test_tags_group_and_filter_by_each_key(
         )
     with services.analytics.read() as reader:
         row_query = RowQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
+            merges=NO_MERGES,
             period=DAYS,
             group_by=(Tag("env"), Dimension.MODEL, Tag("team")),
             filters=filters,
         )
-        assert {row.keys: row.measures.requests for row in reader.rows(row_query)} == Counter(
+        assert {row.keys: row.measures.requests for row in reader.ask(Rows(row_query))} == Counter(
             (value(event, Tag("env")), event.model, value(event, Tag("team"))) for event in wanted
         )
 
 
 @pytest.mark.parametrize("sort", list(SessionSort))
-def test_sessions_are_those_of_the_events_that_stand(
+def test_sessions_equal_those_of_the_current_events(
     services: Services, rows: list[UsageEvent], sort: SessionSort
 ) -> None:
     by_session: dict[str, list[UsageEvent]] = {}
@@ -264,10 +290,10 @@ def test_sessions_are_those_of_the_events_that_stand(
     )
 
     with services.analytics.read() as reader:
-        found = reader.sessions(query)
-        total = reader.session_totals(query)
-        parts = reader.session_parts(query)
-        buckets = reader.session_buckets(replace(query, session_ids=("run-1",)))
+        found = reader.ask(SessionList(query))
+        total = reader.ask(SessionSummary(query))
+        parts = reader.ask(SessionParts(query))
+        buckets = reader.ask(SessionBuckets(replace(query, session_ids=("run-1",))))
 
     assert {one.session_id: (one.first_at, one.last_at, *one.measures) for one in found} == expected
     order = [one.session_id for one in found]
@@ -280,7 +306,7 @@ def test_sessions_are_those_of_the_events_that_stand(
     assert sum(requests for _, requests in buckets) == expected["run-1"][2]
 
 
-def test_the_first_request_of_a_session_may_be_taken_back(services: Services) -> None:
+def test_first_request_of_a_session_can_be_voided(services: Services) -> None:
     start = to_us(NOW - timedelta(hours=3))
     events = [
         make_event(session_id="s", event_time_us=start + minute * 60_000_000, cost_pusd=1)
@@ -290,13 +316,13 @@ def test_the_first_request_of_a_session_may_be_taken_back(services: Services) ->
     services.projection.catch_up()
 
     with services.analytics.read() as reader:
-        (found,) = reader.sessions(SessionQuery(usage=replace(QUERY, group_by=None)))
+        (found,) = reader.ask(SessionList(SessionQuery(usage=replace(QUERY, group_by=None))))
 
     assert found.first_at == found.last_at == events[1].event_time_us // 10**6
     assert found.measures.requests == 1
 
 
-def test_what_is_taken_back_altogether_is_no_usage(services: Services) -> None:
+def test_completely_voided_usage_disappears(services: Services) -> None:
     kept = [make_event(model="kept", user_id="mem_a", groups="g", duration_us=5, cost_pusd=2)]
     gone = [
         make_event(
@@ -332,20 +358,20 @@ def test_what_is_taken_back_altogether_is_no_usage(services: Services) -> None:
             assert [len(entry.parts) for entry in nested.entries] == [1], dimension
             with services.analytics.read() as reader:
                 assert len(by_value(reader, query, dimension)) == 1
-                assert len(reader.latency_by(query, dimension)) == 1
+                assert len(reader.ask(LatencyByValue(query, dimension))) == 1
         with services.analytics.read() as reader:
             plain = replace(QUERY, group_by=None)
-            assert reader.distinct(plain, (Dimension.USER, Dimension.MODEL, Dimension.GROUP)) == {
-                0: (1, 1, 1)
-            }
+            assert reader.ask(
+                DistinctCounts(plain, (Dimension.USER, Dimension.MODEL, Dimension.GROUP))
+            ) == {0: (1, 1, 1)}
             only_gone = replace(plain, filters={Dimension.MODEL: ("gone",)})
-            assert reader.totals(only_gone) == {}
-            assert reader.buckets(only_gone) == []
-            assert reader.latency_bins(only_gone) == {}
-            assert reader.latency_steps(only_gone) == {}
-            assert reader.meters(plain) == []
-            assert reader.sessions(SessionQuery(usage=plain)) == []
-            assert reader.session_totals(SessionQuery(usage=plain)).sessions == 0
+            assert reader.ask(StepTotals(only_gone)) == {}
+            assert reader.ask(Buckets(only_gone)) == []
+            assert reader.ask(LatencyBins(only_gone)) == {}
+            assert reader.ask(LatencyByStep(only_gone)) == {}
+            assert reader.ask(MeterUsage(plain)) == []
+            assert reader.ask(SessionList(SessionQuery(usage=plain))) == []
+            assert reader.ask(SessionSummary(SessionQuery(usage=plain))).sessions == 0
         kinds = services.analytics.breakdown(QUERY).entries
         assert [(entry.key, entry.kind) for entry in kinds] == [(WHOLE, EntryKind.VALUE)]
         assert verify(services).is_proven
@@ -365,7 +391,7 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("kind", ["rollup", "delta"])
-def test_verify_finds_damage_and_a_rebuild_mends_it(
+def test_verify_finds_damage_and_rebuild_repairs_it(
     services: Services, rows: list[UsageEvent], kind: str
 ) -> None:
     cube = services.projection.slot.cube
@@ -385,7 +411,7 @@ def test_verify_finds_damage_and_a_rebuild_mends_it(
     assert verify(services).is_proven
 
 
-def test_a_rebuilt_cube_answers_as_the_one_loaded_by_and_by(
+def test_rebuilt_cube_equals_an_incrementally_loaded_one(
     services: Services, rows: list[UsageEvent]
 ) -> None:
     sessions = SessionQuery(usage=replace(QUERY, group_by=None))
@@ -394,9 +420,9 @@ def test_a_rebuilt_cube_answers_as_the_one_loaded_by_and_by(
         with services.analytics.read() as reader:
             return (
                 services.analytics.breakdown_in(reader, replace(QUERY, top=100)),
-                reader.sessions(sessions),
-                reader.session_totals(sessions),
-                sorted(reader.session_parts(sessions)),
+                reader.ask(SessionList(sessions)),
+                reader.ask(SessionSummary(sessions)),
+                sorted(reader.ask(SessionParts(sessions))),
             )
 
     before = answers()

@@ -15,6 +15,7 @@ from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -159,13 +160,13 @@ def check_agreed(preview: Preview, world: World) -> None:
     assert sums.by_model["gpt-5.5"] == sums.total
 
 
-def test_a_new_price_is_shown_as_if_it_had_held_all_of_last_month(world: World) -> None:
-    before = world.services.administration.prices.of(world.actor)
+def test_new_price_preview_covers_all_of_last_month(world: World) -> None:
+    before = world.services.administration.prices.list_for(world.actor)
     check_agreed(world.services.price_previews.of_price(world.actor, ENTRY), world)
-    assert world.services.administration.prices.of(world.actor) == before
+    assert world.services.administration.prices.list_for(world.actor) == before
 
 
-def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
+def test_preview_is_the_same_in_another_process_and_by_page(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = world.services
@@ -183,7 +184,7 @@ def test_it_is_the_same_in_a_process_of_its_own_and_page_by_page(
     check_agreed(previews.of_price(world.actor, ENTRY), world)
 
 
-def test_what_had_no_price_is_counted_before_and_after(world: World) -> None:
+def test_unpriced_requests_are_counted_before_and_after(world: World) -> None:
     entry = {"model": "x/unlisted", "input": "1"}
     sums = world.services.price_previews.of_price(world.actor, entry).sums
     events = concerned(world, "x/unlisted")
@@ -196,7 +197,7 @@ def test_what_had_no_price_is_counted_before_and_after(world: World) -> None:
     assert sums.total.after_pusd == sum(event.input_tokens for event in events) * 10**6
 
 
-def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
+def test_deletion_and_exchange_rate_can_be_previewed(world: World) -> None:
     services, prices = world.services, world.services.administration.prices
     always = {name: value for name, value in ENTRY.items() if name != "effective_from"}
     price = prices.create(world.actor, always)
@@ -207,7 +208,7 @@ def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
             {"currency": "eur", "usd": "2.168400000014", "effective_from": "2026-12-01"},
         ).sums.total
         with pytest.raises(Invalid, match="needs this exchange rate"):
-            prices.delete_rate(world.actor, prices.of(world.actor).rates[0].rate_id)
+            prices.delete_rate(world.actor, prices.list_for(world.actor).rates[0].rate_id)
     finally:
         prices.delete(world.actor, price.price_id)
     agreed = sum(agreed_cost(event) for event in concerned(world, MODEL))
@@ -219,15 +220,15 @@ def test_a_deletion_and_an_exchange_rate_have_a_preview(world: World) -> None:
         services.price_previews.of_deletion(world.actor, price.price_id)
 
 
-def test_a_fault_is_told_before_anything_is_read(world: World) -> None:
+def test_error_is_reported_before_reading(world: World) -> None:
     with pytest.raises(Invalid) as caught:
         world.services.price_previews.of_price(world.actor, {**ENTRY, "currency": "GBP"})
 
     assert caught.value.field == "currency"
-    assert caught.value.message.startswith("currency: there is no exchange rate of GBP")
+    assert caught.value.message.startswith("currency: There is no exchange rate for GBP")
 
 
-def test_work_without_end_is_broken_off(world: World) -> None:
+def test_preview_is_aborted_after_the_time_limit(world: World) -> None:
     services = world.services
     previews = PricePreviews(
         services.ledger,
@@ -241,19 +242,21 @@ def test_work_without_end_is_broken_off(world: World) -> None:
         previews.of_price(world.actor, ENTRY)
 
 
-def test_a_token_that_reads_no_usage_is_shown_none(world: World) -> None:
+def test_preview_requires_the_usage_scope(world: World) -> None:
     actor = replace(world.actor, channel=Channel.TOKEN, scopes=frozenset({Scope.DIRECTORY_WRITE}))
     with pytest.raises(NotPermitted, match="usage:read"):
         world.services.price_previews.of_price(actor, ENTRY)
 
 
-def test_many_requests_of_one_instant_are_read_once_each(services: Services) -> None:
+def test_simultaneous_requests_are_read_once_each(services: Services) -> None:
     events: list[Any] = [make_event(event_time_us=5) for _ in range(23)]
     services.ledger.submit(events).result()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reading, "READ_EVENTS", 5)
-        pages = [*services.ledger.read_costs("org_test", 5, 6, services.ledger.last_seq)]
+        pages = [
+            *services.ledger.read_costs(OrganizationId("org_test"), 5, 6, services.ledger.last_seq)
+        ]
 
     assert [len(page) for page in pages] == [5, 5, 5, 5, 3]
     assert len({row[0] for page in pages for row in page}) == 23
-    assert [*services.ledger.read_costs("org_test", 6, 7, 23)] == []
+    assert [*services.ledger.read_costs(OrganizationId("org_test"), 6, 7, 23)] == []

@@ -15,14 +15,17 @@ from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.questions import Groups, StepTotals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
@@ -56,13 +59,14 @@ class Place:
         self.services.projection.catch_up()
         query = UsageQuery(
             organization_id=self.operator.organization_id,
+            merges=NO_MERGES,
             period=EVER,
             group_by=dimension,
         )
         with self.services.projection.slot.read() as reader:
             if dimension is None:
-                return {"": sum_of(list(reader.totals(query).values()))}
-            rows = reader.breakdown(query)
+                return {"": sum_of(list(reader.ask(StepTotals(query)).values()))}
+            rows = reader.ask(Groups(query))
         return {
             key: sum_of([r.measures for r in rows if r.key == key]) for key in {r.key for r in rows}
         }
@@ -103,7 +107,7 @@ def place(data: Path, clock: FixedClock) -> Iterator[Place]:
         administration.members.update(operator, ada_id, name=NAME + " II")
         administration.members.create_password_link(operator, ada_id)
         group = administration.groups.create(operator, "Analysts")
-        administration.groups.join(operator, group.group_id, ada_id)
+        administration.groups.add_member(operator, group.group_id, ada_id)
         project = administration.projects.create(operator, "P")
         administration.keys.create(
             operator, project_id=project.project_id, description="k", member_id=ada_id
@@ -124,7 +128,7 @@ def use(services: Services, organization_id: str) -> None:
     """Requests that claim to be Ada's, in her own spelling and others, and one refused one."""
     spellings = [ADDRESS, ADDRESS.lower(), ADDRESS.upper(), "someone@example.test", ""]
     for number in range(200):
-        intent = Intent(organization_id, f"req-{number}", ADDRESS.encode() * 3)
+        intent = Intent(OrganizationId(organization_id), f"req-{number}", ADDRESS.encode() * 3)
         services.ledger.submit([], intents=[intent]).result()
         event = make_event(
             organization_id=organization_id,
@@ -153,7 +157,7 @@ def traces(folder: Path) -> list[tuple[str, bytes]]:
     ]
 
 
-def test_erasing_leaves_no_byte_and_every_total(place: Place, data: Path) -> None:
+def test_erasure_leaves_no_byte_and_keeps_every_total(place: Place, data: Path) -> None:
     services = place.services
     before = place.totals()[""]
     by_project = place.totals(Dimension.PROJECT)
@@ -174,10 +178,12 @@ def test_erasing_leaves_no_byte_and_every_total(place: Place, data: Path) -> Non
         place.operator, AuditFilter(), before_number=None, limit=1
     )[0]
     assert entry.entry.action == Action.MEMBER_ERASE
-    assert ERASED_NAME not in {m.name for m in services.administration.members.of(place.operator)}
+    assert ERASED_NAME not in {
+        m.name for m in services.administration.members.list_for(place.operator)
+    }
 
 
-def test_what_an_erasure_leaves_is_listed(place: Place, data: Path) -> None:
+def test_remaining_mentions_are_listed(place: Place, data: Path) -> None:
     services, operator = place.services, place.operator
     administration = services.administration
     project = administration.projects.create(operator, "Canary-Lovelace's")
@@ -218,12 +224,12 @@ def test_what_an_erasure_leaves_is_listed(place: Place, data: Path) -> None:
     }
 
 
-def test_an_erased_person_is_let_out_and_cannot_be_erased_again(place: Place) -> None:
+def test_erased_person_is_signed_out_and_cannot_be_erased_again(place: Place) -> None:
     services = place.services
     services.erasure.erase(place.operator, place.ada.member_id)
 
     assert place.ada.member_id not in [
-        member.member_id for member in services.administration.members.of(place.operator)
+        member.member_id for member in services.administration.members.list_for(place.operator)
     ]
     for who in (place.ada.member_id, ADDRESS):
         with pytest.raises(NotFound):
@@ -233,7 +239,7 @@ def test_an_erased_person_is_let_out_and_cannot_be_erased_again(place: Place) ->
     services.administration.members.invite(place.operator, ADDRESS, Role.DEVELOPER)
 
 
-def test_whoever_was_only_claimed_or_invited_can_be_erased(place: Place, data: Path) -> None:
+def test_person_only_claimed_or_invited_can_be_erased(place: Place, data: Path) -> None:
     services = place.services
     organization_id = place.operator.organization_id
     claims = [
@@ -259,11 +265,11 @@ def test_whoever_was_only_claimed_or_invited_can_be_erased(place: Place, data: P
         erase_member(services, None, "canary.ada@elsewhere.test")
 
 
-def test_a_former_member_can_be_erased_and_the_last_owner_cannot(place: Place, data: Path) -> None:
+def test_former_member_can_be_erased_and_the_last_owner_cannot(place: Place, data: Path) -> None:
     services = place.services
     services.administration.members.remove(place.operator, place.ada.member_id)
     services.erasure.erase(place.operator, ADDRESS)
-    owner = services.administration.members.of(place.operator)[0]
+    owner = services.administration.members.list_for(place.operator)[0]
 
     assert traces(data) == []
     with pytest.raises(Conflict, match="owner"):
@@ -271,7 +277,7 @@ def test_a_former_member_can_be_erased_and_the_last_owner_cannot(place: Place, d
     place.prove()
 
 
-def test_an_erasure_that_was_interrupted_is_finished_by_the_next(
+def test_interrupted_erasure_is_finished_by_the_next(
     place: Place, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = place.services
@@ -293,7 +299,7 @@ def test_an_erasure_that_was_interrupted_is_finished_by_the_next(
     place.prove()
 
 
-def test_a_cube_older_than_an_erasure_is_made_anew_at_the_next_start(
+def test_cube_older_than_an_erasure_is_rebuilt_at_startup(
     data: Path, clock: FixedClock, place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     services = place.services
@@ -314,7 +320,7 @@ def test_a_cube_older_than_an_erasure_is_made_anew_at_the_next_start(
     assert b"canary.ada" not in (copy / "cube.duckdb").read_bytes().lower()
 
 
-def test_nothing_is_erased_while_the_cube_is_being_verified(
+def test_erasure_is_refused_during_a_verification(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proceed = threading.Event()
@@ -334,9 +340,7 @@ def test_nothing_is_erased_while_the_cube_is_being_verified(
     place.prove()
 
 
-def test_the_chain_of_the_ledger_still_finds_what_was_changed_after_an_erasure(
-    place: Place, data: Path
-) -> None:
+def test_ledger_chain_detects_changes_after_an_erasure(place: Place, data: Path) -> None:
     place.services.erasure.erase(place.operator, ADDRESS)
     with sqlite3.connect(data / "outlay.sqlite3") as connection:
         connection.execute("UPDATE usage_event SET cost_pusd = cost_pusd + 1 WHERE seq = 6")
@@ -349,9 +353,7 @@ def test_the_chain_of_the_ledger_still_finds_what_was_changed_after_an_erasure(
 # Retention
 
 
-def test_claimed_end_users_go_after_their_time_and_totals_stay(
-    data: Path, clock: FixedClock
-) -> None:
+def test_claimed_end_users_expire_and_totals_remain(data: Path, clock: FixedClock) -> None:
     with open_installation(Settings(data=data, end_user_days=30), clock) as services:
         organization = services.administration.organizations.create("Acme")
         use(services, organization.organization_id)
@@ -388,14 +390,14 @@ def test_claimed_end_users_go_after_their_time_and_totals_stay(
         assert entry.after["events"] == len(doomed)
 
 
-def test_end_users_are_kept_for_good_unless_a_time_is_set(place: Place) -> None:
+def test_end_users_are_kept_permanently_by_default(place: Place) -> None:
     before = place.totals(Dimension.END_USER)
 
     assert place.services.retention.apply() == []
     assert place.totals(Dimension.END_USER) == before
 
 
-def test_the_boundary_moves_once_a_week_and_keeps_at_least_the_days() -> None:
+def test_retention_boundary_moves_weekly() -> None:
     for hours in range(0, 24 * 30, 5):
         now_us = to_us(NOW + timedelta(hours=hours))
         kept_us = now_us - end_users_kept_from(now_us, 90)
@@ -404,7 +406,7 @@ def test_the_boundary_moves_once_a_week_and_keeps_at_least_the_days() -> None:
     assert len(boundaries) in {10, 11}
 
 
-def test_whoever_did_not_come_is_forgotten_after_a_month(
+def test_expired_invitations_are_deleted_after_a_month(
     data: Path, clock: FixedClock, place: Place
 ) -> None:
     members = place.services.administration.members
@@ -426,7 +428,7 @@ def test_whoever_did_not_come_is_forgotten_after_a_month(
     place.prove()
 
 
-def test_ended_sessions_and_links_are_dropped(clock: FixedClock, place: Place) -> None:
+def test_ended_sessions_and_links_are_deleted(clock: FixedClock, place: Place) -> None:
     def count(table: str) -> int:
         with place.services.directory.read() as session:
             return int(
@@ -446,11 +448,13 @@ def events_of(services: Services, organization_id: str) -> list[UsageEvent]:
     """The events on record."""
     from outlay.storage.ledger.rows import from_row
 
-    rows = services.ledger.read_window(organization_id, 0, 2**62, services.ledger.last_seq)
+    rows = services.ledger.read_window(
+        OrganizationId(organization_id), 0, 2**62, services.ledger.last_seq
+    )
     return [from_row(row) for row in rows]
 
 
-def test_a_damaged_batch_keeps_neither_retention_nor_new_events_waiting(
+def test_damaged_batch_blocks_neither_retention_nor_new_events(
     data: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is left as it is, and said; everything else goes on, and the present cube with it."""
@@ -483,7 +487,7 @@ def test_a_damaged_batch_keeps_neither_retention_nor_new_events_waiting(
         assert found.event.end_user == ""
 
 
-def test_retention_that_is_stopped_goes_on_after_the_next_start(
+def test_stopped_retention_continues_after_the_next_start(
     data: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(erasing, "FIRST_ROWS", 2)

@@ -13,13 +13,15 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import Breakdown
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Invalid, Locked, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
@@ -28,6 +30,7 @@ from outlay.services.cube.projection import fill
 from outlay.settings import Settings
 from outlay.storage.cube.duckdb.sources import source
 from outlay.storage.cube.duckdb.store import DuckDBCube
+from outlay.storage.cube.rollup_questions import RowCounts
 from outlay.storage.cube.rollups import NARROWS, USAGE, NarrowSpec
 from outlay.storage.cube.store import CubeMismatch
 from outlay.storage.ledger.sqlite.store import SqliteLedger
@@ -75,10 +78,12 @@ def verify(services: Services) -> VerifyReport:
 
 
 def total(services: Services) -> Breakdown:
-    return services.analytics.breakdown(UsageQuery(organization_id="org_test", period=EVER))
+    return services.analytics.breakdown(
+        UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER)
+    )
 
 
-def test_an_event_is_in_the_answer_once_loaded(services: Services) -> None:
+def test_event_is_in_the_answer_once_loaded(services: Services) -> None:
     services.ledger.append([make_event(cost_pusd=5, input_tokens=7)])
     assert total(services).total.requests == 0
 
@@ -88,7 +93,7 @@ def test_an_event_is_in_the_answer_once_loaded(services: Services) -> None:
     assert total(services).total.input_tokens == 7
 
 
-def test_verify_proves_everything_and_says_so(services: Services) -> None:
+def test_verify_checks_everything_and_reports_it(services: Services) -> None:
     events = random_events(3_000)
     services.ledger.append(events)
 
@@ -100,7 +105,7 @@ def test_verify_proves_everything_and_says_so(services: Services) -> None:
     assert services.analytics.freshness().verified.state is VerificationState.VERIFIED
 
 
-def test_folding_and_compacting_change_no_number(services: Services) -> None:
+def test_compaction_changes_no_number(services: Services) -> None:
     services.ledger.append(random_events(2_000))
     services.projection.catch_up()
     before = total(services)
@@ -113,10 +118,10 @@ def test_folding_and_compacting_change_no_number(services: Services) -> None:
     assert total(services) == before
     assert verify(services).is_proven
     with services.projection.slot.read() as reader:
-        assert reader.row_counts()["usage_delta"] == 0
+        assert reader.ask(RowCounts())["usage_delta"] == 0
 
 
-def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
+def test_small_deltas_are_folded_into_one_row_per_cell(services: Services) -> None:
     """Sums that fit 64 bits, as nearly all do; the others are moved as they are."""
     for _ in range(3):
         services.ledger.append([make_event(cost_pusd=5, input_tokens=7) for _ in range(4)])
@@ -127,12 +132,12 @@ def test_small_sums_are_folded_into_one_row_a_cell(services: Services) -> None:
 
     assert total(services) == before
     with services.projection.slot.read() as reader:
-        counts = reader.row_counts()
+        counts = reader.ask(RowCounts())
     assert (counts["usage_delta"], counts["usage_rollup"]) == (0, 1)
     assert verify(services).is_proven
 
 
-def test_a_compacted_month_lies_in_the_order_of_its_keys(services: Services) -> None:
+def test_compacted_month_is_sorted_by_key(services: Services) -> None:
     services.ledger.append(random_events(2_000))
     services.projection.catch_up()
     services.projection.fold()
@@ -170,7 +175,7 @@ TAMPERING = [
 
 
 @pytest.mark.parametrize("tampering", TAMPERING)
-def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
+def test_verify_finds_every_planted_difference_and_rebuild_repairs_it(
     services: Services, tampering: str
 ) -> None:
     services.ledger.append(random_events(500))
@@ -188,7 +193,7 @@ def test_verify_finds_every_planted_difference_and_rebuild_mends_it(
     assert verify(services).is_proven
 
 
-def test_answers_go_on_after_a_rebuild_and_new_events_arrive(services: Services) -> None:
+def test_answers_continue_after_a_rebuild_with_new_events(services: Services) -> None:
     services.ledger.append(random_events(100))
     list(services.maintenance.rebuild())
     services.ledger.append(random_events(50, seed=2))
@@ -219,33 +224,33 @@ def reopened_count(settings: Settings, clock: FixedClock) -> int:
         return total(services).total.requests
 
 
-def test_a_deleted_cube_comes_back(filled: Settings, clock: FixedClock) -> None:
+def test_deleted_cube_is_rebuilt(filled: Settings, clock: FixedClock) -> None:
     filled.cube_path.unlink()
 
     assert reopened_count(filled, clock) == 300
 
 
-def test_a_damaged_cube_comes_back(filled: Settings, clock: FixedClock) -> None:
+def test_damaged_cube_is_rebuilt(filled: Settings, clock: FixedClock) -> None:
     filled.cube_path.write_bytes(b"not a database" * 1000)
 
     assert reopened_count(filled, clock) == 300
 
 
-def test_a_cube_of_another_version_comes_back(filled: Settings, clock: FixedClock) -> None:
+def test_cube_of_another_version_is_rebuilt(filled: Settings, clock: FixedClock) -> None:
     with duckdb.connect(str(filled.cube_path)) as connection:
         connection.execute("UPDATE cube_state SET schema_version = 999")
 
     assert reopened_count(filled, clock) == 300
 
 
-def test_a_cube_ahead_of_a_restored_ledger_comes_back(filled: Settings, clock: FixedClock) -> None:
+def test_cube_ahead_of_a_restored_ledger_is_rebuilt(filled: Settings, clock: FixedClock) -> None:
     with duckdb.connect(str(filled.cube_path)) as connection:
         connection.execute("UPDATE cube_state SET loaded_seq = 100000")
 
     assert reopened_count(filled, clock) == 300
 
 
-def test_a_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClock) -> None:
+def test_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClock) -> None:
     copy = filled.cube_path.read_bytes()
     with open_installation(filled, clock) as services:
         services.ledger.append(random_events(200, seed=3))
@@ -256,7 +261,7 @@ def test_a_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClo
 
 
 @pytest.mark.parametrize("has_part", [False, True])
-def test_nobody_is_answered_before_a_new_cube_has_everything(
+def test_queries_wait_for_a_new_cube_to_be_complete(
     filled: Settings, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, has_part: bool
 ) -> None:
     """Also where a process was killed while it loaded one."""
@@ -269,17 +274,17 @@ def test_nobody_is_answered_before_a_new_cube_has_everything(
         cube = DuckDBCube(filled.cube_path, ledger.edition)
         next(iter(fill(ledger, cube)))
         with cube.read() as reader:
-            assert reader.loaded_seq() == 300
+            assert reader.loaded_seq == 300
         cube.close()
         ledger.close()
 
     with open_installation(filled, clock) as services:
         assert services.projection.pending_events == 0
         with services.projection.slot.read() as reader:
-            assert reader.loaded_seq() == 500
+            assert reader.loaded_seq == 500
 
 
-def test_a_cube_of_another_version_is_one_line_of_the_log(
+def test_rebuild_for_another_version_is_one_log_line(
     filled: Settings, clock: FixedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     with duckdb.connect(str(filled.cube_path)) as connection:
@@ -287,19 +292,19 @@ def test_a_cube_of_another_version_is_one_line_of_the_log(
     with open_installation(filled, clock):
         pass
     (line,) = [record.getMessage() for record in caplog.records if "cube" in record.getMessage()]
-    assert line == "the cube was made by another version; rebuilding it from the ledger"
+    assert line == "The cube was built by another version. Rebuilding it from the ledger."
 
 
-def test_a_folder_in_the_place_of_the_cube_is_named(filled: Settings, clock: FixedClock) -> None:
+def test_folder_in_place_of_the_cube_is_reported(filled: Settings, clock: FixedClock) -> None:
     filled.cube_path.unlink()
     filled.cube_path.mkdir()
     (filled.cube_path / "somebody's file").touch()
-    with pytest.raises(Unavailable, match="move it away"), open_installation(filled, clock):
+    with pytest.raises(Unavailable, match="Move the folder away"), open_installation(filled, clock):
         pass
     assert (filled.cube_path / "somebody's file").exists()
 
 
-def test_loading_from_the_wrong_position_is_refused(services: Services) -> None:
+def test_loading_from_a_wrong_position_is_refused(services: Services) -> None:
     services.ledger.append(random_events(10))
     services.projection.catch_up()
     from outlay.storage.cube.aggregation import Deltas
@@ -308,7 +313,9 @@ def test_loading_from_the_wrong_position_is_refused(services: Services) -> None:
         services.projection.slot.cube.load(Deltas(), from_seq=3, through_seq=20)
 
 
-def test_a_second_process_is_refused_in_one_line(filled: Settings, clock: FixedClock) -> None:
+def test_second_process_is_refused_with_a_one_line_error(
+    filled: Settings, clock: FixedClock
+) -> None:
     with (
         open_installation(filled, clock),
         pytest.raises(Locked, match="in use by another Outlay process"),
@@ -317,7 +324,7 @@ def test_a_second_process_is_refused_in_one_line(filled: Settings, clock: FixedC
         pass
 
 
-def test_many_may_wait_for_the_cube_to_catch_up_at_once(services: Services) -> None:
+def test_many_threads_can_wait_for_the_cube(services: Services) -> None:
     for seed in range(5):
         services.ledger.append(random_events(2_000, seed))
         with ThreadPoolExecutor(4) as pool:
@@ -326,7 +333,7 @@ def test_many_may_wait_for_the_cube_to_catch_up_at_once(services: Services) -> N
     assert total(services).total.requests == 10_000
 
 
-def test_late_events_land_in_their_own_bucket(services: Services) -> None:
+def test_late_events_are_in_their_own_bucket(services: Services) -> None:
     old = NOW - timedelta(days=400)
     services.ledger.append([make_event(), make_event(event_time_us=to_us(old))])
     services.projection.catch_up()
@@ -336,18 +343,21 @@ def test_late_events_land_in_their_own_bucket(services: Services) -> None:
         timezone="UTC",
     )
 
-    found = services.analytics.breakdown(UsageQuery(organization_id="org_test", period=day))
+    found = services.analytics.breakdown(
+        UsageQuery(organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=day)
+    )
 
     assert found.total.requests == 1
 
 
-def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Services) -> None:
+def test_event_in_three_groups_counts_in_each_and_once_in_total(services: Services) -> None:
     services.ledger.append([make_event(groups="a,b,c", cost_pusd=4), make_event(cost_pusd=1)])
     services.projection.catch_up()
 
     found = services.analytics.breakdown(
         UsageQuery(
-            organization_id="org_test",
+            organization_id=OrganizationId("org_test"),
+            merges=NO_MERGES,
             period=EVER,
             interval=Interval.TOTAL,
             group_by=Dimension.GROUP,
@@ -363,7 +373,7 @@ def test_an_event_in_three_groups_counts_in_each_and_once_in_total(services: Ser
     assert found.total.cost_pusd == 5
 
 
-def test_a_query_refuses_what_it_cannot_mean() -> None:
+def test_query_refuses_invalid_combinations() -> None:
     wrongs: list[dict[str, Any]] = [
         {"top": 0},
         {"top": 1001},
@@ -373,14 +383,19 @@ def test_a_query_refuses_what_it_cannot_mean() -> None:
     ]
     for wrong in wrongs:
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, **wrong)
+            UsageQuery(organization_id=OrganizationId("o"), period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
-            UsageQuery(organization_id="o", period=EVER, filters={Dimension.APP: (text,)})
+            UsageQuery(
+                organization_id=OrganizationId("o"),
+                merges=NO_MERGES,
+                period=EVER,
+                filters={Dimension.APP: (text,)},
+            )
 
 
 @pytest.mark.parametrize("narrow", NARROWS, ids=lambda narrow: narrow.shape.name)
-def test_a_narrow_rollup_that_differs_from_its_source_is_found(
+def test_narrow_rollup_that_differs_from_its_source_is_detected(
     services: Services, narrow: NarrowSpec
 ) -> None:
     services.ledger.append(random_events(400))
@@ -401,7 +416,7 @@ def test_a_narrow_rollup_that_differs_from_its_source_is_found(
     assert verify(services).is_proven
 
 
-def test_narrow_rollups_have_fewer_rows_and_are_read_for_whole_cells_alone() -> None:
+def test_narrow_rollups_are_read_only_for_whole_cells() -> None:
     day = [96 * 20_000, 96 * 20_001]
     cut = [day[0] + 1, day[1] - 1]
 
@@ -418,7 +433,7 @@ def test_narrow_rollups_have_fewer_rows_and_are_read_for_whole_cells_alone() -> 
     assert "route" not in many + stepped
 
 
-def test_a_cube_that_is_behind_says_how_far_it_reaches(tmp_path: Path) -> None:
+def test_lagging_cube_reports_its_freshness(tmp_path: Path) -> None:
     """What was acknowledged and is not loaded yet is not claimed; a start loads it first."""
     clock = FixedClock(NOW)
     with open_installation(Settings(data=tmp_path), clock) as services:

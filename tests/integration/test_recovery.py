@@ -10,8 +10,10 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
@@ -30,16 +32,16 @@ def begun(user: str) -> bytes:
 
 
 def open_requests(count: int) -> list[Intent]:
-    return [Intent("org_test", f"request-{n}", begun(f"user-{n}")) for n in range(count)]
+    return [
+        Intent(OrganizationId("org_test"), f"request-{n}", begun(f"user-{n}")) for n in range(count)
+    ]
 
 
 def stored(services: Services) -> list[UsageEvent]:
     return [from_row(row) for batch in services.ledger.read_batches(0) for row in batch.rows]
 
 
-def test_what_was_open_at_the_end_is_on_record_after_the_next_start(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_open_requests_are_recorded_after_the_next_start(tmp_path: Path, clock: FixedClock) -> None:
     settings = Settings(data=tmp_path / "data")
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(3)).result()
@@ -61,9 +63,7 @@ def test_what_was_open_at_the_end_is_on_record_after_the_next_start(
     assert [event.end_user for event in events] == ["user-0", "user-1", "user-2"]
 
 
-def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
-    tmp_path: Path, clock: FixedClock
-) -> None:
+def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -> None:
     settings = Settings(data=tmp_path / "data")
     known = make_event(event_id="request-0", input_tokens=11, output_tokens=7)
     with open_installation(settings, clock) as services:
@@ -78,7 +78,7 @@ def test_a_request_whose_outcome_is_in_the_rescue_file_keeps_it(
     assert len(by_id) == 2
 
 
-def test_what_other_nodes_left_is_looked_for_again_and_again(
+def test_open_requests_of_other_nodes_are_polled(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also after a look that failed: the database may have been away."""
@@ -88,7 +88,7 @@ def test_what_other_nodes_left_is_looked_for_again_and_again(
     def orphans() -> list[Intent]:
         looks.append(1)
         if len(looks) == 1:
-            raise Unavailable("the database is away", code="database-away")
+            raise Unavailable("the database is away", code=ErrorCode.DATABASE_AWAY)
         return open_requests(2) if len(looks) == 2 else []
 
     monkeypatch.setattr(services.ledger, "orphans", orphans)

@@ -11,6 +11,7 @@ from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
 from outlay.domain.event import Status, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import METERS, join_meters, join_names
 from outlay.domain.price_context import read_context, render_context
 from outlay.domain.usage import TokenUsage
@@ -72,11 +73,11 @@ def installation(
 
 
 @given(report=reports)
-def test_an_event_costs_the_same_when_it_is_priced_again(
+def test_repricing_with_the_same_book_changes_nothing(
     installation: tuple[Services, PriceBook, str], report: UsageReport
 ) -> None:
     services, book, organization_id = installation
-    event = services.recorder.event(organization_id, report, to_us(NOW))
+    event = services.recorder.event(OrganizationId(organization_id), report, to_us(NOW))
     again = reprice_event(book, event)
 
     assert stored(again) == {name: getattr(event, name) for name in stored(again)}
@@ -92,17 +93,17 @@ def stored(priced: PricedUsage) -> Mapping[str, Any]:
 
 
 @given(context=st.dictionaries(texts, texts))
-def test_a_context_is_read_as_it_was_stored(context: dict[str, str]) -> None:
+def test_price_context_round_trips(context: dict[str, str]) -> None:
     assert read_context(render_context(context)) == context
 
 
-def test_pictures_of_earlier_versions_are_priced_as_pictures(
+def test_images_of_earlier_versions_are_priced_as_images(
     installation: tuple[Services, PriceBook, str],
 ) -> None:
     _, book, organization_id = installation
     event = UsageEvent(
         event_id="evt_1",
-        organization_id=organization_id,
+        organization_id=OrganizationId(organization_id),
         event_time_us=to_us(NOW),
         provider="google",
         mapping="google/gemini-2.5-flash-image",

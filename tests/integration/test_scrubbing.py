@@ -13,6 +13,7 @@ from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
@@ -51,11 +52,11 @@ def round_of(services: Services) -> list[str]:
     return services.scrubbing.state.found
 
 
-def test_what_is_whole_is_found_whole(filled: Services) -> None:
+def test_intact_data_has_no_faults(filled: Services) -> None:
     assert round_of(filled) == []
     assert filled.scrubbing.state.finished_at_us == to_us(NOW)
 
-    filled.ledger.forget("org_test", "ada", "gone_1")
+    filled.ledger.forget(OrganizationId("org_test"), "ada", "gone_1")
     assert round_of(filled) == []
 
 
@@ -80,7 +81,7 @@ def test_what_is_whole_is_found_whole(filled: Services) -> None:
         (
             "UPDATE usage_conflict SET offered_facts = replace(offered_facts, 'other', 'othes')",
             "UPDATE usage_conflict SET offered_facts = replace(offered_facts, 'othes', 'other')",
-            "refused event 1 ",
+            "Refused event 1 ",
         ),
         (
             "UPDATE organization SET name = name || 'x'",
@@ -95,7 +96,7 @@ def test_what_is_whole_is_found_whole(filled: Services) -> None:
         ),
     ],
 )
-def test_damage_is_named_and_gone_once_it_is_mended(
+def test_damage_is_named_until_it_is_repaired(
     filled: Services, run: Run, statement: str, mend: str, named: str
 ) -> None:
     run(statement)
@@ -117,7 +118,7 @@ def test_every_damaged_batch_is_named(filled: Services, run: Run) -> None:
     run("UPDATE usage_event SET model = 'gpt-5.5' WHERE model = 'x'")
 
 
-def test_a_round_goes_on_where_it_was(
+def test_round_continues_after_a_restart(
     tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pieces_module, "HEADS", 2)
@@ -138,9 +139,7 @@ def test_a_round_goes_on_where_it_was(
     assert positions[:4] == [2, 4, 6, 8]
 
 
-def test_a_round_is_due_a_week_after_the_last_and_when_the_clock_was_ahead(
-    filled: Services, clock: FixedClock
-) -> None:
+def test_round_is_due_after_a_week_or_a_fast_clock(filled: Services, clock: FixedClock) -> None:
     scrubbing = filled.scrubbing
     assert scrubbing.is_due()
     round_of(filled)
@@ -153,7 +152,7 @@ def test_a_round_is_due_a_week_after_the_last_and_when_the_clock_was_ahead(
     assert scrubbing.is_due()
 
 
-def test_only_who_leads_scrubs_and_it_rests_for_most_of_the_time(
+def test_only_the_leader_scrubs_with_a_small_share(
     filled: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scrubbing = filled.scrubbing

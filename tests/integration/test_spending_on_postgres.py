@@ -11,6 +11,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -21,7 +22,7 @@ from outlay.domain.spend_limit import (
 from outlay.kit.clock import in_us, to_us
 from outlay.storage.ledger.postgres.spending import FIND_COUNTERS
 from outlay.storage.ledger.postgres.store import PostgresLedger
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.postgres import PostgresDatabase, marked
 
@@ -37,15 +38,15 @@ def url(cluster: Cluster) -> str:
 @pytest.fixture
 def ledger(url: str, tmp_path: Path) -> Iterator[PostgresLedger]:
     database = PostgresDatabase(url)
-    spool = Spool(tmp_path / "journal.sqlite3", 1_000)
-    ledger = PostgresLedger(database, FixedClock(NOW), node_id="a", spool=spool)
+    spool = WriteAheadBuffer(tmp_path / "journal.sqlite3", 1_000)
+    ledger = PostgresLedger(database, FixedClock(NOW), node_id="a", buffer=spool)
     yield ledger
     ledger.close()
     database.close()
 
 
 def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> CounterKey:
-    return CounterKey("org_test", scope, scope_id, START_US, START_US + DAY_US)
+    return CounterKey(OrganizationId("org_test"), scope, scope_id, START_US, START_US + DAY_US)
 
 
 def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: CounterKey) -> str:
@@ -60,7 +61,7 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
     told: list[str] = []
     ledger.submit(
         [],
-        intents=[Intent("org_test", name, b"", (Hold(key, wanted, amount),))],
+        intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
         refused=lambda _, why: told.append(why.message),
     ).result(5)
     return "".join(told)
@@ -82,7 +83,7 @@ def spent(url: str, key: CounterKey) -> int:
     return int(found[0])
 
 
-def test_a_request_that_fits_exactly_is_let_through(ledger: PostgresLedger) -> None:
+def test_request_that_fits_exactly_is_admitted(ledger: PostgresLedger) -> None:
     key = key_of()
     ledger.spending.start(key, 0, 30)
     spend(ledger, 20)
@@ -91,9 +92,7 @@ def test_a_request_that_fits_exactly_is_let_through(ledger: PostgresLedger) -> N
     assert refusal(ledger, "i3", 1, 100, key)
 
 
-def test_what_is_committed_around_the_first_sum_counts_once(
-    ledger: PostgresLedger, url: str
-) -> None:
+def test_commits_around_the_first_sum_count_once(ledger: PostgresLedger, url: str) -> None:
     """The sum was taken at position 2, and a third event came before the counter did."""
     key = key_of()
     spend(ledger, 1)
@@ -105,7 +104,7 @@ def test_what_is_committed_around_the_first_sum_counts_once(
     assert spent(url, key) == 1_111
 
 
-def test_only_what_is_ones_own_and_in_the_interval_counts(ledger: PostgresLedger, url: str) -> None:
+def test_only_events_of_the_owner_and_interval_count(ledger: PostgresLedger, url: str) -> None:
     keys = [
         key_of(),
         key_of(LimitScope.PROJECT, "prj_1"),
@@ -125,7 +124,7 @@ def test_only_what_is_ones_own_and_in_the_interval_counts(ledger: PostgresLedger
     assert [spent(url, key) for key in keys] == [1_000_101, 1_000_011, 1_000_011, 0]
 
 
-def test_a_commit_looks_at_its_own_counters_alone(ledger: PostgresLedger, url: str) -> None:
+def test_commit_updates_only_its_own_counters(ledger: PostgresLedger, url: str) -> None:
     ledger.spending.start(key_of(), 0, 0)
     administrator = url.replace(USER, ADMIN, 1)
     with psycopg.connect(administrator, autocommit=True) as connection:

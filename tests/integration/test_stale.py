@@ -14,6 +14,7 @@ from tests.factories import NOW
 
 from outlay.domain.api_key_format import render_key
 from outlay.domain.errors import Conflict, Unauthenticated
+from outlay.domain.ids import ApiKeyId
 from outlay.domain.organization import ApiKey, Organization, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -47,7 +48,7 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
     api_key, key = services.administration.keys.create(
         actor,
         project_id=project.project_id,
-        member_id=services.administration.members.of(actor)[0].member_id,
+        member_id=services.administration.members.list_for(actor)[0].member_id,
         description=new_id("d"),
     )
     return api_key.api_key_id, key, project.project_id
@@ -55,7 +56,9 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
 
 def unknown_key() -> str:
     """Well-formed, as anybody can make them."""
-    return render_key(new_id("key"), new_secret()[:43].replace("-", "x").replace("_", "x"))
+    return render_key(
+        ApiKeyId(new_id("key")), new_secret()[:43].replace("-", "x").replace("_", "x")
+    )
 
 
 @pytest.mark.parametrize("count", [500, pytest.param(10_000, marks=pytest.mark.long)])
@@ -77,7 +80,7 @@ def test_unknown_keys_do_not_delay_a_revocation(
     statements: list[str] = []
     listen_to = engine_of(services.directory)
     event.listen(listen_to, "before_cursor_execute", lambda *args: statements.append(str(args[2])))
-    services.administration.keys.revoke(operator_of(organization), api_key_id)
+    services.administration.keys.revoke(operator_of(organization), ApiKeyId(api_key_id))
     started = time.monotonic()
     while time.monotonic() - started < 5:
         try:
@@ -88,9 +91,7 @@ def test_unknown_keys_do_not_delay_a_revocation(
     assert sum("FROM api_key" in statement for statement in statements) < 20
 
 
-def test_a_key_that_was_unknown_is_good_once_it_is_there(
-    services: Services, organization: Organization
-) -> None:
+def test_new_key_is_valid_immediately(services: Services, organization: Organization) -> None:
     _, key, _ = make_key(services, organization)
     head, _, _ = key.rpartition("_")
     with pytest.raises(Unauthenticated):
@@ -98,7 +99,7 @@ def test_a_key_that_was_unknown_is_good_once_it_is_there(
     assert run(services.api_keys.authenticate(key)).organization_id == organization.organization_id
 
 
-def test_what_was_read_before_a_revocation_is_not_kept_after_it(
+def test_value_loaded_before_a_revocation_is_not_cached_after_it(
     services: Services, organization: Organization
 ) -> None:
     api_key_id, key, _ = make_key(services, organization)
@@ -130,14 +131,14 @@ def report(**changes: Any) -> UsageReport:
     )
 
 
-def test_what_is_new_is_looked_up_before_an_event_is_recorded(
+def test_new_entities_are_looked_up_before_an_event_is_recorded(
     services: Services, organization: Organization
 ) -> None:
     recorder, actor = services.recorder, operator_of(organization)
     recorder.record(organization.organization_id, [report()])  # now in memory
     api_key_id, _, project_id = make_key(services, organization)
     group = services.administration.groups.create(actor, "Research")
-    member = services.administration.members.of(actor)[0]
+    member = services.administration.members.list_for(actor)[0]
 
     # Nobody has noticed yet: the watch does not run.
     recorder.record(
@@ -151,17 +152,17 @@ def test_what_is_new_is_looked_up_before_an_event_is_recorded(
     assert (by_user.user_id, by_user.groups) == (member.member_id, group.group_id)
 
 
-def test_a_key_is_known_to_attribution_before_its_first_request(
+def test_key_is_loaded_for_attribution_before_its_first_request(
     services: Services, organization: Organization
 ) -> None:
     services.recorder.record(organization.organization_id, [report()])
     api_key_id, key, _ = make_key(services, organization)
     run(services.api_keys.authenticate(key))
-    found = services.attribution.key(organization.organization_id, api_key_id)
+    found = services.attribution.key(organization.organization_id, ApiKeyId(api_key_id))
     assert found is not None
 
 
-def test_names_past_the_bound_cost_no_more_than_looking(
+def test_names_beyond_the_bound_are_cheap(
     services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("outlay.services.directory.discovery.MAX_DISCOVERED", 50)
@@ -172,5 +173,5 @@ def test_names_past_the_bound_cost_no_more_than_looking(
     recorder.record(organization_id, [report(user_id=f"more {n}") for n in range(100)])
 
     assert services.directory.revision() == revision
-    found = services.administration.discovered.of(operator_of(organization))
+    found = services.administration.discovered.list_for(operator_of(organization))
     assert 40 < len(found) <= 50

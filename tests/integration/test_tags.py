@@ -10,6 +10,7 @@ from tests.factories import NOW
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.tag import MAX_KEYS, MAX_VALUES, MORE
 from outlay.domain.usage import TokenUsage
@@ -24,7 +25,7 @@ _numbers = itertools.count(1)
 @pytest.fixture
 def actor(services: Services) -> Actor:
     organization = Organization(
-        organization_id="org_test",
+        organization_id=OrganizationId("org_test"),
         name="Test",
         slug="test",
         plan=Plan.ENTERPRISE,
@@ -48,15 +49,15 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
         )
         for tags in claims
     ]
-    services.recorder.record("org_test", reports)
+    services.recorder.record(OrganizationId("org_test"), reports)
     return [
         found.event.tags
         for report in reports
-        for found in services.ledger.read_history("org_test", report.event_id)
+        for found in services.ledger.read_history(OrganizationId("org_test"), report.event_id)
     ]
 
 
-def test_registered_keys_alone_are_kept(services: Services, actor: Actor) -> None:
+def test_only_registered_keys_are_stored(services: Services, actor: Actor) -> None:
     claim = {"team": " search\n", "env": "a,b=c", "other": "x", "empty": ""}
     assert recorded(services, claim) == [""]
     services.administration.tags.add(actor, "team")
@@ -70,7 +71,7 @@ def test_registered_keys_alone_are_kept(services: Services, actor: Actor) -> Non
     assert recorded(services, claim) == ["team=search"]
 
 
-def test_further_values_are_one(services: Services, actor: Actor) -> None:
+def test_values_beyond_the_bound_are_merged(services: Services, actor: Actor) -> None:
     services.administration.tags.add(actor, "build")
     claims = [{"build": f"b-{number}"} for number in range(MAX_VALUES + 3)]
 
@@ -107,6 +108,8 @@ def test_keys_are_checked_bounded_and_audited(services: Services, actor: Actor) 
         tags.add(actor, "one-more")
     tags.remove(actor, "team")
 
-    assert [one.key for one in tags.of(actor)] == sorted(f"key-{n}" for n in range(MAX_KEYS - 1))
+    assert [one.key for one in tags.list_for(actor)] == sorted(
+        f"key-{n}" for n in range(MAX_KEYS - 1)
+    )
     entries = services.administration.audit.all(actor, AuditFilter())
     assert {shown.entry.action for shown in entries} >= {"tag.add", "tag.remove"}

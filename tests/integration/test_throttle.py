@@ -52,7 +52,7 @@ def test_each_failure_doubles_the_wait_up_to_a_quarter_of_an_hour(
     assert max(waits) == LONGEST_WAIT.total_seconds()
 
 
-def test_refused_attempts_do_not_prolong_the_wait(throttle: Throttle, clock: FixedClock) -> None:
+def test_refused_attempts_do_not_extend_the_wait(throttle: Throttle, clock: FixedClock) -> None:
     fail(throttle, FREE_OF_ACCOUNT_HERE + 0, "192.0.2.1")
     for _ in range(100):
         assert wait_for(throttle, "192.0.2.1") == 1
@@ -60,14 +60,14 @@ def test_refused_attempts_do_not_prolong_the_wait(throttle: Throttle, clock: Fix
     fail(throttle, 1, "192.0.2.1")
 
 
-def test_who_guesses_from_elsewhere_keeps_nobody_out(throttle: Throttle) -> None:
+def test_guessing_from_elsewhere_does_not_block_the_owner(throttle: Throttle) -> None:
     fail(throttle, FREE_OF_ACCOUNT_HERE, "192.0.2.1")
     wait_for(throttle, "192.0.2.1")
     throttle.begin(ME, "192.0.2.2", "")
     throttle.begin(ME, "2001:db8::1", "")
 
 
-def test_who_guesses_from_everywhere_does_not_keep_a_known_browser_out(
+def test_distributed_guessing_does_not_block_a_known_browser(
     throttle: Throttle,
 ) -> None:
     device = throttle.device_of(ME)
@@ -81,14 +81,14 @@ def test_who_guesses_from_everywhere_does_not_keep_a_known_browser_out(
     wait_for(throttle, "198.51.100.1", device=device)
 
 
-def test_a_known_browser_is_known_for_half_a_year(throttle: Throttle, clock: FixedClock) -> None:
+def test_device_cookie_is_valid_for_half_a_year(throttle: Throttle, clock: FixedClock) -> None:
     device = throttle.device_of(ME)
     clock.instant = NOW + timedelta(days=181)
     fail(throttle, FREE_OF_ACCOUNT_HERE, "192.0.2.1")
     wait_for(throttle, "192.0.2.1", device=device)
 
 
-def test_one_place_cannot_go_through_all_accounts(throttle: Throttle) -> None:
+def test_one_place_cannot_try_all_accounts(throttle: Throttle) -> None:
     for number in range(FREE_OF_PLACE):
         # Any address of a network of IPv6 may be one and the same machine.
         throttle.begin(f"n{number}@example.test", f"2001:db8::{number:x}", "")
@@ -96,7 +96,7 @@ def test_one_place_cannot_go_through_all_accounts(throttle: Throttle) -> None:
     throttle.begin("another@example.test", "2001:db8:0:1::1", "")
 
 
-def test_success_forgets_the_failures(services: Services, throttle: Throttle) -> None:
+def test_success_resets_the_failures(services: Services, throttle: Throttle) -> None:
     fail(throttle, FREE_OF_ACCOUNT_HERE - 1, "192.0.2.1")
     attempt = throttle.begin(ME, "192.0.2.1", "")
     with services.directory.write() as session:
@@ -104,7 +104,7 @@ def test_success_forgets_the_failures(services: Services, throttle: Throttle) ->
     fail(throttle, FREE_OF_ACCOUNT_HERE, "192.0.2.1")
 
 
-def test_sign_ins_at_a_provider_are_begun_so_often(throttle: Throttle) -> None:
+def test_sso_sign_ins_are_throttled(throttle: Throttle) -> None:
     for _ in range(FREE_OF_SSO):
         throttle.begin_sso("192.0.2.1")
     with pytest.raises(TooManyAttempts):

@@ -3,6 +3,7 @@
 from tests.factories import NOW
 
 from outlay.domain.event import CostSource, Status, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -18,10 +19,10 @@ METERS: tuple[dict[str, int], ...] = (
 )
 
 
-def test_no_event_is_computed_while_a_counter_is_not_understood(services: Services) -> None:
+def test_event_with_unknown_counters_is_never_computed(services: Services) -> None:
     found = [
         services.recorder.event(
-            "org",
+            OrganizationId("org"),
             UsageReport(
                 event_id="e",
                 event_time_us=to_us(NOW),

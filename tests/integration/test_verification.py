@@ -21,13 +21,16 @@ from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
 from outlay.bootstrap import open_installation
+from outlay.domain.answers import ZERO, Totals
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import CostSource, UsageSource, split_groups
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, VerificationState
-from outlay.domain.verification import VerifyReport
+from outlay.domain.questions import StepTotals
+from outlay.domain.verification import VerificationState, VerifyReport
 from outlay.engines import open_sqlite_reader
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
@@ -40,6 +43,7 @@ from outlay.services.cube.maintenance import SETTLE
 from outlay.services.cube.scan_process import scan_in_processes
 from outlay.services.long_run import LongRun
 from outlay.settings import Settings
+from outlay.storage.cube.rollup_questions import Fingerprints
 from outlay.storage.cube.rollups import DIMENSIONS, LATENCY, USAGE
 from outlay.storage.ledger.rows import to_row
 
@@ -58,7 +62,7 @@ def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verification_module, "FEW_EVENTS", 0)
 
 
-def test_sums_of_the_ledger_are_those_of_its_events() -> None:
+def test_sums_of_the_ledger_equal_those_of_its_events() -> None:
     events = random_events(800)
     sums = LedgerSums(SALT)
     sums.add(to_row(event, seq, 0) for seq, event in enumerate(events, 1))
@@ -84,7 +88,7 @@ def test_sums_of_the_ledger_are_those_of_its_events() -> None:
     } == grouped
 
 
-def test_a_negative_number_is_summed_as_what_it_is() -> None:
+def test_negative_numbers_are_summed_correctly() -> None:
     event = make_event(cost_pusd=-5, input_tokens=7)
     sums = LedgerSums(SALT)
     sums.add([to_row(event, 1, 0)] * 3)
@@ -95,7 +99,7 @@ def test_a_negative_number_is_summed_as_what_it_is() -> None:
     )
 
 
-def test_the_cube_weighs_its_cells_as_the_ledger_does(services: Services) -> None:
+def test_cube_and_ledger_use_the_same_cell_weights(services: Services) -> None:
     services.ledger.append([make_event(user_id="Jürgen 💶", duration_us=5, cost_pusd=2**62)] * 1)
     services.projection.catch_up()
     (row,) = next(services.ledger.read_batches(0)).rows
@@ -103,8 +107,8 @@ def test_the_cube_weighs_its_cells_as_the_ledger_does(services: Services) -> Non
     sums.add([row])
     ((_, expected),) = sums.days.items()
     with services.projection.slot.read() as reader:
-        (usage,) = reader.fingerprints(USAGE, SALT, 0, 2**31 - 1)
-        (latency,) = reader.fingerprints(LATENCY, SALT, 0, 2**31 - 1)
+        (usage,) = reader.ask(Fingerprints(USAGE, SALT, 0, 2**31 - 1))
+        (latency,) = reader.ask(Fingerprints(LATENCY, SALT, 0, 2**31 - 1))
 
     assert Totals._make(usage.weighted) == totals_of(expected.weighted)
     assert latency.weighted == (usage.weighted[0],)
@@ -129,9 +133,7 @@ def collected(parts: Iterator[ScanPart]) -> tuple[int, dict[Day, DaySum]]:
     return events, days
 
 
-def test_parts_of_the_ledger_come_to_the_same_as_the_whole(
-    services: Services, job: ScanJob
-) -> None:
+def test_parts_of_the_ledger_add_up(services: Services, job: ScanJob) -> None:
     jobs = split(services.ledger, job, 4)
     open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
@@ -160,7 +162,7 @@ def test_damage_is_found_in_every_part(services: Services, job: ScanJob) -> None
     assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
 
 
-def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
+def test_killed_process_is_an_error_and_leaves_none_behind(
     services: Services, job: ScanJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = []
@@ -177,13 +179,13 @@ def test_a_process_that_is_killed_is_an_error_and_leaves_none_behind(
     jobs = split(services.ledger, replace(job, share=0.01), 2)
     open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
-    with pytest.raises(Unavailable, match="ended too early"):
+    with pytest.raises(Unavailable, match="was terminated"):
         collected(scan_in_processes(open_reader, jobs, lambda: None))
     assert all(process.returncode is not None for process in started)
 
 
 @pytest.mark.usefixtures("in_processes")
-def test_a_ledger_that_is_written_meanwhile_is_proven_as_far_as_the_cube_reaches(
+def test_ledger_written_concurrently_is_verified_up_to_the_cube(
     services: Services, job: ScanJob
 ) -> None:
     is_over = threading.Event()
@@ -223,11 +225,12 @@ def held(services: Services) -> tuple[threading.Event, threading.Thread]:
     return proceed, thread
 
 
-def test_only_one_piece_of_work_runs_at_a_time_and_it_is_named(services: Services) -> None:
+def test_only_one_maintenance_task_runs_and_it_is_named(services: Services) -> None:
     proceed, thread = held(services)
     for begin in (services.maintenance.verify, services.maintenance.rebuild):
         with pytest.raises(
-            Unavailable, match="an erasure, started by Ada at 2026-11-20 12:00:00 UTC, is running"
+            Unavailable,
+            match="an erasure, started by Ada at 2026-11-20 12:00:00 UTC, is still running",
         ) as refused:
             begin()
         assert refused.value.code == "busy"
@@ -236,7 +239,7 @@ def test_only_one_piece_of_work_runs_at_a_time_and_it_is_named(services: Service
     assert verify(services).is_proven
 
 
-def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
+def test_task_without_followers_finishes(services: Services) -> None:
     services.ledger.append(random_events(100))
     following = iter(services.maintenance.verify())
     del following
@@ -250,7 +253,7 @@ def test_work_that_nobody_follows_comes_to_its_end(services: Services) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), Damaged("no")])
-def test_work_that_fails_tells_why_and_holds_nothing(
+def test_failing_task_reports_its_error_and_releases_everything(
     services: Services,
     error: Exception,
     monkeypatch: pytest.MonkeyPatch,
@@ -271,7 +274,7 @@ def test_work_that_fails_tells_why_and_holds_nothing(
     assert ("a rebuild failed" in caplog.text) == isinstance(error, RuntimeError)
 
 
-def test_many_may_follow_and_each_sees_the_end() -> None:
+def test_several_followers_each_see_the_end() -> None:
     run = LongRun[int](what="work", asked_by="a test", since=NOW)
     proceed = threading.Event()
 
@@ -300,7 +303,7 @@ def test_many_may_follow_and_each_sees_the_end() -> None:
 # By itself
 
 
-def test_a_verification_is_due_every_night_and_after_a_rebuild(
+def test_verification_is_due_nightly_and_after_a_rebuild(
     services: Services, clock: FixedClock
 ) -> None:
     maintenance = services.maintenance
@@ -308,7 +311,7 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
     assert not maintenance.is_due(clock.now())  # just started
     clock.instant += SETTLE
     assert maintenance.is_due(clock.now())  # and never verified
-    found = maintenance.verify_by_itself()
+    found = maintenance.verify_on_schedule()
     assert found is not None
     assert (found.state, found.events, found.through_seq) == (VerificationState.VERIFIED, 50, 50)
     assert found.at == found.through == clock.now()
@@ -319,11 +322,11 @@ def test_a_verification_is_due_every_night_and_after_a_rebuild(
 
     list(maintenance.rebuild())
     assert maintenance.is_due(clock.now())
-    assert maintenance.verify_by_itself() is not None
+    assert maintenance.verify_on_schedule() is not None
     assert not maintenance.is_due(clock.now())
 
 
-def test_a_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
+def test_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
     services.ledger.append(random_events(500))
     clock.instant += SETTLE
     is_held = threading.Event()
@@ -337,7 +340,7 @@ def test_a_scheduled_verification_gives_way(services: Services, clock: FixedCloc
     services.projection.load_steps = wait  # type: ignore[method-assign]
     outcome: list[object] = []
     thread = threading.Thread(
-        target=lambda: outcome.append(services.maintenance.verify_by_itself())
+        target=lambda: outcome.append(services.maintenance.verify_on_schedule())
     )
     thread.start()
     assert is_held.wait(30)
@@ -348,7 +351,7 @@ def test_a_scheduled_verification_gives_way(services: Services, clock: FixedCloc
     assert outcome == [None]
 
 
-def test_a_verification_that_fails_is_loud(
+def test_failed_verification_is_logged_as_error(
     services: Services, caplog: pytest.LogCaptureFixture
 ) -> None:
     services.ledger.append(random_events(50))
@@ -357,7 +360,7 @@ def test_a_verification_that_fails_is_loud(
     database.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
 
     with caplog.at_level(logging.ERROR):
-        found = services.maintenance.verify_by_itself()
+        found = services.maintenance.verify_on_schedule()
 
     assert found is not None
     assert found.state is VerificationState.DIFFERS
@@ -365,7 +368,7 @@ def test_a_verification_that_fails_is_loud(
     assert found.finding in caplog.text
 
 
-def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
+def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None:
     with open_installation(Settings(data=tmp_path), clock) as services:
         services.projection.load_steps = lambda: iter(  # type: ignore[method-assign]
             lambda: Progress("events", 0, 1), None
@@ -377,7 +380,7 @@ def test_closing_ends_a_verification(tmp_path: Path, clock: FixedClock) -> None:
             services.maintenance.rebuild()
 
 
-def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services) -> None:
+def test_unknown_usage_is_not_a_missing_price_in_ledger_and_cube(services: Services) -> None:
     unknown = [
         make_event(usage_source=UsageSource.UNKNOWN, cost_source=source)
         for source in (CostSource.UNPRICED, CostSource.REPORTED)
@@ -389,5 +392,11 @@ def test_unknown_usage_is_no_missing_price_in_ledger_and_cube(services: Services
 
     assert report.differences == []
     with services.projection.slot.read() as reader:
-        (total,) = reader.totals(UsageQuery(organization_id="org_test", period=EVER)).values()
+        (total,) = reader.ask(
+            StepTotals(
+                UsageQuery(
+                    organization_id=OrganizationId("org_test"), merges=NO_MERGES, period=EVER
+                )
+            )
+        ).values()
     assert (total.unpriced_requests, total.unknown_usage_requests) == (1, 2)

@@ -16,6 +16,7 @@ from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.event import Status, UsageSource
 from outlay.domain.failure import FAILURES
 from outlay.domain.kind import KINDS
@@ -209,7 +210,7 @@ def test_the_example_of_a_price_file_is_valid(tmp_path: Path) -> None:
     assert overrides.prices[0].rates.at(272_001).input == 8_500_000_000_000
 
 
-def test_links_between_documents_lead_somewhere(reference: Mapping[str, str]) -> None:
+def test_links_between_documents_work(reference: Mapping[str, str]) -> None:
     generated = {*reference, *(name.lower() for name in pages.COPIED)}
     for name, text in WRITTEN.items():
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):
@@ -229,6 +230,16 @@ def test_the_site_builds_without_warnings_and_loads_nothing_from_elsewhere(
     loaded = re.compile(r'<(?:script|link|img)[^>]+(?:src|href)="(https?:[^"]+)')
     for page in (tmp_path / "site").rglob("*.html"):
         assert loaded.findall(page.read_text()) == []
+
+
+def test_the_table_of_error_codes_is_the_registry() -> None:
+    lines = [
+        line
+        for line in (DOCS / "reference" / "errors.md").read_text().splitlines()
+        if "| `" in line
+    ]
+
+    assert lines[1:] == [f"| `{code}` | {code.meaning} |" for code in ErrorCode]
 
 
 def test_every_folder_with_tests_is_run() -> None:

@@ -79,9 +79,9 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
             4,
             "a rebuild is running",
         ),
-        ([PROGRESS], False, 200, 5, "broke off"),
-        ([PROGRESS], True, 200, 5, "broke off"),
-        ([], True, 200, 5, "broke off"),
+        ([PROGRESS], False, 200, 5, "was lost"),
+        ([PROGRESS], True, 200, 5, "was lost"),
+        ([], True, 200, 5, "was lost"),
         (
             [PROGRESS, {"error": {"code": "failed", "message": "TypeError"}}],
             True,
@@ -93,7 +93,7 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
         ([], True, 500, 5, "status 500"),
     ],
 )
-def test_every_end_is_one_line_and_has_its_exit_code(
+def test_every_outcome_is_one_line_with_its_exit_code(
     lines: list[object],
     is_whole: bool,
     status: int,
@@ -109,12 +109,12 @@ def test_every_end_is_one_line_and_has_its_exit_code(
     assert error.count("\n") == (1 if told else 0)
 
 
-def test_nobody_there_has_an_exit_code_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_unreachable_server_has_its_own_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with answering() as server:
         pass
     assert show_verification(RemoteInstallation(server)) == 6
-    assert "cannot be reached" in capsys.readouterr().err
+    assert "is unreachable" in capsys.readouterr().err
 
 
-def test_a_report_with_sums_beyond_64_bits_comes_back_as_it_was() -> None:
+def test_report_with_sums_beyond_64_bits_round_trips() -> None:
     assert parse_report(orjson.loads(orjson.dumps(render_report(REPORT)))) == REPORT

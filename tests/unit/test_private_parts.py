@@ -70,37 +70,37 @@ TEXTS = {
 @pytest.mark.parametrize(
     ("function", "used"), PARAMETERS, ids=[each.__qualname__ for each, _ in PARAMETERS]
 )
-def test_a_private_function_still_takes_what_we_pass(
+def test_private_functions_accept_our_arguments(
     function: Callable[..., Any], used: set[str]
 ) -> None:
     assert used <= set(inspect.signature(function).parameters)
 
 
 @pytest.mark.parametrize("where", TEXTS, ids=lambda where: where.__name__)
-def test_private_attributes_and_messages_are_still_there(where: Any) -> None:
+def test_private_attributes_and_messages_exist(where: Any) -> None:
     source = inspect.getsource(where)
 
     assert [text for text in TEXTS[where] if text not in source] == []
 
 
-def test_a_status_line_is_still_bytes_that_headers_follow() -> None:
+def test_status_line_is_followed_by_header_bytes() -> None:
     assert httptools_impl.STATUS_LINE[431].startswith(b"HTTP/1.1 431 ")
     assert httptools_impl.STATUS_LINE[431].endswith(b"\r\n")
 
 
-def test_a_timer_that_does_nothing_is_still_made_without_arguments() -> None:
+def test_noop_timer_takes_no_arguments() -> None:
     with TimerNoop():
         pass
 
 
-def test_every_private_module_that_is_imported_is_known_here() -> None:
+def test_every_imported_private_module_is_listed() -> None:
     used = {name for name in imports() if name.partition(".")[0] in {"uvicorn", "aiohttp"}}
 
     assert used - PUBLIC_MODULES == PRIVATE_MODULES
 
 
 @pytest.mark.parametrize("package", ["uvicorn", "aiohttp"])
-def test_packages_whose_private_parts_are_used_are_held_to_one_minor_version(package: str) -> None:
+def test_packages_with_used_private_parts_are_pinned_to_a_minor_version(package: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     (wanted,) = (each for each in map(Requirement, project["dependencies"]) if each.name == package)
     (bound,) = wanted.specifier

@@ -100,7 +100,7 @@ def test_a_misspelt_variable_is_named_in_a_warning_and_those_of_kubernetes_are_n
         ("OUTLAY_TRACES", "collector:4318", "OUTLAY_TRACES must be like http://127.0.0.1:4318"),
         ("OUTLAY_TRUSTED_HOSTS", "a.example.com:1", "without port"),
         ("OUTLAY_TRUSTED_PROXIES", "10.0.0.0/99", "does not appear to be an IPv4 or IPv6 network"),
-        ("OUTLAY_SECRETS_DIR", "/nowhere", "OUTLAY_SECRETS_DIR must be a folder that exists"),
+        ("OUTLAY_SECRETS_DIR", "/nowhere", "OUTLAY_SECRETS_DIR must be an existing folder"),
     ],
 )
 def test_an_error_names_the_variable_and_what_it_must_be(

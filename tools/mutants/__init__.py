@@ -1,1 +1,1 @@
-"""Faults put into the source one at a time, to see whether the tests find them."""
+"""Mutation tests: faults are put into the source one at a time, and tests must find them."""

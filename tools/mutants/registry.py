@@ -1,4 +1,4 @@
-"""The list of mutants: what each changes, what that would break, and which tests should fail."""
+"""The list of mutants: the change, what it would break, and the tests that should fail."""
 
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ class Mutant:
     """Text that the file has exactly once."""
     new: str
     breaks: str
-    """Which promise the product would break."""
+    """The guarantee that the mutant breaks."""
     tests: tuple[str, ...]
     """Arguments of pytest: test files, or single tests of them (`file.py::test_name`)."""
 
@@ -55,7 +55,7 @@ def read_mutants(folder: Path = LISTS) -> list[Mutant]:
 
 
 def problems_of(mutants: Sequence[Mutant], root: Path = ROOT) -> list[str]:
-    """What does not fit the tree at `root`, one paragraph each."""
+    """Mutants that do not fit the tree at `root`, one paragraph each."""
     return [problem for mutant in mutants for problem in _problems(mutant, root)]
 
 
@@ -99,7 +99,7 @@ def _misplaced(mutant: Mutant, text: str, root: Path) -> str:
 
 
 def _starts(text: str, part: str) -> list[int]:
-    """The lines in which `part` begins."""
+    """The lines on which `part` begins."""
     pieces = text.split(part)[:-1]
     lines, before = [], 0
     for piece in pieces:
@@ -110,7 +110,7 @@ def _starts(text: str, part: str) -> list[int]:
 
 
 def _nearest(old: str, text: str) -> Iterator[str]:
-    """Lines that look like those of `old`."""
+    """Lines similar to those of `old`."""
     lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
         lines.setdefault(line.strip(), number)
@@ -120,7 +120,7 @@ def _nearest(old: str, text: str) -> Iterator[str]:
 
 
 def _elsewhere(mutant: Mutant, root: Path) -> str:
-    """Where the text is now, if another file has it."""
+    """Where the text is now, if it was moved to another file."""
     name = Path(mutant.file)
     others = [
         path.relative_to(root)

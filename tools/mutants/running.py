@@ -1,4 +1,4 @@
-"""Trying mutants: each alone, in a copy of the tree, against the tests that should fail."""
+"""Running mutants: each in a copy of the tree, against the tests that should fail."""
 
 import os
 import re
@@ -39,29 +39,29 @@ _PASSED, _FAILED = 0, 1
 
 
 class Verdict(StrEnum):
-    """What came of a mutant."""
+    """The result for a mutant."""
 
     KILLED = "killed"
     SURVIVED = "survived"
     BROKEN = "broken"
-    """The tests could not be run, so nothing is known."""
+    """The tests could not be run, so the result is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A mutant that has been tried."""
+    """A mutant that was run."""
 
     mutant: Mutant
     verdict: Verdict
     seconds: float
     output: str
-    """What pytest said."""
+    """The output of pytest."""
     is_late: bool = False
-    """Whether the tests were ended as they took too long, which counts as a failure."""
+    """Whether the tests timed out, which counts as a failure."""
 
 
 def try_all(mutants: Sequence[Mutant], root: Path, *, jobs: int, timeout: float) -> Iterator[Trial]:
-    """Try mutants in `jobs` copies of the tree at `root`; the results as they come."""
+    """Run mutants in `jobs` copies of the tree at `root`; yields results as they come."""
     with _copies(root, min(jobs, len(mutants))) as copies, ThreadPoolExecutor(jobs) as pool:
 
         def run(mutant: Mutant) -> Trial:
@@ -77,15 +77,15 @@ def try_all(mutants: Sequence[Mutant], root: Path, *, jobs: int, timeout: float)
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """What the tests of some mutants say of the source as it is."""
+    """The result of the mutants' tests on the unchanged source."""
 
     failed: frozenset[str]
-    """Tests that fail in any case, so that they would seem to find every fault."""
+    """Tests that fail anyway, and would seem to find every fault."""
     output: str
     has_run: bool
 
     def spoils(self, mutant: Mutant) -> bool:
-        """Whether a test of a mutant fails in any case."""
+        """Whether a test of a mutant fails anyway."""
         return any(
             name == test or name.startswith(f"{test}::")
             for name in self.failed
@@ -94,7 +94,7 @@ class Unchanged:
 
 
 def run_unchanged(mutants: Sequence[Mutant], root: Path, *, timeout: float) -> Unchanged:
-    """Run the tests of mutants in a copy without any."""
+    """Run the tests of mutants in an unchanged copy."""
     tests = sorted({test for mutant in mutants for test in mutant.tests})
     files = {test for test in tests if "::" not in test}
     tests = [test for test in tests if test in files or test.partition("::")[0] not in files]
@@ -113,7 +113,7 @@ def _copies(root: Path, count: int) -> Iterator[SimpleQueue[Path]]:
             copy = Path(folder) / str(number) / "tree"
             shutil.copytree(root, copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
             if (root / ".venv").exists():
-                (copy / ".venv").symlink_to(root / ".venv")  # what tests start from there
+                (copy / ".venv").symlink_to(root / ".venv")  # tests are started from there
             copies.put(copy)
         yield copies
 
@@ -137,13 +137,13 @@ def _try(mutant: Mutant, copy: Path, timeout: float) -> Trial:
 
 
 def _forget_compiled(path: Path) -> None:
-    """Remove the compiled module: Python would take it for current within the same second."""
+    """Delete the compiled module: Python would consider it current within the same second."""
     if path.suffix == ".py":
         Path(cache_from_source(str(path))).unlink(missing_ok=True)
 
 
 def _run_tests(copy: Path, arguments: Sequence[str], timeout: float) -> tuple[int | None, str]:
-    """The exit code of pytest, None when it took too long; and what it said."""
+    """The exit code of pytest, None after a timeout; and its output."""
     variables = {
         name: value
         for name, value in os.environ.items()

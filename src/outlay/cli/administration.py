@@ -1,4 +1,4 @@
-"""What the commands that set things up have in common."""
+"""Shared parts of the administration commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,55 +17,53 @@ from outlay.settings import Settings, read_settings
 
 OrganizationOption = Annotated[
     str | None,
-    typer.Option("--organization", help="Its name, slug or id; needed when there are several."),
+    typer.Option("--organization", help="Name, slug or id; required if there are several."),
 ]
 
-ExpiresOption = Annotated[
-    str | None, typer.Option(help="Date or instant, UTC, from which it is refused.")
-]
+ExpiresOption = Annotated[str | None, typer.Option(help="Expiry: date or instant, UTC.")]
 
-YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask whether this is meant.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")]
 
 
 @contextmanager
 def administration(
     data: str | None, organization: str | None
 ) -> Iterator[tuple[Administration, Actor]]:
-    """What sets up a data directory, and the operator in the organization that is meant."""
+    """The administration of a data directory, and the operator in the selected organization."""
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
         yield opened, operator_in(settings, opened, organization)
 
 
 def operator_in(settings: Settings, opened: Administration, organization: str | None) -> Actor:
-    """The operator in the organization that is meant; NotFound where there is none."""
-    found = opened.organizations.called(organization)
+    """The operator in the selected organization; NotFound if there is none."""
+    found = opened.organizations.find_by_name(organization)
     if found is None:
         raise NotFound(
-            f"{settings.data} has no organization yet; create one with `outlay org create`"
+            f"{settings.data} has no organization yet. Create one with `outlay org create`."
         )
     return operator_of(found)
 
 
 def base_url_of(data: str | None) -> str:
-    """How browsers reach the server of a data directory, as far as can be told."""
+    """The URL for browsers of a data directory's server, as far as it is known."""
     settings = read_settings(data=data)
     server = find_server(settings)
     return settings.public_url or (server.url if server else f"http://127.0.0.1:{settings.port}")
 
 
 def confirm(question: str, is_sure: bool) -> None:
-    """Ask before something is destroyed; stops the command unless it is meant."""
+    """Ask for confirmation before a destructive action; aborts the command without it."""
     if not is_sure:
         typer.confirm(question, abort=True)
 
 
 def parse_instant(text: str | None, field: str) -> datetime | None:
-    """A date or instant as people type it, UTC without an offset; Invalid for anything else."""
+    """A date or instant entered by a user, UTC without an offset; Invalid for anything else."""
     if text is None:
         return None
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f"{text!r} is not a date such as 2026-12-31", field=field) from error
+        raise Invalid(f"{text!r} is not a date. Use the form 2026-12-31.", field=field) from error
     return instant.replace(tzinfo=instant.tzinfo or UTC)

@@ -1,4 +1,4 @@
-"""Amounts and rates of exchange on the command line."""
+"""Amounts and exchange rates on the command line."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -17,7 +17,7 @@ RateOption = Annotated[
 
 
 def parse_rates(texts: Sequence[str]) -> dict[str, Decimal]:
-    """Rates by the code of their currency; Invalid for what is none."""
+    """Rates by currency code; Invalid if one is not valid."""
     rates = {}
     for text in texts:
         code, _, rate = text.partition("=")
@@ -26,8 +26,8 @@ def parse_rates(texts: Sequence[str]) -> dict[str, Decimal]:
 
 
 def parse_amount(option: str, text: str) -> int:
-    """Pico-USD of the amount that an option has; Invalid for what is none."""
+    """Pico-USD of the amount of an option; Invalid if it is not valid."""
     try:
         return read_amount(text)
     except ValueError as error:
-        raise Invalid(f"{option}: {error}") from error
+        raise Invalid(f"`{option}` must be an amount in USD, not {text!r}.") from error

@@ -1,4 +1,4 @@
-"""`outlay audit`: who changed what, and whether it is all still there."""
+"""`outlay audit`: reading and verifying the audit trail."""
 
 from typing import Annotated
 
@@ -20,20 +20,20 @@ audit = typer.Typer(help="The audit trail.", no_args_is_help=True)
 def verify(
     public_key: Annotated[
         str | None,
-        typer.Option(help="What the checkpoints must be signed for; the installation's own key."),
+        typer.Option(help="Public key of the checkpoints; default: the installation's own."),
     ] = None,
     expect: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NUMBER:DIGEST",
-            help="An entry that must be there, as printed here or in the server's log before; "
-            "may be given several times.",
+            help="An entry that must exist, as printed earlier or in the server's log; repeatable.",
         ),
     ] = None,
     data: DataOption = None,
 ) -> None:
     """Check every entry against its chain and the signed checkpoints, and every other row of the
-    directory against its digest; exit code 1 on a fault."""
+    directory against its digest; exit code 1 on a fault.
+    """
     expected = [parse_expected(text) for text in expect or ()]
     with open_administration(read_settings(data=data)) as opened:
         report = opened.audit.verify(public_key, expected)
@@ -50,17 +50,16 @@ def verify(
     )
     if report.unfinished:
         out.print(
-            f"{report.unfinished:,} checkpoints were not written to their end; later ones cover "
-            "what they would have."
+            f"{report.unfinished:,} checkpoints are incomplete; later ones cover the same entries."
         )
     for end in report.ends:
         out.print(f"{end.organization_id} ends at entry {end.end}")
-    out.print("Keep these elsewhere: --expect tells by them whether the trail was cut short.")
+    out.print("Keep these elsewhere: with --expect, they reveal a truncated trail.")
 
 
 @audit.command("accept")
 def accept(data: DataOption = None) -> None:
-    """Accept rows of the directory that were not written by Outlay, as they are; on record."""
+    """Accept directory rows that were changed outside Outlay; this is audited."""
     with open_administration(read_settings(data=data)) as opened:
         accepted = opened.audit.accept()
     for fault in accepted:
@@ -70,7 +69,9 @@ def accept(data: DataOption = None) -> None:
 
 @audit.command("list")
 def list_entries(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, help="Number of entries, newest first.")
+    ] = 50,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

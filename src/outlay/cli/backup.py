@@ -19,10 +19,10 @@ def backup(
     data: DataOption = None,
     with_keys: Annotated[
         bool,
-        typer.Option("--with-keys", help="Take master.key and audit.key along; guard the file."),
+        typer.Option("--with-keys", help="Include master.key and audit.key; protect the file."),
     ] = False,
 ) -> None:
-    """Write ledger and directory to a file while servers go on, on any engine."""
+    """Back up ledger and directory to a file, while servers keep running."""
     settings = read_settings(data=data)
     files = [settings.prices_path, *PriceLists(settings.data).files, settings.checkpoints_path]
     if with_keys:
@@ -32,4 +32,4 @@ def backup(
         size = write_archive(file, records)
     out.print(f"Backed up to {file}: {size / 1e6:,.1f} MB.")
     if not with_keys:
-        out.print("It has no keys: keep master.key and audit.key in another safe place.")
+        out.print("The backup has no keys. Keep master.key and audit.key in another safe place.")

@@ -1,4 +1,4 @@
-"""What commands say to people: on standard error, so that standard output stays data."""
+"""Messages of commands: on standard error, so that standard output contains only data."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,32 +10,33 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError
 from outlay.kit.progress import Progress
 
 EXIT_REQUEST: Final = 2
-"""Exit code when what was asked for cannot be done as it was asked."""
+"""Exit code for requests that cannot be carried out."""
 EXIT_DISK: Final = 3
-"""Exit code when the disk, or a file on it, does not do what it must."""
+"""Exit code for problems with the disk, or a file on it."""
 
 DISK_CODES: Final = frozenset(
     {
-        "backup-no-room",
-        "cube-unusable",
-        "data-unwritable",
-        "database-busy",
-        "database-damaged",
-        "database-read-only",
-        "database-unopenable",
-        "disk-full",
-        "ledger-failed",
-        "out-of-memory",
+        ErrorCode.BACKUP_NO_ROOM,
+        ErrorCode.CUBE_UNUSABLE,
+        ErrorCode.DATA_UNWRITABLE,
+        ErrorCode.DATABASE_BUSY,
+        ErrorCode.DATABASE_DAMAGED,
+        ErrorCode.DATABASE_READ_ONLY,
+        ErrorCode.DATABASE_UNOPENABLE,
+        ErrorCode.DISK_FULL,
+        ErrorCode.LEDGER_FAILED,
+        ErrorCode.OUT_OF_MEMORY,
     }
 )
-"""Codes of errors that the disk is the reason of."""
+"""Codes of errors caused by the disk."""
 
 _PIPED_WIDTH = 160
-"""Columns where nobody says how many there are, as in a file."""
+"""Width of the output if it is not a terminal."""
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _PIPED_WIDTH)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -51,13 +52,13 @@ _Item = TypeVar("_Item")
 
 
 def fail(message: str) -> None:
-    """Say what went wrong."""
+    """Print an error."""
     err.print(f"[bold red]Error:[/] {_plain(message)}")
 
 
 @contextmanager
 def ending_on_errors(who: str = "") -> Iterator[None]:
-    """End the process with one clear line where something went wrong that is no mistake of ours."""
+    """End the process with a one-line message on expected errors."""
     try:
         yield
     except OutlayError as error:
@@ -65,7 +66,7 @@ def ending_on_errors(who: str = "") -> Iterator[None]:
         raise SystemExit(EXIT_DISK if error.code in DISK_CODES else EXIT_REQUEST) from error
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        fail(f"{who}{where}{error.strerror or error}")
+        fail(f"{who}{where}{error.strerror or error}.")
         raise SystemExit(EXIT_DISK) from error
 
 
@@ -75,14 +76,14 @@ def warn(message: str) -> None:
 
 
 def say(message: str) -> None:
-    """Say what happened."""
+    """Print a status message."""
     err.print(message)
 
 
 def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: str) -> str:
-    """The callback of options for secrets: `-` stands for a line of standard input.
+    """Callback of options for secrets: `-` reads a line of standard input.
 
-    Other processes can read a command line, so a secret on it is taken with a warning.
+    Other processes can read a command line, so a secret on it causes a warning.
     """
     source = context.get_parameter_source(parameter.name or "")
     if not value or source is None or source.name != "COMMANDLINE":
@@ -91,8 +92,8 @@ def take_secret(context: typer.Context, parameter: typer.CallbackParam, value: s
         return sys.stdin.readline().rstrip("\r\n")
     option = parameter.opts[0]
     warn(
-        f"everybody on this machine can read a command line. Give the secret as {option} - on "
-        f"standard input, or in {parameter.envvar}."
+        f"other users on this machine can read the command line. Pass it on standard input with "
+        f"{option} -, or in {parameter.envvar}."
     )
     return value
 
@@ -103,7 +104,7 @@ def _plain(message: str) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """Draws on a terminal the progress that it is told of."""
+    """Draws progress reports on a terminal."""
     with ProgressBar(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -111,7 +112,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        # Elsewhere it would leave an empty line.
+        # On other outputs it would leave an empty line.
         disable=not err.is_terminal,
     ) as bar:
         tasks: dict[str, TaskID] = {}

@@ -21,17 +21,17 @@ def demo(
         int | None, typer.Option(min=0, max=65_535, help="Port, 0 for a free one.")
     ] = None,
     data: DataOption = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same usage.")] = 7,
-    days: Annotated[int, typer.Option(help="How many days of usage, up to now.")] = 90,
+    seed: Annotated[int, typer.Option(help="Seed of the generated usage.")] = 7,
+    days: Annotated[int, typer.Option(help="Days of usage, up to now.")] = 90,
     json: Annotated[
         bool,
         typer.Option(
             "--json",
-            help="Once it answers, print where it is and how to sign in as one line of JSON.",
+            help="When ready, print URL and credentials as one line of JSON.",
         ),
     ] = False,
 ) -> None:
-    """Serve a made-up organization with its own data directory."""
+    """Serve a demo organization from its own data directory."""
     settings = read_settings(data=data or "demo-data", port=port)
     log_as_server(settings)
     with open_installation(settings) as services:
@@ -39,7 +39,7 @@ def demo(
         (owner,) = show_progress(build_demo(services, seed=seed, days=days))
         password = new_secret(20)
         administration = services.administration
-        organization = administration.organizations.called(owner.organization_id)
+        organization = administration.organizations.find_by_name(owner.organization_id)
         if organization is None:
             raise AssertionError("the demo has an organization")
         administration.sign_in.set_owner(organization, owner.email, password)
@@ -68,9 +68,9 @@ def demo(
             say(f"  Password       {password}")
             say(f"  Access token   {token}")
             say(f"  API key        {key}\n")
-            say("  Send a request, and look for it on the page:\n")
+            say("  Send a request and watch it appear on the page:\n")
             out.print(_curl(answer["url"], key), markup=False, highlight=False, soft_wrap=True)
-            say("  Ctrl-C stops it; the data stays in " + str(settings.data))
+            say("  Stop with Ctrl-C; the data stays in " + str(settings.data))
 
         run_server(services, listener, announce, Secrets(operator=new_secret()), PROVIDER)
     out.print("Stopped.") if not json else None

@@ -1,4 +1,4 @@
-"""`outlay discovered`: what usage has named and nobody has set up."""
+"""`outlay discovered`: entities known from reports only."""
 
 from typing import Annotated
 
@@ -10,10 +10,10 @@ from outlay.cli.console import DataOption, out, say
 from outlay.services.directory.text_rules import pick
 
 discovered = typer.Typer(
-    help="Discovered things: what usage has named and nobody has set up.", no_args_is_help=True
+    help="Discovered entities, known from usage reports only.", no_args_is_help=True
 )
 
-IdArgument = Annotated[str, typer.Argument(help="Its id, as `outlay discovered list` has it.")]
+IdArgument = Annotated[str, typer.Argument(help="The id that `outlay discovered list` shows.")]
 
 
 @discovered.command("list")
@@ -21,7 +21,7 @@ def list_discovered(organization: OrganizationOption = None, data: DataOption = 
     """List discovered projects, API keys, users and groups."""
     table = Table("id", "kind", "name", "in usage", "source", "counts as", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.discovered.of(operator):
+        for entry in opened.discovered.list_for(operator):
             table.add_row(
                 entry.discovered_id,
                 entry.dimension.noun,
@@ -36,31 +36,31 @@ def list_discovered(organization: OrganizationOption = None, data: DataOption = 
 @discovered.command("rename")
 def rename(
     discovered_id: IdArgument,
-    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give it another name, with its whole past."""
+    """Rename an entity, including its history."""
     with administration(data, organization) as (opened, operator):
         opened.discovered.rename(operator, discovered_id, name)
-    say(f"It is now called {name!r}.")
+    say(f"Renamed to {name!r}.")
 
 
 @discovered.command("merge")
 def merge(
     discovered_id: IdArgument,
     into: Annotated[
-        str, typer.Argument(help="Id of what it counts as from now on; its own to undo it.")
+        str, typer.Argument(help="Id of the merge target; its own id to undo a merge.")
     ],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Count it as another of its kind in all answers of all times; no total changes."""
+    """Merge an entity into another of its kind, including its history; totals do not change."""
     with administration(data, organization) as (opened, operator):
-        known = opened.discovered.of(operator)
+        known = opened.discovered.list_for(operator)
         entry = pick(known, lambda one: one.discovered_id == discovered_id, "discovered thing")
         is_itself = into in {entry.discovered_id, entry.value}
-        # Another discovered thing may be told by its id here, too.
+        # The target may be given by its id, too.
         target = next((one.value for one in known if one.discovered_id == into), into)
         opened.discovered.merge(operator, discovered_id, "" if is_itself else target)
-    say("It counts as itself." if is_itself else f"It counts as {target!r}.")
+    say("Undid the merge." if is_itself else f"Merged into {target!r}.")

@@ -12,7 +12,7 @@ from outlay import __version__
 from outlay.bootstrap import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
-from outlay.domain.result import VerificationState
+from outlay.domain.verification import VerificationState
 from outlay.engines import describe_cube, describe_database, open_directory
 from outlay.kit.lockfile import LockFile, LockHeld
 from outlay.services.server_info import find_server
@@ -25,7 +25,7 @@ MIN_FREE_BYTES = 1 << 30
 
 
 def doctor(data: DataOption = None) -> None:
-    """Check what the product stands on; exit code 1 when something needs mending."""
+    """Check the installation and its environment; exit code 1 if there is a problem."""
     settings = read_settings(data=data)
     failed = False
     for name, check in CHECKS.items():
@@ -80,7 +80,7 @@ def _folder(settings: Settings) -> str:
 
 
 def _names(settings: Settings) -> str:
-    """What the server is called; a warning, no fault, where nothing says so."""
+    """The server's host names; only a warning if none are configured."""
     if settings.takes_any_host:
         return (
             f"any name is answered, as {settings.host} is not this machine alone; set "
@@ -133,7 +133,7 @@ def _verification(settings: Settings) -> str:
         return "none yet"
     told = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
     if found.state is not VerificationState.VERIFIED:
-        raise Damaged(f"{told}: {found.finding}")
+        raise Damaged(f"{told}: {found.finding}.")
     return f"{told}, equal"
 
 

@@ -16,18 +16,18 @@ exchange_rate = typer.Typer(
 
 @exchange_rate.command("add")
 def add(
-    currency: Annotated[str, typer.Argument(help="A code of ISO 4217 such as EUR.")],
-    usd: Annotated[str, typer.Argument(help="What one of it is in USD.")],
+    currency: Annotated[str, typer.Argument(help="ISO 4217 code such as EUR.")],
+    usd: Annotated[str, typer.Argument(help="USD for one unit.")],
     effective_from: Annotated[
-        str | None, typer.Option(help="First day, UTC; it holds until the next rate.")
+        str | None, typer.Option(help="First day, UTC; valid until the next rate.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it makes of last month.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add an exchange rate, for requests from now on, and print its id."""
+    """Add an exchange rate for new requests and print its id."""
     entry = {"currency": currency, "usd": usd, "effective_from": effective_from}
     given = {name: value for name, value in entry.items() if value is not None}
     if dry_run:
@@ -42,7 +42,7 @@ def list_rates(organization: OrganizationOption = None, data: DataOption = None)
     """List the exchange rates of an organization."""
     table = Table("id", "currency", "USD", "from", box=None)
     with administration(data, organization) as (opened, operator):
-        for rate in opened.prices.of(operator).rates:
+        for rate in opened.prices.list_for(operator).rates:
             table.add_row(rate.rate_id, rate.currency, rate.usd, rate.effective_from or "")
     out.print(table)
 
@@ -53,7 +53,7 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove an exchange rate; refused while a price needs it."""
+    """Delete an exchange rate; refused while a price needs it."""
     with administration(data, organization) as (opened, operator):
         opened.prices.delete_rate(operator, rate_id)
-    say(f"{rate_id} is deleted.")
+    say(f"Deleted {rate_id}.")

@@ -15,18 +15,19 @@ from outlay.cli.administration import (
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Actor
 from outlay.domain.organization import UserGroup
+from outlay.kit.clock import SystemClock, to_us
 from outlay.services.bundle import Administration
 from outlay.services.directory.text_rules import pick
 
-group = typer.Typer(help="User groups: named sets of people.", no_args_is_help=True)
+group = typer.Typer(help="User groups: named sets of members.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+NameArgument = Annotated[str, typer.Argument(help="Name or id.")]
 EmailArgument = Annotated[str, typer.Argument(help="E-mail address of the member.")]
 
 
 @group.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -37,16 +38,17 @@ def create(
 
 @group.command("list")
 def list_groups(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the user groups and who is in them."""
+    """List the user groups and their members."""
     table = Table("id", "name", "members", box=None)
+    now_us = to_us(SystemClock().now())
     with administration(data, organization) as (opened, operator):
-        names = {m.member_id: m.email for m in opened.members.of(operator)}
+        names = {m.member_id: m.email for m in opened.members.list_for(operator)}
         memberships = opened.groups.memberships(operator)
-        for entry in opened.groups.of(operator):
+        for entry in opened.groups.list_for(operator):
             inside = [
                 names[m.member_id]
                 for m in memberships
-                if m.group_id == entry.group_id and not m.valid_to_us and m.member_id in names
+                if m.group_id == entry.group_id and m.is_valid_at(now_us) and m.member_id in names
             ]
             table.add_row(entry.group_id, entry.name, ", ".join(inside))
     out.print(table)
@@ -55,53 +57,51 @@ def list_groups(organization: OrganizationOption = None, data: DataOption = None
 @group.command("rename")
 def rename(
     group: NameArgument,
-    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a user group another name."""
+    """Rename a user group."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         opened.groups.rename(operator, known.group_id, name)
-    say(f"{known.name!r} is now called {name!r}.")
+    say(f"{known.name!r} was renamed to {name!r}.")
 
 
-@group.command("add")
-def add(
+@group.command("add", hidden=True)  # the name in earlier versions
+@group.command("add-member")
+def add_member(
     group: NameArgument,
     email: EmailArgument,
-    since: Annotated[
-        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
-    ] = None,
+    since: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Put a member into a user group. Requests on record keep the groups they have."""
+    """Add a member to a user group. Recorded requests keep their groups."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
-        member = opened.members.called(operator, email)
+        member = opened.members.find_by_email(operator, email)
         start = parse_instant(since, "since")
-        opened.groups.join(operator, known.group_id, member.member_id, start)
-    say(f"{member.name} is in {known.name!r}.")
+        opened.groups.add_member(operator, known.group_id, member.member_id, start)
+    say(f"Added {member.name} to {known.name!r}.")
 
 
-@group.command("take")
-def take(
+@group.command("take", hidden=True)  # the name in earlier versions
+@group.command("remove-member")
+def remove_member(
     group: NameArgument,
     email: EmailArgument,
-    until: Annotated[
-        str | None, typer.Option(help="Date or instant, UTC; now if not given.")
-    ] = None,
+    until: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Take a member out of a user group."""
+    """Remove a member from a user group."""
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
-        member = opened.members.called(operator, email)
+        member = opened.members.find_by_email(operator, email)
         end = parse_instant(until, "until")
-        opened.groups.leave(operator, known.group_id, member.member_id, end)
-    say(f"{member.name} is out of {known.name!r}.")
+        opened.groups.remove_member(operator, known.group_id, member.member_id, end)
+    say(f"Removed {member.name} from {known.name!r}.")
 
 
 @group.command("delete")
@@ -111,13 +111,15 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a user group: its memberships end, its past stays in every number."""
+    """Delete a user group: its memberships end, its history remains."""
     confirm(f"Delete {group}?", yes)
     with administration(data, organization) as (opened, operator):
         known = _find(opened, operator, group)
         opened.groups.delete(operator, known.group_id)
-    say(f"{known.name!r} is deleted.")
+    say(f"Deleted {known.name!r}.")
 
 
 def _find(opened: Administration, operator: Actor, name: str) -> UserGroup:
-    return pick(opened.groups.of(operator), lambda g: name in {g.name, g.group_id}, "user group")
+    return pick(
+        opened.groups.list_for(operator), lambda g: name in {g.name, g.group_id}, "user group"
+    )

@@ -50,55 +50,55 @@ def import_file(
     file: Annotated[Path, typer.Argument(help="CSV, JSONL, JSON or Parquet; also gzip.")],
     file_format: Annotated[
         str | None,
-        typer.Option("--format", help=f"One of {FORMATS}; told by its columns if not given."),
+        typer.Option("--format", help=f"One of {FORMATS}; default: detected by its columns."),
     ] = None,
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML file that says which column is what.")
-    ] = None,
+    mapping: Annotated[Path | None, typer.Option(help="TOML file with the column mapping.")] = None,
     model: Annotated[
-        str, typer.Option(help="Model of rows that name none, such as openai/gpt-4o.")
+        str, typer.Option(help="Model of rows without one, such as openai/gpt-4o.")
     ] = "",
     project: Annotated[
         str,
-        typer.Option(help="Project (name or id) of rows that name none; created if there is none."),
+        typer.Option(help="Project (name or id) of rows without one; created if necessary."),
     ] = "",
     organization: Annotated[
-        str | None, typer.Option(help="Organization, where there are several.")
+        str | None, typer.Option(help="Organization, if there are several.")
     ] = None,
-    app: Annotated[str, typer.Option(help="Calling application of rows that name none.")] = "",
+    app: Annotated[str, typer.Option(help="Calling application of rows without one.")] = "",
     timezone: Annotated[str, typer.Option(help="Zone of times without an offset.")] = "UTC",
     time: Annotated[
         str | None,
-        typer.Option(help="Time of rows that have none, such as 2026-11-20T09:00:00Z."),
+        typer.Option(help="Time of rows without one, such as 2026-11-20T09:00:00Z."),
     ] = None,
     rate: RateOption = None,
     shift_to: Annotated[
         str | None,
         typer.Option(
             metavar="DATE",
-            help="Move the first day to this date, keeping the time of day (UTC).",
+            help="Shift the first day to this date, keeping the time of day (UTC).",
         ),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Read all, show what it would be, store nothing.")
+        bool, typer.Option("--dry-run", help="Read everything, show the result, store nothing.")
     ] = False,
     rejected: Annotated[
         Path | None,
-        typer.Option(help="Where rejected rows go; default: beside the file, .rejected.jsonl."),
+        typer.Option(help="File for rejected rows; default: the input with .rejected.jsonl."),
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Import usage from a file; what is known already adds nothing.
+    """Import usage from a file; requests that are already recorded are not counted again.
 
-    Rows that are wrong go to a file of their own with the reason, the others are imported. An
-    import that was interrupted goes on where it was.
+    Invalid rows go to a separate file with the reason, the others are imported. An interrupted
+    import is resumed by the same command.
     """
     settings = read_settings(data=data)
     chosen = (
         parse_mapping(_read(mapping), str(mapping)) if mapping else mapping_for(file, file_format)
     )
     if model and "/" not in model and "provider" not in {*chosen.fields, *chosen.defaults}:
-        raise Invalid(f"--model must name provider and model, as openai/gpt-4o, not {model!r}")
+        raise Invalid(
+            f"`--model` must name the provider and the model, such as openai/gpt-4o, not {model!r}."
+        )
     job = FileImport(
         path=file,
         mapping=chosen,
@@ -112,7 +112,7 @@ def import_file(
     if rejected is not None and rejected.resolve() in {
         path.resolve() for path in (file, mapping) if path is not None
     }:
-        raise Invalid("--rejected must be another file than those that are read")
+        raise Invalid("`--rejected` must name a file that is not among the input files.")
     check_start(job, SystemClock().now())
     if dry_run:
         _preview(job, project)
@@ -137,7 +137,7 @@ def _import(
         memory = Memory(settings, job, target)
         state = memory.read()
         if state.rows:
-            say(f"Going on after {state.rows:,} rows, where this import was interrupted.")
+            say(f"Resuming the interrupted import after {state.rows:,} rows.")
         rejects = closing.enter_context(RejectFile(path, is_continued=bool(state.rows)))
 
         def record(reports: Sequence[UsageReport]) -> list[Outcome]:
@@ -150,8 +150,8 @@ def _import(
                 pass
         except Unavailable as error:
             raise Unavailable(
-                f"{error.message}: {importer.state.accepted:,} requests are stored; run the same "
-                "command again, it goes on there and nothing is counted twice",
+                f"{error.message} {importer.state.accepted:,} requests are stored. Run the same "
+                "command again to continue; no request is counted twice.",
                 code=error.code,
             ) from error
         memory.forget()
@@ -162,35 +162,31 @@ def _report(importer: FileImporter, job: FileImport, target: ImportTarget, path:
     state, totals = importer.state, importer.totals
     into = target.project_name or target.organization_name
     out.print(
-        f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} known already"
+        f"{state.accepted:,} requests imported into {into}, {state.duplicate:,} already recorded"
         f" ({job.mapping.title or job.mapping.name}; {_described(totals)})."
     )
     _report_rows(totals)
     if state.conflict:
         fail(
-            f"{state.conflict:,} requests were recorded before with other content, project or "
-            "model; they keep what they have. Where the file has grown since, import it into the "
-            "record once it is complete; where its lines contradict each other, give them ids of "
-            "their own"
+            f"{state.conflict:,} requests were already recorded with different content, project "
+            "or model, and were not changed. Import a growing file only once it is complete; "
+            "give different requests different ids."
         )
     if state.rejected:
-        fail(f"{state.rejected:,} rows were rejected; {path} has them with the reasons")
+        fail(f"{state.rejected:,} rows were rejected. {path} lists them with the reasons.")
     if state.conflict or state.rejected:
         raise typer.Exit(1)
 
 
 def _report_rows(totals: ImportTotals) -> None:
-    """Tell of rows that were not recorded as they stand, and of columns that nobody has read."""
+    """Report rows that were not recorded unchanged, and columns that were not read."""
     if totals.skipped:
-        out.print(f"{totals.skipped:,} rows are no requests and were passed over.")
+        out.print(f"{totals.skipped:,} rows are not requests and were skipped.")
     if totals.superseded:
-        out.print(
-            f"{totals.superseded:,} rows were passed over for a later one that says the same and "
-            "more."
-        )
+        out.print(f"{totals.superseded:,} rows were skipped, because a later row is more complete.")
     if totals.unnamed:
         shown = ", ".join(name for name, _ in totals.unnamed.most_common(SHOWN_COLUMNS))
-        out.print(f"Columns with numbers that the mapping does not name: {shown}.")
+        out.print(f"Unmapped columns with numbers: {shown}.")
 
 
 def _described(totals: ImportTotals) -> str:
@@ -206,11 +202,11 @@ def _described(totals: ImportTotals) -> str:
     return ", ".join(part for part in parts if part)
 
 
-# What it would be
+# Dry run
 
 
 def _preview(job: FileImport, project: str) -> None:
-    """Show the first rows as they would be recorded, and what all of them come to."""
+    """Show how the first rows would be recorded, and the totals."""
     totals = ImportTotals()
     table = Table(
         "row",
@@ -237,7 +233,7 @@ def _preview(job: FileImport, project: str) -> None:
     out.print(table)
     out.print(
         f"\n{job.mapping.title or job.mapping.name}: {totals.rows:,} rows, "
-        f"{totals.requests:,} requests, {totals.skipped + totals.superseded:,} passed over, "
+        f"{totals.requests:,} requests, {totals.skipped + totals.superseded:,} skipped, "
         f"{rejected:,} to be rejected; {_described(totals)}."
     )
     _report_rows(totals)
@@ -246,7 +242,7 @@ def _preview(job: FileImport, project: str) -> None:
     if len(totals.by_model) > SHOWN_MODELS:
         out.print(f"  and {len(totals.by_model) - SHOWN_MODELS:,} more")
     for row in faults:
-        fail(f"row {row.number}: {row.fault}")
+        fail(f"Row {row.number}: {row.fault}")
     out.print("Nothing was stored.")
     if rejected:
         raise typer.Exit(1)
@@ -264,11 +260,11 @@ def _cells(report: UsageReport, project: str) -> Iterator[str]:
     yield report.status.value
 
 
-# What is kept while it goes on
+# State of an import
 
 
 class RejectFile:
-    """A file of rejected rows: one JSON object per line. There is none where there are no rows."""
+    """A file of rejected rows, one JSON object per line; only created if there are any."""
 
     def __init__(self, path: Path, *, is_continued: bool) -> None:
         self._path = path
@@ -284,13 +280,14 @@ class RejectFile:
             self._file.close()
 
     def write(self, row: ReadRow, fault: str) -> None:
-        """Keep a row with the reason."""
+        """Store a row with the reason."""
         if self._file is None:
             try:
                 self._file = self._path.open("ab")
             except OSError as error:
                 raise Invalid(
-                    f"{self._path}: {error.strerror}; say with --rejected where they may go"
+                    f"{self._path} cannot be written: {error.strerror}. Choose another path with "
+                    "`--rejected`."
                 ) from error
         line = {"row": row.number, "reason": fault, "content": row.content}
         self._file.write(msgspec.json.encode(line, enc_hook=str) + b"\n")
@@ -298,7 +295,7 @@ class RejectFile:
 
 
 class Memory:
-    """How far an import has come, in the data directory, for the same command to go on there."""
+    """The progress of an import, in the data directory, from which the same command resumes."""
 
     def __init__(self, settings: Settings, job: FileImport, target: ImportTarget) -> None:
         what = msgspec.json.encode(
@@ -314,19 +311,19 @@ class Memory:
         self._path = settings.data / "imports" / f"{key}.json"
 
     def read(self) -> ImportState:
-        """The state there is; an empty one where there is none."""
+        """The stored state; empty if there is none."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=ImportState)
         except (OSError, msgspec.MsgspecError):
             return ImportState()
 
     def write(self, state: ImportState) -> None:
-        """Replace the state, wholly or not at all."""
+        """Replace the stored state atomically."""
         self._path.parent.mkdir(exist_ok=True)
         write_file(self._path, msgspec.json.encode(state))
 
     def forget(self) -> None:
-        """The import is done."""
+        """Delete the state of a finished import."""
         self._path.unlink(missing_ok=True)
 
 
@@ -334,7 +331,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}") from error
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _parse_time(text: str | None) -> int | None:
@@ -342,7 +339,7 @@ def _parse_time(text: str | None) -> int | None:
         return None
     time_us = time_us_of(text)
     if time_us is None:
-        raise Invalid(f"--time must be a time such as 2026-11-20T09:00:00Z, not {text!r}")
+        raise Invalid(f"`--time` must be a time such as 2026-11-20T09:00:00Z, not {text!r}.")
     return time_us
 
 
@@ -352,4 +349,4 @@ def _parse_date(text: str | None) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).date()
     except ValueError as error:
-        raise Invalid(f"--shift-to must be a date such as 2026-11-20, not {text!r}") from error
+        raise Invalid(f"`--shift-to` must be a date such as 2026-11-20, not {text!r}.") from error

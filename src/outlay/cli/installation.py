@@ -1,4 +1,4 @@
-"""The installation a command works on: opened here, or reached through the server that has it."""
+"""The installation a command works on: opened directly, or through the server that uses it."""
 
 import http.client
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,9 @@ import msgspec
 import orjson
 
 from outlay.bootstrap import open_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.reconciliation import Reconciliation
 from outlay.domain.repricing import Reprice
@@ -29,10 +31,10 @@ from outlay.wire.verification import parse_report
 
 
 class Installation(Protocol):
-    """What commands ask of an installation, wherever it is open."""
+    """The operations that commands need."""
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
-        """Prove ledger and cube equal; the last item is the report."""
+        """Verify that ledger and cube are equal; the last item is the report."""
         ...
 
     def rebuild(self) -> Iterator[Progress]:
@@ -40,10 +42,12 @@ class Installation(Protocol):
         ...
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
-        """Where an import goes, created where there is none."""
+        """The target of an import, created if necessary."""
         ...
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         ...
 
@@ -52,22 +56,22 @@ class Installation(Protocol):
         ...
 
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
-        """Compare a bill with what was recorded."""
+        """Compare a bill with the recorded usage."""
         ...
 
     def reprice(self, order: RepriceOrder) -> Reprice:
-        """Price requests again, or say what that would change."""
+        """Reprice requests, or preview that."""
         ...
 
 
 class LocalInstallation:
-    """The data directory opened by this command."""
+    """The data directory opened by this process."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
-        """Prove ledger and cube equal; the last item is the report."""
+        """Verify that ledger and cube are equal; the last item is the report."""
         return self._services.maintenance.verify()
 
     def rebuild(self) -> Iterator[Progress]:
@@ -75,10 +79,12 @@ class LocalInstallation:
         return self._services.maintenance.rebuild()
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
-        """Where an import goes, created where there is none."""
+        """The target of an import, created if necessary."""
         return import_target(self._services.administration, organization, project)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         return self._services.recorder.record(organization_id, reports)
 
@@ -87,18 +93,18 @@ class LocalInstallation:
         return erase_member(self._services, organization, who)
 
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
-        """Compare a bill with what was recorded."""
+        """Compare a bill with the recorded usage."""
         self._services.projection.catch_up()
         return self._services.reconciling.reconcile(operator_in(self._services, organization), bill)
 
     def reprice(self, order: RepriceOrder) -> Reprice:
-        """Price requests again, or say what that would change."""
+        """Reprice requests, or preview that."""
         operator = operator_in(self._services, order.organization)
         return self._services.reprices.carry_out(operator, order)
 
 
 class RemoteInstallation:
-    """The data directory of a server that is running on this machine."""
+    """The data directory of a running server on this machine."""
 
     def __init__(self, server: ServerInfo) -> None:
         address = urlsplit(server.url)
@@ -106,7 +112,7 @@ class RemoteInstallation:
         self._token = server.token
 
     def verify(self) -> Iterator[Progress | VerifyReport]:
-        """Prove ledger and cube equal; the last item is the report."""
+        """Verify that ledger and cube are equal; the last item is the report."""
         for line in self._stream("/api/v1/operations/verify"):
             if "done" in line:
                 yield parse_report(line["done"])
@@ -120,12 +126,14 @@ class RemoteInstallation:
                 yield msgspec.convert(line["progress"], Progress)
 
     def import_target(self, organization: str | None, project: str) -> ImportTarget:
-        """Where an import goes, created where there is none."""
+        """The target of an import, created if necessary."""
         body = orjson.dumps({"organization": organization, "project": project})
         answer = self._read("/api/v1/operations/target", body)
         return msgspec.convert(answer, ImportTarget)
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports; returns once they are on disk."""
         path = (
             f"/api/v1/operations/events?organization={quote(organization_id)}"
@@ -140,19 +148,19 @@ class RemoteInstallation:
         return msgspec.convert(self._read("/api/v1/operations/erase", body), ErasureReport)
 
     def reconcile(self, organization: str | None, bill: BillFile) -> Reconciliation:
-        """Compare a bill with what was recorded."""
+        """Compare a bill with the recorded usage."""
         path = f"/api/v1/operations/reconcile?organization={quote(organization or '')}"
         body = msgspec.json.encode(bill)
         return msgspec.convert(self._read(path, body), Reconciliation)
 
     def reprice(self, order: RepriceOrder) -> Reprice:
-        """Price requests again, or say what that would change."""
+        """Reprice requests, or preview that."""
         body = msgspec.json.encode(order)
         return msgspec.convert(self._read("/api/v1/operations/reprice", body), Reprice)
 
     @contextmanager
     def _send(self, path: str, body: bytes = b"") -> Iterator[http.client.HTTPResponse]:
-        """The answer to a request, to be read inside the block."""
+        """The response to a request, to be read inside the block."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=600)
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         with closing(connection):
@@ -175,7 +183,7 @@ class RemoteInstallation:
         return answer
 
     def _stream(self, path: str) -> Iterator[dict[str, object]]:
-        """The lines of an answer up to the one that says `done`."""
+        """The lines of a response up to the one with `done`."""
         item: dict[str, Any] = {}
         with self._send(path) as response:
             if response.status != 200:
@@ -190,30 +198,31 @@ class RemoteInstallation:
 
 
 def _gone(error: Exception) -> Unavailable:
-    return Unavailable(f"the server cannot be reached ({error})", code="server-gone")
+    return Unavailable(f"The server is unreachable ({error}).", code=ErrorCode.SERVER_GONE)
 
 
 def _broken_off(why: str = "") -> Unavailable:
     return Unavailable(
-        f"the server broke off before it was done{why}; its log says more, and the work may be "
-        "going on there",
-        code="broken-off",
+        f"The connection to the server was lost before the command finished{why}. The command may "
+        "still be running there; see the server's log.",
+        code=ErrorCode.BROKEN_OFF,
     )
 
 
 def _problem(status: int, body: bytes) -> OutlayError:
     try:
         problem = orjson.loads(body)
-        detail, code = problem["detail"], problem["code"]
+        detail = problem["detail"]
+        code = ErrorCode.read(problem["code"], ErrorCode.ERROR)
     except (orjson.JSONDecodeError, KeyError, TypeError):
-        return Unavailable(f"the server answered with status {status}", code="broken-off")
-    is_wrong = status < 500 and code != "busy"
+        return Unavailable(f"The server returned status {status}.", code=ErrorCode.BROKEN_OFF)
+    is_wrong = status < 500 and code is not ErrorCode.BUSY
     return Invalid(detail, code=code) if is_wrong else Unavailable(detail, code=code)
 
 
 @contextmanager
 def use_installation(settings: Settings) -> Iterator[Installation]:
-    """The installation in the data directory: opened, or through the server that has it open."""
+    """The installation in the data directory: opened, or through the server that uses it."""
     try:
         with open_installation(settings) as services:
             yield LocalInstallation(services)

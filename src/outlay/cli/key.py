@@ -1,4 +1,4 @@
-"""`outlay key`: API keys that applications call the gateway with."""
+"""`outlay key`: API keys for the gateway."""
 
 from typing import Annotated
 
@@ -14,9 +14,10 @@ from outlay.cli.administration import (
     parse_instant,
 )
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.ids import ApiKeyId
 from outlay.kit.clock import SystemClock, to_us
 
-key = typer.Typer(help="API keys that applications call the gateway with.", no_args_is_help=True)
+key = typer.Typer(help="API keys of applications.", no_args_is_help=True)
 
 IdArgument = Annotated[str, typer.Argument(help="The id that `outlay key list` shows.")]
 
@@ -24,23 +25,23 @@ IdArgument = Annotated[str, typer.Argument(help="The id that `outlay key list` s
 @key.command("create")
 def create(
     project: Annotated[str, typer.Option(help="Name or id of its project; created if new.")],
-    description: Annotated[str, typer.Option(help="What it is for.")],
+    description: Annotated[str, typer.Option(help="Description.")],
     member: Annotated[
         str | None,
-        typer.Option(help="E-mail address of its creator; the first owner if not given."),
+        typer.Option(help="E-mail address of its creator; default: the first owner."),
     ] = None,
     trusts_caller: Annotated[
         bool,
-        typer.Option("--trusts-caller", help="Believe the user and groups that requests name."),
+        typer.Option("--trusts-caller", help="Requests may set user and groups."),
     ] = False,
     expires: ExpiresOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Create an API key and print it, this once."""
+    """Create an API key and print it. It is not shown again."""
     with administration(data, organization) as (opened, operator):
-        creator = opened.members.called(operator, member)
-        with opened.trail.together():
+        creator = opened.members.find_by_email(operator, member)
+        with opened.audited.together():
             belongs_to, _ = opened.projects.ensure(operator, project)
             created, text = opened.keys.create(
                 operator,
@@ -63,8 +64,8 @@ def list_keys(organization: OrganizationOption = None, data: DataOption = None) 
     table = Table("id", "project", "description", "ends in", "status", box=None)
     now_us = to_us(SystemClock().now())
     with administration(data, organization) as (opened, operator):
-        names = {each.project_id: each.name for each in opened.projects.of(operator)}
-        for entry in opened.keys.of(operator):
+        names = {each.project_id: each.name for each in opened.projects.list_for(operator)}
+        for entry in opened.keys.list_for(operator):
             table.add_row(
                 entry.api_key_id,
                 names.get(entry.project_id, entry.project_id),
@@ -81,32 +82,32 @@ def revoke(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an API key from now on; its past stays in every number."""
+    """Revoke an API key; its usage remains in all totals."""
     with administration(data, organization) as (opened, operator):
-        opened.keys.revoke(operator, api_key_id)
-    say(f"{api_key_id} is revoked.")
+        opened.keys.revoke(operator, ApiKeyId(api_key_id))
+    say(f"Revoked {api_key_id}.")
 
 
 @key.command("update")
 def update(
     api_key_id: IdArgument,
-    description: Annotated[str | None, typer.Option(help="What it is for.")] = None,
+    description: Annotated[str | None, typer.Option(help="Description.")] = None,
     trusts_caller: Annotated[
         bool | None,
         typer.Option(
             "--trusts-caller/--no-trusts-caller",
-            help="Believe the user and groups that requests name, or not.",
+            help="Whether requests may set user and groups.",
         ),
     ] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change description or trust of an API key."""
+    """Change the description of an API key, or whether it may set attribution."""
     with administration(data, organization) as (opened, operator):
         opened.keys.update(
-            operator, api_key_id, description=description, trusts_caller=trusts_caller
+            operator, ApiKeyId(api_key_id), description=description, trusts_caller=trusts_caller
         )
-    say(f"{api_key_id} is changed.")
+    say(f"Changed {api_key_id}.")
 
 
 @key.command("delete")
@@ -116,8 +117,8 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an API key from now on and take it off the list."""
-    confirm(f"Delete {api_key_id}? Applications that use it are refused at once.", yes)
+    """Revoke an API key and remove it from the list."""
+    confirm(f"Delete {api_key_id}? It stops working immediately.", yes)
     with administration(data, organization) as (opened, operator):
-        opened.keys.delete(operator, api_key_id)
-    say(f"{api_key_id} is deleted.")
+        opened.keys.delete(operator, ApiKeyId(api_key_id))
+    say(f"Deleted {api_key_id}.")

@@ -1,4 +1,4 @@
-"""`outlay limit`: what may be spent."""
+"""`outlay limit`: spend limits."""
 
 from typing import Annotated
 
@@ -13,9 +13,9 @@ from outlay.domain.spend_limit import LimitInterval, LimitScope
 
 limit = typer.Typer(help="Spend limits of keys, projects and members.", no_args_is_help=True)
 
-ScopeArgument = Annotated[LimitScope, typer.Argument(help="Whose spend is limited.")]
+ScopeArgument = Annotated[LimitScope, typer.Argument(help="What the limit applies to.")]
 IdArgument = Annotated[str, typer.Argument(help="The id of the key, project or member.")]
-IntervalArgument = Annotated[LimitInterval, typer.Argument(help="How often it starts anew.")]
+IntervalArgument = Annotated[LimitInterval, typer.Argument(help="Reset interval.")]
 
 
 @limit.command("set")
@@ -27,7 +27,7 @@ def set_limit(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Limit what may be spent per day, week or month of the organization's time zone."""
+    """Limit the spend per day, week or month in the organization's time zone."""
     try:
         amount_pusd = read_amount(amount)
     except ValueError as error:
@@ -42,7 +42,7 @@ def list_limits(organization: OrganizationOption = None, data: DataOption = None
     """List the limits of an organization."""
     table = Table("scope", "id", "per", "USD", box=None)
     with administration(data, organization) as (opened, operator):
-        for known in opened.limits.of(operator):
+        for known in opened.limits.list_for(operator):
             amount = render_usd(known.amount_pusd)
             table.add_row(known.scope, known.scope_id, known.interval, amount)
     out.print(table)
@@ -59,4 +59,4 @@ def remove(
     """Remove a limit."""
     with administration(data, organization) as (opened, operator):
         opened.limits.delete(operator, scope, scope_id, interval)
-    say("The limit is removed.")
+    say("Deleted the limit.")

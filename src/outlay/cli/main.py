@@ -38,7 +38,7 @@ from outlay.cli.verify import verify
 from outlay.kit.logs import CommandFormatter, start_logging
 
 PRIVATE_UMASK: Final = 0o077
-"""What is written is for its owner alone, whatever the folder it goes to."""
+"""Created files are readable by their owner only, whatever the folder."""
 
 app = typer.Typer(
     name="outlay",
@@ -79,7 +79,7 @@ app.add_typer(audit, name="audit")
 
 
 def run() -> None:
-    """Run a command; what goes wrong is one clear line and an exit code of its own."""
+    """Run a command; errors become a one-line message and an exit code."""
     os.umask(PRIVATE_UMASK)
     start_logging(CommandFormatter(), logging.WARNING)
     with ending_on_errors():

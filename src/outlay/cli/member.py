@@ -1,4 +1,4 @@
-"""`outlay member`: the people of an organization."""
+"""`outlay member`: the members of an organization."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ from outlay.cli.installation import use_installation
 from outlay.domain.actor import Role
 from outlay.settings import read_settings
 
-member = typer.Typer(help="The people of an organization.", no_args_is_help=True)
+member = typer.Typer(help="Members of an organization.", no_args_is_help=True)
 
 EmailArgument = Annotated[str, typer.Argument(help="E-mail address.")]
 
@@ -25,23 +25,23 @@ EmailArgument = Annotated[str, typer.Argument(help="E-mail address.")]
 @member.command("invite")
 def invite(
     email: EmailArgument,
-    role: Annotated[Role, typer.Option(help="What they may do.")] = Role.DEVELOPER,
+    role: Annotated[Role, typer.Option(help="Role.")] = Role.DEVELOPER,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Print a link by which somebody becomes a member, once, within seven days."""
+    """Print an invitation link, valid once within seven days."""
     with administration(data, organization) as (opened, operator):
         _, secret = opened.members.invite(operator, email, role)
-    say(f"Hand this to {email}:")
+    say(f"Give this link to {email}:")
     out.print(f"{base_url_of(data)}/invitation/{secret}")
 
 
 @member.command("list")
 def list_members(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the members of an organization and those who are invited."""
+    """List the members of an organization and open invitations."""
     table = Table("id", "name", "e-mail address", "role", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.members.of(operator):
+        for entry in opened.members.list_for(operator):
             table.add_row(entry.member_id, entry.name, entry.email, entry.role.value)
         for invitation in opened.members.invitations(operator):
             table.add_row(
@@ -53,14 +53,14 @@ def list_members(organization: OrganizationOption = None, data: DataOption = Non
 @member.command("update")
 def update(
     email: EmailArgument,
-    name: Annotated[str | None, typer.Option(help="What they are called.")] = None,
-    role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Role.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change name or role; another role signs them out."""
+    """Change name or role; a new role signs the member out."""
     with administration(data, organization) as (opened, operator):
-        known = opened.members.called(operator, email)
+        known = opened.members.find_by_email(operator, email)
         changed = opened.members.update(operator, known.member_id, name=name, role=role)
     say(f"{changed.name} is {changed.role}.")
 
@@ -69,11 +69,11 @@ def update(
 def password_link(
     email: EmailArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Print a link by which a member sets a new password, once, within a day."""
+    """Print a link to set a new password, valid once within a day."""
     with administration(data, organization) as (opened, operator):
-        known = opened.members.called(operator, email)
+        known = opened.members.find_by_email(operator, email)
         secret = opened.members.create_password_link(operator, known.member_id)
-    say(f"Hand this to {known.email}:")
+    say(f"Give this link to {known.email}:")
     out.print(f"{base_url_of(data)}/password/{secret}")
 
 
@@ -84,11 +84,11 @@ def remove(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Let a member go: signed out, tokens revoked. API keys that they created keep working."""
+    """Remove a member: ends sessions and revokes tokens. Created API keys keep working."""
     confirm(f"Remove {email}?", yes)
     with administration(data, organization) as (opened, operator):
-        opened.members.remove(operator, opened.members.called(operator, email).member_id)
-    say(f"{email} is removed.")
+        opened.members.remove(operator, opened.members.find_by_email(operator, email).member_id)
+    say(f"Removed {email}.")
 
 
 @member.command("revoke-invitation")
@@ -97,10 +97,10 @@ def revoke_invitation(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Make the link of an invitation useless."""
+    """Revoke an invitation."""
     with administration(data, organization) as (opened, operator):
         opened.members.revoke_invitation(operator, invitation_id)
-    say("The invitation is revoked.")
+    say("Revoked the invitation.")
 
 
 @member.command("erase")
@@ -110,15 +110,15 @@ def erase(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Destroy who somebody is, everywhere and for good. Totals stay as they are."""
-    confirm(f"Erase {who}? Name and address are destroyed for good.", yes)
+    """Erase a person's identity everywhere and permanently. Totals do not change."""
+    confirm(f"Erase {who}? Name and address are destroyed permanently.", yes)
     with use_installation(read_settings(data=data)) as installation:
         report = installation.erase(organization, who)
     say(
         f"Erased: {report.events:,} events and {report.values:,} values of the audit trail no "
-        f"longer say who it was. What remains is {report.member_id}."
+        f"longer identify the person. The remaining id is {report.member_id}."
     )
     if report.left:
-        say("Name or address are still contained in texts that others wrote, and in copies:")
+        say("Texts written by others, and copies, still contain the name or address:")
         for place, count in sorted(report.left.items()):
             say(f"  {place}: {count:,}")

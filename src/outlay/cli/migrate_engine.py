@@ -7,6 +7,7 @@ import typer
 
 from outlay.bootstrap import hold_folder, open_installation
 from outlay.cli.console import DataOption, fail, out, progress_bar, show_progress
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.verification import VerifyReport
@@ -18,17 +19,17 @@ from outlay.settings import Settings, read_settings
 
 
 def migrate_engine(data: DataOption = None) -> None:
-    """Move the installation of a folder to the engines of the settings, and prove them equal.
+    """Move an installation to the engines in the settings, and verify that both are equal.
 
-    OUTLAY_DATABASE_URL is a new, empty PostgreSQL database; OUTLAY_CUBE_URL, if it is set, a
-    ClickHouse. The server is stopped meanwhile. What is in the folder stays as it is.
+    OUTLAY_DATABASE_URL is a new, empty PostgreSQL database; OUTLAY_CUBE_URL, if set, a ClickHouse.
+    The server must be stopped. The files in the folder are not changed.
     """
     target = read_settings(data=data)
     if not target.database_url:
-        raise Invalid("set OUTLAY_DATABASE_URL to the new database, postgresql://…")
+        raise Invalid("Set OUTLAY_DATABASE_URL to the URL of the new database (postgresql://…).")
     source = replace(target, database_url="", cube_url="")
     if source.moved_path.exists():
-        raise Invalid(f"the installation in {source.data} has been moved already", code="moved")
+        raise Invalid(f"The installation in {source.data} was already moved.", code=ErrorCode.MOVED)
     with hold_folder(source):
         rows = _copy(source, target)
         note = {"movedAt": SystemClock().now().isoformat(), "rows": rows}
@@ -40,7 +41,7 @@ def migrate_engine(data: DataOption = None) -> None:
 
 
 def _copy(source: Settings, target: Settings) -> int:
-    """Copy everything and compare it; how many rows."""
+    """Copy and compare everything; returns the number of rows."""
     clock = SystemClock()
     with (
         open_reading(source) as (ledger, directory),
@@ -54,10 +55,10 @@ def _copy(source: Settings, target: Settings) -> int:
 
 def _tell(report: VerifyReport) -> None:
     if not report.is_proven:
-        fail("the cube does not agree with the ledger; run `outlay rebuild`, then `outlay verify`")
+        fail("The cube does not match the ledger. Run `outlay rebuild`, then `outlay verify`.")
         raise typer.Exit(1)
     out.print(
         f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
         f"agree in the new cube; {render_usd(report.cost_pusd)} USD."
     )
-    out.print("Serve with the same settings from now on. The files in the folder were not changed.")
+    out.print("Start the server with the same settings. The files in the folder were not changed.")

@@ -1,4 +1,4 @@
-"""`outlay model`: names of one's own for models of upstreams."""
+"""`outlay model`: model mappings."""
 
 from typing import Annotated
 
@@ -10,34 +10,36 @@ from outlay.cli.console import DataOption, out, say
 from outlay.cli.upstream import find_upstream
 from outlay.domain.errors import Invalid
 
-model = typer.Typer(help="Names of your own for models of upstreams.", no_args_is_help=True)
+model = typer.Typer(help="Model mappings: your own names for models.", no_args_is_help=True)
 
 
 @model.command("map")
 def map_model(
-    name: Annotated[str, typer.Argument(help="What requests will name.")],
-    target: Annotated[str, typer.Argument(help="What is meant, as in openai/gpt-5.4-mini.")],
+    name: Annotated[str, typer.Argument(help="The name that requests use.")],
+    target: Annotated[str, typer.Argument(help="Upstream and model, such as openai/gpt-5.4-mini.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a model of an upstream another name, or a name another model."""
+    """Map a name to a model of an upstream, or change a mapping."""
     prefix, slash, rest = target.partition("/")
     if not slash or not rest:
-        raise Invalid(f"write the model as upstream/model, not {target!r}", field="target")
+        raise Invalid(
+            f"The target must have the form upstream/model, not {target!r}.", field="target"
+        )
     with administration(data, organization) as (opened, operator):
-        upstream = find_upstream(opened.upstreams.of(operator), prefix)
+        upstream = find_upstream(opened.upstreams.list_for(operator), prefix)
         opened.upstreams.put_mapping(
             operator, name=name, upstream_id=upstream.upstream_id, model=rest
         )
-    say(f"{name} means {target}.")
+    say(f"{name} is mapped to {target}.")
 
 
 @model.command("list")
 def list_models(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the names of an organization's own."""
+    """List the model mappings of an organization."""
     table = Table("name", "means", box=None)
     with administration(data, organization) as (opened, operator):
-        names = {u.upstream_id: u.name for u in opened.upstreams.of(operator)}
+        names = {u.upstream_id: u.name for u in opened.upstreams.list_for(operator)}
         for mapping in opened.upstreams.mappings_of(operator):
             table.add_row(mapping.name, f"{names[mapping.upstream_id]}/{mapping.model}")
     out.print(table)
@@ -45,11 +47,11 @@ def list_models(organization: OrganizationOption = None, data: DataOption = None
 
 @model.command("unmap")
 def unmap(
-    name: Annotated[str, typer.Argument(help="The name to remove.")],
+    name: Annotated[str, typer.Argument(help="The name to delete.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a name."""
+    """Delete a model mapping."""
     with administration(data, organization) as (opened, operator):
         opened.upstreams.delete_mapping(operator, name)
-    say(f"{name} is removed.")
+    say(f"Deleted {name}.")

@@ -16,15 +16,15 @@ org = typer.Typer(help="Organizations.", no_args_is_help=True)
 
 @org.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called.")],
-    plan: Annotated[Plan, typer.Option(help="What it has bought.")] = Plan.ENTERPRISE,
-    timezone: Annotated[str, typer.Option(help="Whose midnight its days begin at.")] = "UTC",
+    name: Annotated[str, typer.Argument(help="Name.")],
+    plan: Annotated[Plan, typer.Option(help="Plan.")] = Plan.ENTERPRISE,
+    timezone: Annotated[str, typer.Option(help="Reporting time zone.")] = "UTC",
     slug: Annotated[
-        str | None, typer.Option(help="Its name in addresses; made of the name if not given.")
+        str | None, typer.Option(help="Name in URLs; default: derived from the name.")
     ] = None,
     data: DataOption = None,
 ) -> None:
-    """Create an organization. `outlay owner` or `outlay member invite` let somebody in."""
+    """Create an organization. Add members with `outlay owner` or `outlay member invite`."""
     with open_administration(read_settings(data=data)) as opened:
         created = opened.organizations.create(name, plan=plan, timezone=timezone, slug=slug)
     say(f"Created {created.name!r}:")
@@ -45,10 +45,10 @@ def list_organizations(data: DataOption = None) -> None:
 
 @org.command("update")
 def update(
-    name: Annotated[str | None, typer.Option(help="What it is called.")] = None,
-    plan: Annotated[Plan | None, typer.Option(help="What it has bought.")] = None,
-    timezone: Annotated[str | None, typer.Option(help="Whose midnight its days begin at.")] = None,
-    slug: Annotated[str | None, typer.Option(help="Its name in addresses.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name.")] = None,
+    plan: Annotated[Plan | None, typer.Option(help="Plan.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Reporting time zone.")] = None,
+    slug: Annotated[str | None, typer.Option(help="Name in URLs.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

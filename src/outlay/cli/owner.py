@@ -15,7 +15,7 @@ def owner(
     email: Annotated[str, typer.Argument(help="E-mail address to sign in with.")],
     data: DataOption = None,
     organization: Annotated[
-        str | None, typer.Option(help="Name of the organization; created if there is none.")
+        str | None, typer.Option(help="Organization; created if there is none.")
     ] = None,
     password: Annotated[
         str,
@@ -25,7 +25,7 @@ def owner(
             hide_input=True,
             callback=take_secret,
             envvar="OUTLAY_OWNER_PASSWORD",
-            help="At least 15 characters; asked for when not given, - reads standard input.",
+            help="At least 15 characters; default: a prompt; - reads standard input.",
         ),
     ] = "",
 ) -> None:
@@ -33,8 +33,8 @@ def owner(
     settings = read_settings(data=data)
     with open_administration(settings) as opened:
         organizations = opened.organizations
-        known = organizations.called(organization) if organizations.all() else None
-        with opened.trail.together():
+        known = organizations.find_by_name(organization) if organizations.all() else None
+        with opened.audited.together():
             found = known or organizations.create(organization or "My organization")
             member = opened.sign_in.set_owner(found, email, password)
             _, token = opened.tokens.create(

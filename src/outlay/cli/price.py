@@ -1,4 +1,4 @@
-"""`outlay price`: what an organization has agreed on with providers."""
+"""`outlay price`: negotiated prices of an organization."""
 
 from typing import Annotated, Any
 
@@ -13,61 +13,66 @@ from outlay.cli.price_preview import show_preview
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OrganizationPrice
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import SystemClock, to_us
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.rates import PRICES, lines_of_rates
 from outlay.services.directory.prices import book_with, conversions
 from outlay.settings import read_settings
 
-price = typer.Typer(help="Prices of an organization's own.", no_args_is_help=True)
+price = typer.Typer(help="Negotiated prices of an organization.", no_args_is_help=True)
 price.add_typer(exchange_rate, name="rate")
 
 
 @price.command("add")
 def add(
     model: Annotated[
-        str | None, typer.Argument(help="A mapping such as openai/gpt-5.5, or a model.")
+        str | None, typer.Argument(help="A model id such as openai/gpt-5.5, or a canonical model.")
     ] = None,
     input_: Annotated[str | None, typer.Option("--input", help="Per million input tokens.")] = None,
     output: Annotated[str | None, typer.Option(help="Per million output tokens.")] = None,
     cache_read: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     cache_write: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     cache_write_1h: Annotated[
-        str | None, typer.Option("--cache-write-1h", help="Per million tokens, kept for an hour.")
+        str | None, typer.Option("--cache-write-1h", help="Per million tokens cached for an hour.")
     ] = None,
     reasoning: Annotated[str | None, typer.Option(help="Per million tokens.")] = None,
     per_request: Annotated[str | None, typer.Option(help="Per request.")] = None,
     meter: Annotated[
-        list[str] | None, typer.Option(help="As in web_searches=8; repeatable.")
+        list[str] | None, typer.Option(help="Such as web_searches=8; repeatable.")
     ] = None,
     tier: Annotated[
         list[str] | None,
-        typer.Option(help="As in above=200000,input=8.5; repeatable."),
+        typer.Option(help="Such as above=200000,input=8.5; repeatable."),
     ] = None,
     currency: Annotated[
-        str | None, typer.Option(help="Of all amounts; USD without it. It needs a rate.")
+        str | None,
+        typer.Option(help="Currency of all amounts; needs an exchange rate. Default: USD."),
     ] = None,
     percent: Annotated[
-        str | None, typer.Option(help="Of the list's prices, in place of amounts.")
+        str | None, typer.Option(help="Percentage of the list prices, instead of amounts.")
     ] = None,
     percent_of: Annotated[
         list[str] | None,
-        typer.Option(help="Of one price or meter, as in web_searches=100; repeatable."),
+        typer.Option(
+            help="Percentage of one price or meter, such as web_searches=100; repeatable."
+        ),
     ] = None,
     provider: Annotated[str | None, typer.Option(help="For this provider only.")] = None,
     effective_from: Annotated[str | None, typer.Option(help="First day, UTC.")] = None,
-    effective_to: Annotated[str | None, typer.Option(help="First day without it, UTC.")] = None,
+    effective_to: Annotated[
+        str | None, typer.Option(help="First day without this price, UTC.")
+    ] = None,
     context: Annotated[
-        list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
+        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what it makes of last month.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add a price, for requests from now on, and print its id."""
+    """Add a price for new requests and print its id."""
     entry: dict[str, object] = {
         "model": model,
         "provider": provider,
@@ -97,10 +102,10 @@ def add(
 
 @price.command("list")
 def list_prices(organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """List the prices of an organization's own."""
+    """List the negotiated prices of an organization."""
     table = Table("id", "model", "provider", "what", "from", "to", box=None)
     with administration(data, organization) as (opened, operator):
-        own = opened.prices.of(operator)
+        own = opened.prices.list_for(operator)
     rates = conversions(own, to_us(SystemClock().now()))
     for known in own.prices:
         entry = known.entry
@@ -114,7 +119,7 @@ def list_prices(organization: OrganizationOption = None, data: DataOption = None
 
 
 def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
-    """What is agreed on, in its own currency."""
+    """A price in its own currency."""
     entry = price.entry
     parts = [f"{entry['percent_of_list']} % of the list"] if "percent_of_list" in entry else []
     parts += [f"{name} {value} %" for name, value in entry.get("percents", {}).items()]
@@ -132,23 +137,23 @@ def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
 
 @price.command("show")
 def show(
-    model: Annotated[str, typer.Argument(help="A mapping such as openai/gpt-5.5.")],
-    at: Annotated[str | None, typer.Option(help="Date or instant, UTC; now without it.")] = None,
+    model: Annotated[str, typer.Argument(help="A model id such as openai/gpt-5.5.")],
+    at: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
     context: Annotated[
-        list[str] | None, typer.Option(help="As in service_tier=flex; repeatable.")
+        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
     ] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Show what a model costs at a date, and where that is from."""
+    """Show the price of a model at a date, and its source."""
     instant = parse_instant(at, "at") or SystemClock().now()
     _, base = open_prices(read_settings(data=data))
     with administration(data, organization) as (opened, operator):
-        book = book_with(base, opened.prices.of(operator))
-    provider = provider_called(model.partition("/")[0])
+        book = book_with(base, opened.prices.list_for(operator))
+    provider = find_provider(model.partition("/")[0])
     found = book.find(provider, model, to_us(instant), _pairs(context, "context"))
     if found.rates is None:
-        raise NotFound(f"there is no price for {model} at {instant:%Y-%m-%d %H:%M} UTC")
+        raise NotFound(f"{model} has no price at {instant:%Y-%m-%d %H:%M} UTC.")
     table = Table("for", "USD", "per", box=None)
     for size, rates in ((0, found.rates.base), *reversed(found.rates.tiers)):
         above = f", input above {size:,} tokens" if size else ""
@@ -157,19 +162,19 @@ def show(
     out.print(table)
     say(f"Source: {found.ref}.")
     if found.unlisted_context:
-        say(f"Without a price: {', '.join(found.unlisted_context)}.")
+        say(f"Unpriced: {', '.join(found.unlisted_context)}.")
 
 
 @price.command("delete")
 def delete(
     price_id: Annotated[str, typer.Argument(help="The id that `outlay price list` shows.")],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show what last month would be without it.")
+        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
     ] = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a price: later requests are priced without it."""
+    """Delete a price: later requests are priced without it."""
     if dry_run:
         show_preview(
             data, organization, lambda previews, actor: previews.of_deletion(actor, price_id)
@@ -177,19 +182,21 @@ def delete(
         return
     with administration(data, organization) as (opened, operator):
         opened.prices.delete(operator, price_id)
-    say(f"{price_id} is deleted.")
+    say(f"Deleted {price_id}.")
 
 
 def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
     pairs = [text.partition("=") for text in texts or []]
     for text, (name, sign, value) in zip(texts or [], pairs, strict=True):
         if not (name and sign and value):
-            raise Invalid(f"write --{option} as name=value, not {text!r}", field=option)
+            raise Invalid(
+                f"`--{option}` must have the form name=value, not {text!r}.", field=option
+            )
     return {name: value for name, _, value in pairs}
 
 
 def _tier(text: str) -> dict[str, Any]:
-    """A tier; what is no number is left to be refused."""
+    """A tier; what is not a number is left for validation."""
     tier: dict[str, Any] = _pairs(text.split(","), "tier")
     above = tier.get("above", "")
     return {**tier, "above": int(above)} if above.isdecimal() else tier

@@ -1,4 +1,4 @@
-"""What a change of prices would have made of last month, at the command line."""
+"""The command line's preview of a price change."""
 
 from collections.abc import Callable
 
@@ -22,7 +22,7 @@ def show_preview(
     organization: str | None,
     ask: Callable[[PricePreviews, Actor], Preview],
 ) -> None:
-    """Price last month twice, beside a server or without one, and show what it comes to."""
+    """Price last month twice, with or without a running server, and show the difference."""
     settings = read_settings(data=data)
     path = settings.prices_path
     base = PriceBook.load(path if path.exists() else None)

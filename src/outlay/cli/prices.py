@@ -1,4 +1,4 @@
-"""`outlay prices`: the price list that everything is priced by."""
+"""`outlay prices`: the price list."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -8,6 +8,7 @@ from rich.table import Table
 
 from outlay.cli.administration import confirm
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.kit.clock import SystemClock
 from outlay.pricing.list_changes import ListChanges, compare_lists
@@ -16,15 +17,15 @@ from outlay.services.repricing.price_lists import PriceLists
 from outlay.settings import read_settings
 
 SHOWN: Final = 20
-"""Models and prices named of each kind of change."""
+"""Most models and prices shown per kind of change."""
 RESTART: Final = "Servers use it from their next start."
 
-prices = typer.Typer(help="The price list, and newer ones.", no_args_is_help=True)
+prices = typer.Typer(help="The price list and its updates.", no_args_is_help=True)
 
 
 @prices.command("list")
 def list_lists(data: DataOption = None) -> None:
-    """List the price lists that were put to use, the one in use last."""
+    """List the activated price lists, the active one last."""
     lists = PriceLists(read_settings(data=data).data)
     table = Table("list", "", box=None)
     table.add_row(BUNDLED, _state(lists, BUNDLED, "comes with Outlay"))
@@ -41,46 +42,44 @@ def _state(lists: PriceLists, version: str, more: str) -> str:
 @prices.command("update")
 def update(
     file: Annotated[
-        Path | None, typer.Argument(help="A data file of genai-prices: its v2/data.json.")
+        Path | None, typer.Argument(help="A data file of genai-prices (v2/data.json).")
     ] = None,
-    accept: Annotated[
-        bool, typer.Option("--accept", help="Also where prices jump or most models are gone.")
-    ] = False,
-    revert: Annotated[
-        bool, typer.Option("--revert", help="Use what was used before the last list.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    accept: Annotated[bool, typer.Option("--accept", help="Accept suspicious changes.")] = False,
+    revert: Annotated[bool, typer.Option("--revert", help="Return to the previous list.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Use a newer price list, once what it changes has been shown. Recorded costs stay."""
+    """Show what a newer price list changes, then activate it. Recorded costs do not change."""
     settings = read_settings(data=data)
     lists = PriceLists(settings.data)
     if revert == (file is not None):
-        raise Invalid("give a file, or --revert", field="file")
+        raise Invalid("Name a file or use `--revert`.", field="file")
     if file is None:
         reverted = lists.revert()
-        say(f"{reverted.version} is taken back; {lists.version} is in use. {RESTART}")
+        say(f"{reverted.version} was reverted; {lists.version} is active. {RESTART}")
         return
     if not settings.data.exists():
-        raise Invalid(f"{settings.data} does not exist; run `outlay org create` first")
+        raise Invalid(f"{settings.data} does not exist. Run `outlay org create` first.")
     found, body = lists.read(file, SystemClock())
     current = lists.current
     if found.version.rpartition("-")[2] == current.version.rpartition("-")[2]:
-        raise Conflict(f"this list is in use already, as {current.version}")
+        raise Conflict(f"This price list is already in use (version {current.version}).")
     changes = compare_lists(current, found, SystemClock().now())
     _show(changes, current.version)
     if changes.doubts and not accept:
         named = "".join(f"\n  {doubt}" for doubt in changes.doubts[:SHOWN])
         raise Invalid(
-            f"this looks like a mistake; give --accept if it is none:{named}", code="doubtful-list"
+            "Some prices in this list look wrong. Check them, then confirm with "
+            f"`--accept`:{named}",
+            code=ErrorCode.DOUBTFUL_LIST,
         )
     confirm("Use this list?", yes)
     lists.take(found, body)
-    say(f"{found.version} is in use. {RESTART}")
+    say(f"{found.version} is active. {RESTART}")
 
 
 def _show(changes: ListChanges, before: str) -> None:
-    """What a list changes."""
+    """Show the changes of a list."""
     table = Table("", "number", "such as", box=None)
     altered = {change.model: None for change in changes.prices}
     for title, names in (

@@ -1,4 +1,4 @@
-"""`outlay project`: what API keys belong to."""
+"""`outlay project`: projects, which group API keys."""
 
 from typing import Annotated
 
@@ -7,16 +7,19 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
 from outlay.cli.console import DataOption, out, say
+from outlay.domain.actor import Actor
+from outlay.domain.organization import Project
+from outlay.services.bundle import Administration
 from outlay.services.directory.text_rules import pick
 
-project = typer.Typer(help="Projects: what API keys belong to.", no_args_is_help=True)
+project = typer.Typer(help="Projects, which group API keys.", no_args_is_help=True)
 
-NameArgument = Annotated[str, typer.Argument(help="Its name or id.")]
+NameArgument = Annotated[str, typer.Argument(help="Name or id.")]
 
 
 @project.command("create")
 def create(
-    name: Annotated[str, typer.Argument(help="What it is called.")],
+    name: Annotated[str, typer.Argument(help="Name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -30,7 +33,7 @@ def list_projects(organization: OrganizationOption = None, data: DataOption = No
     """List the projects of an organization."""
     table = Table("id", "name", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.projects.of(operator):
+        for entry in opened.projects.list_for(operator):
             table.add_row(entry.project_id, entry.name)
     out.print(table)
 
@@ -38,17 +41,15 @@ def list_projects(organization: OrganizationOption = None, data: DataOption = No
 @project.command("rename")
 def rename(
     project: NameArgument,
-    name: Annotated[str, typer.Argument(help="What it is to be called.")],
+    name: Annotated[str, typer.Argument(help="New name.")],
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Give a project another name."""
+    """Rename a project."""
     with administration(data, organization) as (opened, operator):
-        known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
-        )
+        known = _find(opened, operator, project)
         opened.projects.rename(operator, known.project_id, name)
-    say(f"{known.name!r} is now called {name!r}.")
+    say(f"{known.name!r} was renamed to {name!r}.")
 
 
 @project.command("delete")
@@ -58,11 +59,15 @@ def delete(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Remove a project: its keys are refused from now on, its past stays in every number."""
-    confirm(f"Delete {project}? Its API keys are refused at once.", yes)
+    """Delete a project: its keys are revoked, its usage remains in all totals."""
+    confirm(f"Delete {project}? Its API keys stop working immediately.", yes)
     with administration(data, organization) as (opened, operator):
-        known = pick(
-            opened.projects.of(operator), lambda p: project in {p.name, p.project_id}, "project"
-        )
+        known = _find(opened, operator, project)
         opened.projects.delete(operator, known.project_id)
-    say(f"{known.name!r} is deleted.")
+    say(f"Deleted {known.name!r}.")
+
+
+def _find(opened: Administration, operator: Actor, name: str) -> Project:
+    return pick(
+        opened.projects.list_for(operator), lambda p: name in {p.name, p.project_id}, "project"
+    )

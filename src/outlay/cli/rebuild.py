@@ -9,7 +9,7 @@ from outlay.settings import read_settings
 
 
 def rebuild(data: DataOption = None) -> None:
-    """Recreate the cube from the ledger, and prove it; a running server goes on answering.
+    """Rebuild the cube from the ledger and verify it; a running server keeps answering.
 
     The exit code is that of `outlay verify`.
     """

@@ -17,23 +17,21 @@ from outlay.settings import read_settings
 
 
 def reconcile(
-    costs: Annotated[Path, typer.Option(help="The provider's own export of costs.")],
-    provider: Annotated[str, typer.Option(help=f"Whose bill it is: {', '.join(FORMATS)} …")],
-    mapping: Annotated[
-        Path | None, typer.Option(help="TOML file that says which column is what.")
-    ] = None,
-    tolerance: Annotated[str, typer.Option(help="USD that a line may differ by.")] = "0.01",
-    timezone: Annotated[str, typer.Option(help="Whose days the bill's are.")] = "UTC",
+    costs: Annotated[Path, typer.Option(help="The provider's cost export.")],
+    provider: Annotated[str, typer.Option(help=f"The provider: {', '.join(FORMATS)} …")],
+    mapping: Annotated[Path | None, typer.Option(help="TOML file with the column mapping.")] = None,
+    tolerance: Annotated[str, typer.Option(help="Tolerated difference of a line in USD.")] = "0.01",
+    timezone: Annotated[str, typer.Option(help="Time zone of the bill's days.")] = "UTC",
     rate: RateOption = None,
     organization: Annotated[
-        str | None, typer.Option(help="Organization, where there are several.")
+        str | None, typer.Option(help="Organization, if there are several.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Show lines that agree, too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Show matching lines, too.")] = False,
     data: DataOption = None,
 ) -> None:
-    """Compare a provider's bill with what was recorded, per day, project and model.
+    """Compare a provider's bill with the recorded usage per day, project and model.
 
-    Exit code 0 when every line agrees, 1 when some differ.
+    Exit code 0 if every line matches, 1 if some differ.
     """
     bill = BillFile(
         provider=provider,
@@ -85,7 +83,7 @@ def _show(found: Reconciliation, *, everything: bool) -> None:
 
 
 def _explanation(found: Reconciliation) -> Table:
-    """What each reason makes of the difference."""
+    """What each reason explains of the difference."""
     table = Table("reason", box=None)
     table.add_column("USD", justify="right")
     for reason, amount in found.by_reason.items():
@@ -100,6 +98,6 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}") from error
+        raise Invalid(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise Invalid(f"{path}: the file is not UTF-8 text") from error
+        raise Invalid(f"{path} is not UTF-8 text.") from error

@@ -17,39 +17,42 @@ from outlay.services.repricing.runs import RepriceOrder, check_wanted
 from outlay.settings import read_settings
 
 SHOWN: Final = 15
-"""Rows of each table that are printed."""
+"""Most rows printed of each table."""
 
 
 def reprice(
     from_: Annotated[str | None, typer.Option("--from", help="First day.")] = None,
     to: Annotated[str | None, typer.Option(help="Last day.")] = None,
-    timezone: Annotated[str, typer.Option(help="Whose days they are.")] = "UTC",
+    timezone: Annotated[str, typer.Option(help="Time zone of the days.")] = "UTC",
     filters: Annotated[
         list[str] | None,
-        typer.Option("--filter", help="As in model=gpt-5.5 or provider=azure; repeatable."),
+        typer.Option("--filter", help="Such as model=gpt-5.5 or provider=azure; repeatable."),
     ] = None,
     only_lacking: Annotated[
-        bool, typer.Option("--only-lacking", help="Only requests that lack a price, or a part.")
+        bool, typer.Option("--only-lacking", help="Only requests without a complete price.")
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why; goes on the audit trail.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason for the audit trail.")] = "",
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; else only say what it changes.")
+        bool, typer.Option("--apply", help="Apply the changes; default: only a preview.")
     ] = False,
-    revert: Annotated[str | None, typer.Option(help="Take back the run with this id.")] = None,
+    revert: Annotated[str | None, typer.Option(help="Revert the run with this id.")] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Price what is on record again, at the prices of its own time as they are known now.
+    """Reprice recorded requests with the prices of their own time as they are known now.
 
-    Rows are amended, never edited: a run can be taken back with --revert.
+    Rows are amended, never edited: a run can be undone with --revert.
     """
     order = _order(from_, to, timezone, filters or [], only_lacking, organization)
     if (apply or revert) and not reason:
-        raise Invalid("--reason is needed: it goes on the audit trail", field="reason")
+        raise Invalid("`--reason` is required. It is written to the audit trail.", field="reason")
     if revert:
         order = RepriceOrder(organization=organization, reason=reason, reverts=revert)
     elif order is None:
-        raise Invalid("say which days: --from 2026-11-01 --to 2026-11-30", field="from")
+        raise Invalid(
+            "`--from` and `--to` are required, such as `--from 2026-11-01 --to 2026-11-30`.",
+            field="from",
+        )
     elif apply:
         order = RepriceOrder(organization=organization, wanted=order.wanted, reason=reason)
     with use_installation(read_settings(data=data)) as installation:
@@ -64,14 +67,16 @@ def _order(
     only_lacking: bool,
     organization: str | None,
 ) -> RepriceOrder | None:
-    """The preview of the days that are given, None without any."""
+    """The preview of the given days, None without any."""
     if from_ is None and to is None:
         return None
     values: dict[str, list[str]] = {}
     for text in filters:
         name, sign, value = text.partition("=")
         if not sign:
-            raise Invalid(f"{text!r} is no filter; write name=value", field="filter")
+            raise Invalid(
+                f"`--filter` must have the form name=value, not {text!r}.", field="filter"
+            )
         values.setdefault(name, []).append(value)
     wanted = RepriceWanted(
         from_date=_day(from_, "from"),
@@ -88,7 +93,7 @@ def _day(text: str | None, field: str) -> date:
     try:
         return date.fromisoformat(text or "")
     except ValueError as error:
-        raise Invalid(f"--{field} must be a day, 2026-11-01", field=field) from error
+        raise Invalid(f"`--{field}` must be a date such as 2026-11-01.", field=field) from error
 
 
 def _show(found: Reprice) -> None:

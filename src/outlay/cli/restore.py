@@ -8,6 +8,7 @@ import typer
 
 from outlay.bootstrap import hold_folder
 from outlay.cli.console import DataOption, out, progress_bar, say
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
 from outlay.engines import open_truth
 from outlay.kit.clock import SystemClock
@@ -26,17 +27,17 @@ from outlay.storage.folder import (
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="What `outlay backup` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `outlay backup`.")],
     data: DataOption = None,
     aside: Annotated[
         bool,
         typer.Option(
             "--move-aside",
-            help="Move what is in the folder into a dated folder inside it first.",
+            help="First move existing files into a dated folder inside the data directory.",
         ),
     ] = False,
 ) -> None:
-    """Make a new installation of a backup; one that exists is never overwritten."""
+    """Create an installation from a backup; an existing one is never overwritten."""
     settings = read_settings(data=data)
     with progress_bar() as report:
         contents = check_archive(file, report)
@@ -48,28 +49,31 @@ def restore(
             _make(file, settings)
     out.print(
         f"Restored {contents.events:,} events and {sum(contents.tables.values()):,} rows of the "
-        f"directory as of {contents.created_at[:19]} UTC. `outlay verify` proves them."
+        f"directory as of {contents.created_at[:19]} UTC. Run `outlay verify` to check them."
     )
 
 
 def _make_room(settings: Settings, *, aside: bool) -> None:
-    """See to it that nothing of an installation is in the folder."""
+    """Ensure that the folder contains no installation."""
     drop_restored(settings)
     if aside:
         folder = move_aside(settings, SystemClock())
-        say(f"What was in {settings.data} is in {folder} now." if folder else "Nothing was there.")
+        say(
+            f"Moved the contents of {settings.data} to {folder}."
+            if folder
+            else "The folder was empty."
+        )
     check_complete(settings)
     if found := parts_in(settings):
         raise Conflict(
-            f"{settings.data} has something of an installation ({describe_parts(found)}), which "
-            "would be mixed up with what is restored; restore into an empty folder, or say "
-            "--move-aside",
-            code="not-empty",
+            f"{settings.data} already contains parts of an installation "
+            f"({describe_parts(found)}). Restore into an empty folder or use `--move-aside`.",
+            code=ErrorCode.NOT_EMPTY,
         )
 
 
 def _make(file: Path, settings: Settings) -> None:
-    """Restore beside the place of the database, and move it there when it is whole."""
+    """Restore into a separate folder, and move it into place when it is complete."""
     made = replace(settings, data=begin_restoring(settings), audit_checkpoints=None)
     try:
         _take_over(file, made)

@@ -12,6 +12,7 @@ from outlay.bootstrap import open_administration, open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
 from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.cli.workers import Supervisor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.secrets import new_secret
 from outlay.settings import MAX_WORKERS, Settings, read_settings
@@ -23,7 +24,7 @@ def serve(
     data: DataOption = None,
     host: Annotated[
         str | None,
-        typer.Option(help="Address to listen on [env: OUTLAY_HOST; default: 127.0.0.1]."),
+        typer.Option(help="Listening address [env: OUTLAY_HOST; default: 127.0.0.1]."),
     ] = None,
     port: Annotated[
         int | None,
@@ -34,7 +35,7 @@ def serve(
         typer.Option(
             min=1,
             max=MAX_WORKERS,
-            help="Processes; more than one share a PostgreSQL [env: OUTLAY_WORKERS; 1].",
+            help="Processes; more than one needs PostgreSQL [env: OUTLAY_WORKERS; 1].",
         ),
     ] = None,
 ) -> None:
@@ -53,14 +54,14 @@ def serve(
 
 
 def _serve_together(settings: Settings) -> int:
-    """Serve with several processes; the exit code."""
+    """Serve with several processes; returns the exit code."""
     if not settings.database_url:
         raise Invalid(
-            "several workers share a database: set OUTLAY_DATABASE_URL to postgresql://…, or serve "
-            "with one worker",
-            code="workers-need-postgres",
+            "Several workers need a shared database. Set OUTLAY_DATABASE_URL to postgresql://… "
+            "or run one worker.",
+            code=ErrorCode.WORKERS_NEED_POSTGRES,
         )
-    # Migrates, and makes the keys of the folder, before there are several who would.
+    # Migrates and creates the keys of the folder before several processes would do so.
     with open_administration(settings) as administration:
         is_new = administration.sign_in.is_new()
     secrets = Secrets(operator=new_secret(), setup=new_secret() if is_new else "")
@@ -84,5 +85,5 @@ def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> 
     else:
         say(message)
     if secrets.setup:
-        out.print("There is no organization yet. Set it up, once, at")
+        out.print("There is no organization yet. Set one up (once) at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

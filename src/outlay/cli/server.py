@@ -1,4 +1,4 @@
-"""Uvicorn, as the application is served by it."""
+"""The configuration of Uvicorn."""
 
 import math
 import socket
@@ -14,14 +14,14 @@ from outlay.web.app import Application
 from outlay.web.http.protocol import BoundedProtocol
 
 BACKLOG: Final = 512
-"""Connections that wait to be accepted."""
+"""Connections that can wait to be accepted."""
 
 
 def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
-    """How the application is served; after SIGTERM, requests under way have `grace_seconds`."""
+    """How the application is served; after SIGTERM, running requests have `grace_seconds`."""
     return uvicorn.Config(
         app,
-        # Called like the class that uvicorn expects.
+        # Named like the class that uvicorn expects.
         http=partial(BoundedProtocol, app.connections),  # type: ignore[arg-type]
         backlog=BACKLOG,
         headers=[("X-Content-Type-Options", "nosniff")],
@@ -36,7 +36,7 @@ def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn, telling when it answers."""
+    """Uvicorn with a callback for when it is ready."""
 
     def __init__(self, app: Application, settings: Settings, on_ready: Callable[[], None]) -> None:
         super().__init__(server_config(app, grace_seconds=settings.proxy.grace_seconds))
@@ -44,11 +44,11 @@ class Server(uvicorn.Server):
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start listening, then say so."""
+        """Start listening, then report that."""
         await super().startup(sockets)
         if self.started:
             self._on_ready()
 
     def stop(self) -> None:
-        """Take no new requests, let those under way end, then return from `run`."""
+        """Stop accepting requests, finish the running ones, then return from `run`."""
         self.should_exit = True

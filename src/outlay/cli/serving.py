@@ -1,4 +1,4 @@
-"""Running the web server in the foreground until it is told to stop."""
+"""Running the web server in the foreground until it is stopped."""
 
 import gc
 import logging
@@ -12,6 +12,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from outlay.cli.signals import on_stop
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.durable import write_file
 from outlay.kit.logs import JsonFormatter, TextFormatter, start_logging
@@ -22,17 +23,19 @@ from outlay.settings import Settings
 logger = logging.getLogger(__name__)
 
 GC_THRESHOLD = 50_000
-"""Events come by the thousand and hold no cycles: the default of 700 scans them for nothing."""
+"""Events are created by the thousand and have no cycles: the default of 700 would scan them in
+vain.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What lets people in who have no account: the same for all processes of one server."""
+    """Secrets for access without an account, common to all processes of one server."""
 
     operator: str = field(repr=False)
     """For other commands on this machine."""
     setup: str = field(default="", repr=False)
-    """Ends the address under which the first owner sets up; empty: nowhere."""
+    """The last part of the setup URL for the first owner; empty if there is none."""
 
 
 def log_as_server(settings: Settings) -> None:
@@ -44,7 +47,7 @@ def log_as_server(settings: Settings) -> None:
 
 
 def bind(settings: Settings) -> socket.socket:
-    """The listening socket; raises Unavailable when the address is taken."""
+    """The listening socket; raises Unavailable if the address is in use."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -53,21 +56,21 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as error:
         listener.close()
         raise Unavailable(
-            f"cannot listen on {settings.host} port {settings.port}: {error.strerror}; "
-            "choose another with --port"
+            f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Choose "
+            "another port with `--port`."
         ) from error
     listener.listen(1024)
     return listener
 
 
 def _raise_file_limit() -> None:
-    """Take as many open files as the system grants: the usual default of 1,024 is for shells."""
+    """Raise the limit of open files as far as allowed: the usual default of 1,024 is too low."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def url_of(listener: socket.socket) -> str:
-    """The address that a browser on this machine opens."""
+    """The URL for browsers on this machine."""
     host, port = listener.getsockname()[:2]
     if host in {"0.0.0.0", "::"}:  # noqa: S104 - compared, not bound
         host = "127.0.0.1"
@@ -81,12 +84,12 @@ def run_server(
     secrets: Secrets,
     more: Mapping[str, ASGIApp] | None = None,
 ) -> None:
-    """Serve until a signal says to stop; `on_ready` is called once requests are answered.
+    """Serve until a signal stops the server; `on_ready` is called once requests are served.
 
-    `more` are further paths and what answers them. Raises Unavailable at the end when the ledger
-    failed meanwhile, so that whoever supervises the process sees that it was no ordinary stop.
+    `more` are further paths and their applications. Raises Unavailable at the end if the ledger
+    failed, so that a process supervisor sees that it was not an ordinary stop.
     """
-    # Imported by those that serve: it takes other commands longer than all that they do.
+    # Imported here: it would slow down all other commands.
     from outlay.cli.server import Server
     from outlay.web.app import Application
 
@@ -94,11 +97,11 @@ def run_server(
     application = Application(services, secrets.operator, more, secrets.setup)
     server = Server(application, services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)
-    # One of several workers speaks for all: they answer at the same address.
+    # One of several workers registers for all: they have the same address.
     path = services.settings.server_path if not services.settings.worker else None
     if path is not None:
         write_file(path, msgspec.json.encode(info))
-        # Likewise, one tells the log where the audit trail ends.
+        # Likewise, one logs the ends of the audit trail.
         logging.getLogger("outlay.audit").setLevel(logging.INFO)
         services.administration.audit.log_ends()
     services.projection.start()
@@ -107,10 +110,10 @@ def run_server(
     services.scrubbing.start()
     services.maintenance.start()
     services.recovery.start()
-    gc.freeze()  # what was loaded to start with stays; no need to look at it for garbage again
+    gc.freeze()  # exclude objects loaded at startup from garbage collection
     gc.set_threshold(GC_THRESHOLD)
-    # Uvicorn sees to two of the signals itself, and raises them again after it has stopped: they
-    # must not end the process then, as the stores are still to be closed.
+    # Uvicorn handles two of the signals itself, and raises them again after it has stopped: they
+    # must not end the process then, because the stores are still to be closed.
     on_stop(server.stop)
     try:
         server.run(sockets=[listener])
@@ -120,7 +123,7 @@ def run_server(
         listener.close()
     if services.ledger.failure:
         raise Unavailable(
-            f"{services.ledger.failure}; outcomes that it did not take are in "
-            f"{services.settings.rescue_path}, and the next start puts them on record",
-            code="ledger-failed",
+            f"{services.ledger.failure} Outcomes that were not written are in "
+            f"{services.settings.rescue_path}; the next start records them.",
+            code=ErrorCode.LEDGER_FAILED,
         )

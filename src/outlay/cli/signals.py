@@ -21,13 +21,13 @@ _STANDARD_ERROR: Final = 2
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on every signal that ends a server, and let no other end it."""
+    """Call `stop` on every signal that ends a server, and ignore all other causes."""
 
     def handle(_: int, __: FrameType | None) -> None:
         stop()
 
     for number in STOPPING:
-        # Ignored by whoever started this: `nohup`, a shell's background job, our supervisor.
+        # Ignored by the parent: `nohup`, a shell's background job, our supervisor.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
     # Not `faulthandler.register`: it reads the stacks while other threads run, which can crash.
@@ -40,7 +40,7 @@ def _print_stacks(_: int, __: FrameType | None) -> None:
 
 
 def forget_stop() -> None:
-    """Die of those signals, as a process does: what another process set is not for this one."""
+    """Restore the default handling: what another process set up does not apply to this one."""
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -24,7 +24,7 @@ sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True
 @sso.command("set")
 def set_provider(
     issuer: Annotated[str, typer.Argument(help="Exactly as in the provider's tokens.")],
-    client_id: Annotated[str, typer.Argument(help="What the provider calls Outlay.")],
+    client_id: Annotated[str, typer.Argument(help="The provider's client id for Outlay.")],
     secret: Annotated[
         str,
         typer.Option(
@@ -32,29 +32,31 @@ def set_provider(
             hide_input=True,
             callback=take_secret,
             envvar="OUTLAY_SSO_SECRET",
-            help="Sealed; asked for when not given, - reads standard input.",
+            help="Stored sealed; default: a prompt; - reads standard input.",
         ),
     ] = "",
     domain: Annotated[
         list[str] | None,
-        typer.Option(help="Mail domain whose people become developers; repeatable."),
+        typer.Option(help="Mail domain whose users become developers; repeatable."),
     ] = None,
     group_claim: Annotated[str, typer.Option(help="The claim that names groups.")] = "groups",
     group: Annotated[
         list[str] | None,
-        typer.Option(help="As in engineers=Engineering: claim and user group; repeatable."),
+        typer.Option(help="Claim and user group, such as engineers=Engineering; repeatable."),
     ] = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Set the identity provider that people sign in with."""
+    """Set the identity provider for single sign-on."""
     with administration(data, organization) as (opened, operator):
-        known = opened.groups.of(operator)
+        known = opened.groups.list_for(operator)
         groups = {}
         for text in group or []:
             name, sign, wanted = text.partition("=")
             if not (name and sign and wanted):
-                raise Invalid(f"write a group as claim=group, not {text!r}", field="group")
+                raise Invalid(
+                    f"A group mapping must have the form claim=group, not {text!r}.", field="group"
+                )
             found = pick(known, lambda g, w=wanted: w in {g.name, g.group_id}, "user group")  # type: ignore[misc]
             groups[name] = found.group_id
         opened.sso.put(
@@ -66,7 +68,7 @@ def set_provider(
             group_claim=group_claim,
             groups=groups,
         )
-    say(f"People can sign in with {issuer}. It must send them back to:")
+    say(f"Members can sign in with {issuer}. Register this redirect URL there:")
     out.print(_callback(data, operator), soft_wrap=True)
 
 
@@ -77,7 +79,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
     with administration(data, organization) as (opened, operator):
         found = opened.sso.find(operator)
     if found is None:
-        say("There is no single sign-on.")
+        say("Single sign-on is not configured.")
         return
     table.add_row("issuer", found.issuer)
     table.add_row("client id", found.client_id)
@@ -93,7 +95,7 @@ def show(organization: OrganizationOption = None, data: DataOption = None) -> No
 def remove(
     yes: YesOption = False, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Sign in with passwords alone from now on."""
+    """Turn single sign-on off; only passwords remain."""
     confirm("Turn single sign-on off?", yes)
     with administration(data, organization) as (opened, operator):
         opened.sso.delete(operator)
@@ -101,5 +103,5 @@ def remove(
 
 
 def _callback(data: str | None, operator: Actor) -> str:
-    """What the provider must allow as the address to send people back to."""
+    """The redirect URL that the provider must allow."""
     return base_url_of(data) + callback_of(operator.organization_id)

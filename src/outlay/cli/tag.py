@@ -1,4 +1,4 @@
-"""`outlay tag`: which tags of requests are kept."""
+"""`outlay tag`: registered tags."""
 
 from typing import Annotated
 
@@ -9,19 +9,17 @@ from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
 from outlay.kit.clock import from_us
 
-tag = typer.Typer(
-    help="Tags: what senders say of requests, by registered key.", no_args_is_help=True
-)
+tag = typer.Typer(help="Registered tags of requests.", no_args_is_help=True)
 
-KeyArgument = Annotated[str, typer.Argument(help="Its key, such as `team`.")]
+KeyArgument = Annotated[str, typer.Argument(help="The key, such as `team`.")]
 
 
 @tag.command("add")
 def add(key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None) -> None:
-    """Register a tag: from now on its values are kept of requests that have some."""
+    """Register a tag: its values are stored with new requests."""
     with administration(data, organization) as (opened, operator):
         opened.tags.add(operator, key)
-    say(f"Requests keep the tag {key!r} from now on.")
+    say(f"New requests keep the tag {key!r}.")
 
 
 @tag.command("list")
@@ -29,7 +27,7 @@ def list_tags(organization: OrganizationOption = None, data: DataOption = None) 
     """List the registered tags."""
     table = Table("key", "since", box=None)
     with administration(data, organization) as (opened, operator):
-        for one in opened.tags.of(operator):
+        for one in opened.tags.list_for(operator):
             table.add_row(one.key, f"{from_us(one.created_at_us):%Y-%m-%d}")
     out.print(table)
 
@@ -38,7 +36,7 @@ def list_tags(organization: OrganizationOption = None, data: DataOption = None) 
 def remove(
     key: KeyArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Keep no further values of a tag; requests on record keep theirs."""
+    """Unregister a tag; recorded requests keep their values."""
     with administration(data, organization) as (opened, operator):
         opened.tags.remove(operator, key)
-    say(f"Requests keep the tag {key!r} no more.")
+    say(f"New requests no longer keep the tag {key!r}.")

@@ -19,21 +19,21 @@ token = typer.Typer(help="Access tokens for the JSON API.", no_args_is_help=True
 
 @token.command("create")
 def create(
-    description: Annotated[str, typer.Option(help="What it is for.")],
+    description: Annotated[str, typer.Option(help="Description.")],
     member: Annotated[
         str | None,
-        typer.Option(help="E-mail address of whose it is; the first owner if not given."),
+        typer.Option(help="E-mail address of its member; default: the first owner."),
     ] = None,
-    scope: Annotated[
-        list[Scope] | None, typer.Option(help="What it may be used for; repeatable.")
-    ] = None,
+    scope: Annotated[list[Scope] | None, typer.Option(help="A scope; repeatable.")] = None,
     expires: ExpiresOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Create an access token and print it, this once. What it allows is its member's role."""
+    """Create an access token and print it. It is not shown again, and allows what its member's role
+    allows.
+    """
     with administration(data, organization) as (opened, operator):
-        owner = opened.members.called(operator, member)
+        owner = opened.members.find_by_email(operator, member)
         _, text = opened.tokens.create(
             operator,
             description=description,
@@ -50,8 +50,8 @@ def list_tokens(organization: OrganizationOption = None, data: DataOption = None
     """List the access tokens of an organization."""
     table = Table("id", "description", "member", "scopes", box=None)
     with administration(data, organization) as (opened, operator):
-        names = {member.member_id: member.email for member in opened.members.of(operator)}
-        for entry in opened.tokens.of(operator):
+        names = {member.member_id: member.email for member in opened.members.list_for(operator)}
+        for entry in opened.tokens.list_for(operator):
             scopes = " ".join(sorted(entry.scopes))
             table.add_row(entry.token_id, entry.description, names.get(entry.member_id, ""), scopes)
     out.print(table)
@@ -63,7 +63,7 @@ def revoke(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Refuse an access token from now on."""
+    """Revoke an access token."""
     with administration(data, organization) as (opened, operator):
         opened.tokens.revoke(operator, token_id)
-    say(f"{token_id} is revoked.")
+    say(f"Revoked {token_id}.")

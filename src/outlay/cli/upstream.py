@@ -1,4 +1,4 @@
-"""`outlay upstream`: where requests are sent."""
+"""`outlay upstream`: provider connections."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.errors import NotFound
 from outlay.domain.upstream import Upstream
 
-upstream = typer.Typer(help="Upstreams: where requests are sent.", no_args_is_help=True)
+upstream = typer.Typer(help="Upstreams: provider connections.", no_args_is_help=True)
 
 NameArgument = Annotated[str, typer.Argument(help="The name that `outlay upstream list` shows.")]
 SecretOption = Annotated[
@@ -20,7 +20,7 @@ SecretOption = Annotated[
         hide_input=True,
         callback=take_secret,
         envvar="OUTLAY_UPSTREAM_SECRET",
-        help="The provider's API key; asked for when not given, - reads standard input.",
+        help="The provider's API key; default: a prompt; - reads standard input.",
     ),
 ]
 
@@ -29,19 +29,21 @@ AsksOption = Annotated[
     bool | None,
     typer.Option(
         "--ask-usage/--no-ask-usage",
-        help="Whether streams are asked for their usage with stream_options.",
+        help="Whether to request usage of streams with stream_options.",
     ),
 ]
 
 
 @upstream.command("add")
 def add(
-    provider: Annotated[str, typer.Argument(help="Whose prices apply: openai, anthropic …")],
+    provider: Annotated[
+        str, typer.Argument(help="The provider, whose prices apply: openai, anthropic …")
+    ],
     name: Annotated[
-        str | None, typer.Option(help="What callers put before the slash; the provider if empty.")
+        str | None, typer.Option(help="Prefix in model ids; default: the provider.")
     ] = None,
     base_url: Annotated[
-        str | None, typer.Option(help="Its address up to /v1; the provider's own if not given.")
+        str | None, typer.Option(help="Base URL up to /v1; default: the provider's.")
     ] = None,
     secret: SecretOption = "",
     asks_usage: AsksOption = None,
@@ -66,7 +68,7 @@ def list_upstreams(organization: OrganizationOption = None, data: DataOption = N
     """List the upstreams of an organization."""
     table = Table("name", "provider", "base URL", "secret", box=None)
     with administration(data, organization) as (opened, operator):
-        for entry in opened.upstreams.of(operator):
+        for entry in opened.upstreams.list_for(operator):
             hint = f"…{entry.hint}" if entry.hint else ""
             table.add_row(entry.name, entry.provider, entry.base_url, hint)
     out.print(table)
@@ -75,15 +77,15 @@ def list_upstreams(organization: OrganizationOption = None, data: DataOption = N
 @upstream.command("update")
 def update(
     name: NameArgument,
-    base_url: Annotated[str | None, typer.Option(help="A new address; needs the secret.")] = None,
+    base_url: Annotated[str | None, typer.Option(help="New base URL; requires the secret.")] = None,
     secret: SecretOption = "",
     asks_usage: AsksOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Change address or secret of an upstream."""
+    """Change the base URL or secret of an upstream."""
     with administration(data, organization) as (opened, operator):
-        known = find_upstream(opened.upstreams.of(operator), name)
+        known = find_upstream(opened.upstreams.list_for(operator), name)
         changed = opened.upstreams.update(
             operator,
             known.upstream_id,
@@ -98,17 +100,17 @@ def update(
 def remove(
     name: NameArgument, organization: OrganizationOption = None, data: DataOption = None
 ) -> None:
-    """Remove an upstream, its model names and its secret."""
+    """Delete an upstream, its model mappings and its secret."""
     with administration(data, organization) as (opened, operator):
-        known = find_upstream(opened.upstreams.of(operator), name)
+        known = find_upstream(opened.upstreams.list_for(operator), name)
         opened.upstreams.delete(operator, known.upstream_id)
-    say(f"{name} is removed.")
+    say(f"Deleted {name}.")
 
 
 def find_upstream(upstreams: list[Upstream], name: str) -> Upstream:
-    """The upstream with a name; raises NotFound, naming those there are."""
+    """The upstream with a name; NotFound lists the available ones."""
     for known in upstreams:
         if known.name == name:
             return known
     names = ", ".join(known.name for known in upstreams) or "none yet"
-    raise NotFound(f"there is no upstream called {name!r}; there are: {names}")
+    raise NotFound(f"There is no upstream {name!r}. Available: {names}.")

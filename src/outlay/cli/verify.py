@@ -7,6 +7,7 @@ from rich.table import Table
 
 from outlay.cli.console import DataOption, fail, out, show_progress
 from outlay.cli.installation import Installation, use_installation
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, OutlayError
 from outlay.domain.money import render_usd
 from outlay.domain.verification import VerifyReport
@@ -18,15 +19,15 @@ BUSY: Final = 4
 BROKEN_OFF: Final = 5
 SERVER_GONE: Final = 6
 
-_EXIT_OF_CODE: Final = {"busy": BUSY, "server-gone": SERVER_GONE}
+_EXIT_OF_CODE: Final = {ErrorCode.BUSY: BUSY, ErrorCode.SERVER_GONE: SERVER_GONE}
 
 
 def verify(data: DataOption = None) -> None:
-    """Prove that ledger and cube agree to the last pico-USD.
+    """Verify that ledger and cube are equal to the last pico-USD.
 
-    Exit code 0: proven. 1: they differ. 2: not begun. 3: the ledger is damaged, or the command
-    could not start because of the disk. 4: other work is running. 5: begun and not ended. 6: the
-    server that has the data cannot be reached.
+    Exit code 0: equal. 1: they differ. 2: not started. 3: the ledger is damaged, or the command
+    could not start because of the disk. 4: other maintenance is running. 5: started but not
+    finished. 6: the server that uses the data is unreachable.
     """
     settings = read_settings(data=data)
     try:
@@ -39,14 +40,14 @@ def verify(data: DataOption = None) -> None:
 
 
 def show_verification(installation: Installation) -> int:
-    """Verify and say what was found; the exit code."""
+    """Verify and print the result; returns the exit code."""
     try:
         (report,) = show_progress(installation.verify())
     except OutlayError as error:
         fail(error.message)
         return _EXIT_OF_CODE.get(error.code, BROKEN_OFF)
     except Exception as error:
-        fail(f"the verification failed: {type(error).__name__}: {error}")
+        fail(f"The verification failed: {type(error).__name__}: {error}.")
         return BROKEN_OFF
     if report.damage:
         fail(report.damage)
@@ -54,7 +55,7 @@ def show_verification(installation: Installation) -> int:
     if report.is_proven:
         out.print(
             f"Verified: {report.events:,} events, {report.cells:,} cells and {report.days:,} days "
-            f"agree; {render_usd(report.cost_pusd)} USD in ledger, cube, every day and every "
+            f"match; {render_usd(report.cost_pusd)} USD in ledger, cube, every day and every "
             "grouping."
         )
         return 0
@@ -77,4 +78,4 @@ def _show_differences(report: VerifyReport) -> None:
             f"{found.cube - found.ledger:+,}",
         )
     out.print(table)
-    out.print("The ledger is the truth: `outlay rebuild` recreates the cube from it.")
+    out.print("The ledger is authoritative. Run `outlay rebuild` to recreate the cube from it.")

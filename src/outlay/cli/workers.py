@@ -1,7 +1,7 @@
-"""Several processes that serve one address: each has stores of its own, and all share a database.
+"""Worker processes that serve one address: each has its own stores, and all share a database.
 
-The listening socket is inherited, so that the kernel hands a connection to whichever process is
-free. A process that dies is replaced; one that cannot even start ends them all.
+The listening socket is inherited, so that the kernel assigns a connection to any free process. A
+process that dies is replaced; one that cannot even start ends them all.
 """
 
 import logging
@@ -20,7 +20,7 @@ from outlay.cli.signals import forget_stop, on_stop
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS: Final = 1.0
-"""Before a process that died is replaced."""
+"""Delay before a dead process is replaced."""
 
 PARENT_POLL_SECONDS: Final = 1.0
 
@@ -32,24 +32,28 @@ class _Worker:
     number: int
     pid: int
     pipe: int
-    """Readable when it answers requests, or has ended."""
+    """Becomes readable when the process is ready or has ended."""
     is_ready: bool = False
 
 
 class Supervisor:
-    """Starts processes, replaces those that die, ends them all when it is told to stop."""
+    """Starts processes, replaces dead ones, and ends them all when it is stopped."""
 
     def __init__(self, count: int, work: Callable[[int, Callable[[], None]], None]) -> None:
-        """`work` serves as one of `count` until SIGTERM; it calls what it is given once it does."""
+        """`work` serves as one of `count` workers until SIGTERM; it calls its argument when it is
+        ready.
+        """
         self._count = count
         self._work = work
         self._workers: dict[int, _Worker] = {}
         self._due: dict[int, float] = {}
-        """When to start which one, in monotonic seconds."""
+        """When to start which worker, in monotonic seconds."""
         self._is_stopping = False
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Run until a signal says to stop; the exit code. `on_ready` is called once all answer."""
+        """Run until a signal stops it; returns the exit code. `on_ready` is called once all are
+        ready.
+        """
         on_stop(self._stop)
         self._due = dict.fromkeys(range(self._count), 0.0)
         announced = False
@@ -90,7 +94,7 @@ class Supervisor:
         self._workers[pid] = _Worker(number, pid, reading)
 
     def _listen(self) -> None:
-        """Wait a little, or until a worker says that it answers."""
+        """Wait a little, or until a worker is ready."""
         waiting = {worker.pipe: worker for worker in self._workers.values() if not worker.is_ready}
         try:
             readable, _, _ = select.select(list(waiting), [], [], 0.1)
@@ -100,7 +104,7 @@ class Supervisor:
             waiting[pipe].is_ready = os.read(pipe, 1) == _READY
 
     def _reap(self) -> list[_Worker]:
-        """Those that have ended."""
+        """The workers that have ended."""
         ended = []
         while self._workers:
             pid, _ = os.waitpid(-1, os.WNOHANG)
@@ -127,9 +131,9 @@ class Supervisor:
 def _be_worker(
     work: Callable[[int, Callable[[], None]], None], number: int, pipe: int, parent: int
 ) -> None:
-    """Serve in a process just forked, and end it."""
+    """Serve in a newly forked process, then exit."""
     forget_stop()
-    # Ctrl-C reaches the whole process group: the supervisor says when to stop.
+    # Ctrl-C reaches the whole process group: the supervisor decides when to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     code = 1
@@ -152,7 +156,7 @@ def _say_ready(pipe: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Stop in good order when the supervisor is gone, however it went."""
+    """Stop gracefully if the supervisor is gone."""
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

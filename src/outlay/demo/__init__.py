@@ -1,1 +1,1 @@
-"""A believable organization, made up deterministically: for trying, testing and screenshots."""
+"""A realistic demo organization, generated deterministically: for trials, tests and screenshots."""

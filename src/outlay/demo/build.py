@@ -11,6 +11,7 @@ from outlay.demo.provider import PREFIX
 from outlay.demo.traffic import demo_reports
 from outlay.domain.actor import Role
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.outcome import Outcome
 from outlay.kit.progress import Progress
@@ -20,22 +21,23 @@ from outlay.storage.directory.members import list_members
 MAX_DAYS = 730
 VISITOR = "Your own requests"
 IN_FLIGHT = 4
-"""Batches submitted ahead of the slowest one, so that making and writing overlap."""
+"""Batches submitted before the oldest must be done, so that generating and writing overlap."""
 
 
 def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress | Member]:
-    """Create the organization and its past; the last item is its owner.
+    """Create the organization and its usage history; the last item is its owner.
 
-    In a data directory that has the demo already nothing is added; one that has another
-    organization is refused with Conflict.
+    Nothing is added to a data directory that already has the demo. One with another organization is
+    refused with Conflict.
     """
     if not 1 <= days <= MAX_DAYS:
-        raise Invalid(f"--days must be between 1 and {MAX_DAYS}", field="days")
+        raise Invalid(f"`--days` must be between 1 and {MAX_DAYS}.", field="days")
     known = services.administration.organizations.all()
     if known:
         if known[0].name != ORGANIZATION:
             raise Conflict(
-                f"the data directory belongs to {known[0].name!r}; give the demo its own --data"
+                f"The data directory already contains the organization {known[0].name!r}. Use a "
+                "separate `--data` directory for the demo."
             )
         yield _find_owner(services, known[0].organization_id)
         return
@@ -51,16 +53,16 @@ def build_demo(services: Services, *, seed: int, days: int) -> Iterator[Progress
 
 
 def open_gateway(services: Services, owner: Member, url: str) -> str:
-    """A fresh API key for the visitor, and an upstream that is this server itself."""
+    """A fresh API key for the user, and an upstream that is this server itself."""
     administration = services.administration
-    organization = administration.organizations.called(owner.organization_id)
+    organization = administration.organizations.find_by_name(owner.organization_id)
     if organization is None:
-        raise NotFound("the demo has no organization")
+        raise NotFound("The data directory has no demo organization.")
     operator = operator_of(organization)
-    for known in administration.upstreams.of(operator):
+    for known in administration.upstreams.list_for(operator):
         administration.upstreams.delete(operator, known.upstream_id)
     administration.upstreams.create(operator, provider="openai", name="demo", base_url=url + PREFIX)
-    for key in administration.keys.of(operator):
+    for key in administration.keys.list_for(operator):
         if key.description == VISITOR and not key.is_revoked:
             administration.keys.revoke(operator, key.api_key_id)
     project, _ = administration.projects.ensure(operator, "Playground")
@@ -92,7 +94,7 @@ def _record(
         future.result()
 
 
-def _find_owner(services: Services, organization_id: str) -> Member:
+def _find_owner(services: Services, organization_id: OrganizationId) -> Member:
     with services.directory.read() as session:
         members = list_members(session, organization_id)
     return next(member for member in members if member.role is Role.OWNER)

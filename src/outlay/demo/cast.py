@@ -1,4 +1,4 @@
-"""Who and what the demo organization consists of."""
+"""The people, models and projects of the demo organization."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -41,19 +41,19 @@ GROUPS: Final = ("Platform", "Data Science", "Support", "Product", "Growth", "Se
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A model as the demo calls it."""
+    """A model as the demo requests it."""
 
     mapping: str
     median_ms: int
     """Median duration of a request."""
     begins: float = 0.0
-    """The part of the window after which it is in use."""
+    """The fraction of the window after which it is used."""
     caches: bool = False
     reasons: bool = False
 
     @property
     def provider(self) -> str:
-        """The provider in front of the mapping."""
+        """The provider of the route."""
         return self.mapping.partition("/")[0]
 
 
@@ -79,19 +79,19 @@ ROUTES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What one project does all day."""
+    """The typical traffic of one project."""
 
     project: str
     requests_per_day: int
     models: dict[str, float]
-    """Mapping → weight."""
+    """Model id → weight."""
     apps: dict[str, float]
     input_tokens: int
     """Median of the input."""
     output_tokens: int
     keys: int
     is_human: bool
-    """Follows office hours and weekends; machines do not."""
+    """Whether it follows office hours and weekends, unlike a machine."""
 
 
 WORKLOADS: Final = (

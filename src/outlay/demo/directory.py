@@ -1,4 +1,4 @@
-"""The demo organization in the directory."""
+"""The demo organization's directory."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from outlay.demo.cast import (
     WORKLOADS,
 )
 from outlay.domain.actor import Plan, Role
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import (
     ApiKey,
     GroupMembership,
@@ -36,25 +37,25 @@ _ID_LETTERS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 @dataclass(slots=True)
 class DemoDirectory:
-    """What was created, as far as the traffic needs it."""
+    """The created objects that the traffic refers to."""
 
     organization: Organization
     owner: Member
     keys: dict[str, list[ApiKey]] = field(default_factory=dict)
-    """API keys by project name, busiest first."""
+    """API keys by project name, most used first."""
 
 
 def create_demo_directory(
     directory: Directory, random: Random, start: datetime, now: datetime
 ) -> DemoDirectory:
-    """Create everybody and everything in one transaction, as of `start`."""
+    """Create the whole directory in one transaction, as of `start`."""
     start_us, now_us = to_us(start), to_us(now)
 
     def new_id(prefix: str) -> str:
         return f"{prefix}_" + "".join(random.choices(_ID_LETTERS, k=16))
 
     organization = Organization(
-        organization_id=new_id("org"),
+        organization_id=OrganizationId(new_id("org")),
         name=ORGANIZATION,
         slug="acme",
         plan=Plan.ENTERPRISE,
@@ -68,7 +69,7 @@ def create_demo_directory(
             create_member(session, member, start_us)
         for workload in WORKLOADS:
             project = Project(
-                project_id=new_id("prj"),
+                project_id=ProjectId(new_id("prj")),
                 organization_id=organization.organization_id,
                 name=workload.project,
             )
@@ -76,7 +77,7 @@ def create_demo_directory(
             names = random.sample(KEY_NAMES, workload.keys)
             keys = [
                 ApiKey(
-                    api_key_id=new_id("key"),
+                    api_key_id=ApiKeyId(new_id("key")),
                     organization_id=organization.organization_id,
                     project_id=project.project_id,
                     member_id=random.choice(members).member_id,
@@ -89,7 +90,9 @@ def create_demo_directory(
             demo.keys[workload.project] = keys
         groups = [
             UserGroup(
-                group_id=new_id("grp"), organization_id=organization.organization_id, name=name
+                group_id=GroupId(new_id("grp")),
+                organization_id=organization.organization_id,
+                name=name,
             )
             for name in GROUPS
         ]
@@ -97,19 +100,19 @@ def create_demo_directory(
             create_group(session, group, start_us)
         for membership in _memberships(members, groups, random, start, now):
             create_membership(session, membership)
-        # Somebody left and a key was thrown away: their past stays in every number.
+        # One member was removed and one key deleted: their usage remains.
         delete_member(session, members[-1].member_id, now_us)
         delete_api_key(session, demo.keys["Staging"][-1].api_key_id, now_us)
     return demo
 
 
-def _members(organization_id: str, new_id: Callable[[str], str]) -> list[Member]:
+def _members(organization_id: OrganizationId, new_id: Callable[[str], str]) -> list[Member]:
     members = []
     for position, name in enumerate(PEOPLE):
         role = Role.ADMIN if position in {1, 2} else Role.DEVELOPER
         members.append(
             Member(
-                member_id=new_id("mem"),
+                member_id=MemberId(new_id("mem")),
                 organization_id=organization_id,
                 name=name,
                 email=f"{_mailbox(name)}@{EMAIL_DOMAIN}",

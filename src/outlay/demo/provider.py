@@ -1,6 +1,6 @@
-"""A provider for the demo: answers at once, from nowhere, and counts as a real one would.
+"""A fake provider for the demo, with instant answers and realistic usage.
 
-It lets a first request be tried without a provider's account. Only `outlay demo` serves it.
+It lets users try a first request without a provider account. Only `outlay demo` serves it.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ async def _stream(head: dict[str, Any], usage: dict[str, Any]) -> Any:
 
 
 async def messages(scope: Scope, receive: Receive, send: Send) -> None:
-    """`POST /messages`, whole answers only."""
+    """`POST /messages`, not streamed."""
     body = await Request(scope, receive).body()
     usage = _usage(body)
     answer = {
@@ -96,4 +96,4 @@ PROVIDER: Final[Mapping[str, ASGIApp]] = {
     f"{PREFIX}/messages": messages,
     f"{PREFIX}/models": models,
 }
-"""What answers under which path."""
+"""The application for each path."""

@@ -1,4 +1,4 @@
-"""Two incidents, a weekday rhythm and growth: what the demo organization did."""
+"""The demo organization's traffic: weekday rhythm, growth and two incidents."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from outlay.kit.clock import MICROSECONDS, to_us
 
 BATCH_EVENTS: Final = 1_000
 GROWTH: Final = 0.55
-"""How much more traffic there is at the end of the window than at its start."""
+"""How much higher the traffic is at the end of the window than at its start."""
 
 WEEKDAY: Final = (1.0, 1.05, 1.04, 1.02, 0.93, 0.42, 0.36)
 OFFICE_HOURS: Final = (
@@ -39,19 +39,19 @@ ANSWERS: Final = {
     Status.GATEWAY_ERROR: (None, "gateway-interrupted"),
     Status.CANCELED: (None, "client-gone"),
 }
-"""What the client was answered, and why the request failed, if it did."""
+"""The HTTP status, and the error code of failed requests."""
 
 _Choice = TypeVar("_Choice")
 
 
 @dataclass(frozen=True, slots=True)
 class Incidents:
-    """Dates on which something was wrong."""
+    """The times of the incidents."""
 
     outage: frozenset[datetime]
     """One provider fails for some hours."""
     runaway: frozenset[datetime]
-    """One project reviews everything, twice, with the dearest model."""
+    """One project reviews everything twice, with the most expensive model."""
 
 
 def demo_reports(
@@ -92,7 +92,7 @@ def _numbered(report: UsageReport, event_id: str) -> UsageReport:
 def _instants(
     random: Random, day: datetime, part: float, incidents: Incidents
 ) -> Iterator[tuple[datetime, Workload]]:
-    """When requests begin on a day, project by project."""
+    """The start times of requests on a day, by project."""
     growth = 1 + GROWTH * part
     for workload in WORKLOADS:
         rhythm = WEEKDAY[day.weekday()] if workload.is_human else 0.95
@@ -188,7 +188,7 @@ def _usage(random: Random, workload: Workload, route: Route, status: Status) -> 
 
 
 def _duration_us(random: Random, route: Route, usage: TokenUsage | None, status: Status) -> int:
-    """Milliseconds grow with the output; errors come back early."""
+    """The duration grows with the output; errors return early."""
     if status in {Status.CLIENT_ERROR, Status.GATEWAY_ERROR}:
         return _spread(random, 40_000, 0.5)
     output_tokens = usage.output_tokens if usage else 0
@@ -201,7 +201,7 @@ def _spread(random: Random, median: int, sigma: float) -> int:
 
 
 def _busy_first(random: Random, keys: Sequence[ApiKey]) -> ApiKey:
-    """A key, the first ones much more often than the last."""
+    """A key, drawn with decreasing weights."""
     return keys[min(int(random.expovariate(1 / 2.2)), len(keys) - 1)]
 
 

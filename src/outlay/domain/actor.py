@@ -1,7 +1,9 @@
-"""Who asks, and with which credential."""
+"""The caller of an operation and the credential it uses."""
 
 from dataclasses import dataclass
 from enum import StrEnum
+
+from outlay.domain.ids import MemberId, OrganizationId
 
 
 class Role(StrEnum):
@@ -21,7 +23,7 @@ class Plan(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a credential was issued for; a browser session has all of them."""
+    """What a credential was issued for; a browser session has every scope."""
 
     USAGE_READ = "usage:read"
     USAGE_WRITE = "usage:write"
@@ -34,7 +36,7 @@ ALL_SCOPES = frozenset(Scope)
 
 
 class Channel(StrEnum):
-    """The way by which somebody acts."""
+    """The channel through which an actor makes a request."""
 
     SESSION = "session"
     TOKEN = "token"  # noqa: S105 - a way, not a secret
@@ -43,27 +45,27 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
-    """Whose right an invitation or a password link rests on."""
+    """The issuer on whose rights an invitation or a password link depends."""
 
-    member_id: str | None
+    member_id: MemberId | None
     """None for the operator."""
     token_id: str | None
-    """The access token it was made with, where it was one."""
+    """The access token that was used, if any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Somebody who may act in one organization, which always comes from here, never from a URL.
+    """A caller in one organization. The organization comes from here, never from a URL.
 
-    A member with a session or an access token, or the operator at the command line.
+    Either a member with a session or an access token, or the operator at the command line.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     organization_name: str
     plan: Plan
     timezone: str
-    """The organization's time zone, used where a request names none."""
-    member_id: str = ""
+    """The organization's time zone, the default of requests that name none."""
+    member_id: MemberId = MemberId("")  # noqa: RUF009 - text, which does not change
     """Empty for the operator."""
     member_name: str = "Operator"
     email: str = ""
@@ -71,16 +73,16 @@ class Actor:
     scopes: frozenset[Scope] = ALL_SCOPES
     channel: Channel = Channel.COMMAND_LINE
     credential_id: str = ""
-    """Which access token, where it is one."""
+    """The id of the access token, if one is used."""
     request_id: str = ""
-    """The HTTP request that this is about."""
+    """The HTTP request on whose behalf the actor acts."""
 
     @property
     def as_issuer(self) -> Issuer:
-        """What the actor hands out rests on."""
+        """The actor as the issuer of an invitation or link."""
         return Issuer(member_id=self.member_id or None, token_id=self.credential_id or None)
 
     @property
     def is_operator(self) -> bool:
-        """Whether this is the person who runs the installation, who may do anything."""
+        """Whether this is the operator of the installation, who has every right."""
         return self.channel is Channel.COMMAND_LINE

@@ -1,12 +1,13 @@
-"""How API keys are written: `otl_<id>_<secret><checksum>`.
+"""The format of API keys: `otl_<id>_<secret><checksum>`.
 
 The id has 16 characters, the secret 43 (256 bits), the checksum six (CRC-32 of what precedes it),
-so that malformed keys are refused without a database lookup.
+so malformed keys are rejected without a database lookup.
 """
 
 import re
 from typing import Final
 
+from outlay.domain.ids import ApiKeyId
 from outlay.kit.secrets import checksum_of
 
 KEY_PREFIX: Final = "otl"
@@ -15,14 +16,14 @@ _ID_PREFIX: Final = "key_"
 _ID: Final = re.compile(r"key_[0-9a-z]{16}", re.ASCII)
 
 
-def render_key(api_key_id: str, secret: str) -> str:
-    """The key as its holder writes it."""
+def render_key(api_key_id: ApiKeyId, secret: str) -> str:
+    """The complete key, as its holder uses it."""
     start = f"{KEY_PREFIX}_{api_key_id.removeprefix(_ID_PREFIX)}_{secret}"
     return start + checksum_of(start)
 
 
 def parse_key(text: str) -> tuple[str, str] | None:
-    """Id and secret of a well-formed key, None for anything else."""
+    """The id and secret of a well-formed key, None for anything else."""
     found = _SHAPE.fullmatch(text)
     if found is None or checksum_of(text[: -len(found[3])]) != found[3]:
         return None
@@ -30,5 +31,5 @@ def parse_key(text: str) -> tuple[str, str] | None:
 
 
 def is_key_id(text: str) -> bool:
-    """Whether an id is of the form that the ids of our keys have."""
+    """Whether a text has the format of an Outlay API key id."""
     return _ID.fullmatch(text) is not None

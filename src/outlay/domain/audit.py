@@ -1,9 +1,9 @@
-"""The audit trail: what somebody changed, chained so that nothing of it can be altered unnoticed.
+"""The audit trail: recorded changes in a hash chain that makes tampering evident.
 
-Each entry of an organization carries SHA-256(digest of the entry before ‖ canonical form), where
-the canonical form is JSON with sorted keys, no white space and no floats. What identifies a person
-is not in it: there stands SHA-256(nonce ‖ value), and the value is kept apart, to be destroyed when
-the person is erased without breaking the chain.
+Each entry of an organization carries SHA-256(digest of the previous entry ‖ canonical form). The
+canonical form is JSON with sorted keys, no white space and no floats. It does not contain personal
+values but SHA-256(nonce ‖ value) of them. The values are stored separately, so they can be
+destroyed when a person is erased without breaking the chain.
 """
 
 import hashlib
@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.actor import Channel
+from outlay.domain.ids import OrganizationId
+
 Value = str | int | bool | None | list[str] | dict[str, str]
-"""What an entry may say of a field; no floats, whose text differs between writers."""
+"""A value of a field in an entry; no floats, whose text differs between writers."""
 
 GENESIS: Final = bytes(32)
-"""What the first entry is chained to."""
+"""The digest that the first entry is chained to."""
 
 
 class Action(StrEnum):
-    """What can be done to the directory; `noun.verb`."""
+    """An audited action; `noun.verb`."""
 
     ORGANIZATION_CREATE = "organization.create"
     ORGANIZATION_UPDATE = "organization.update"
@@ -78,19 +81,19 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """A value that identifies a person: an entry holds its digest alone."""
+    """A personal value: the entry holds only its digest."""
 
     subject_id: str
-    """The member or invitation with whom it is erased."""
+    """The member or invitation whose erasure destroys the value."""
     value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFilter:
-    """Which entries are wanted; all conditions that are set must hold."""
+    """The entries to return; all conditions that are set must match."""
 
     author_id: str | None = None
-    actions: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
     target: str | None = None
     from_us: int | None = None
     until_us: int | None = None
@@ -98,31 +101,29 @@ class AuditFilter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEntry:
-    """One thing that was done."""
+    """One recorded change."""
 
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     """1, 2, 3 … within the organization."""
     time_us: int
-    channel: str
-    """A Channel."""
+    channel: Channel
     author_id: str
-    """The member who did it, empty for the operator."""
+    """The member who made the change, empty for the operator."""
     credential_id: str
-    """The access token it was done with, empty for others."""
+    """The access token that was used, empty without one."""
     request_id: str
-    action: str
-    """An Action."""
+    action: Action
     target: str
-    """The id of what it was done to."""
+    """The id of the changed object."""
     before: Mapping[str, Value] | None
-    """The fields that changed, as they were; None for what did not exist."""
+    """The old values of the changed fields; None if the object is new."""
     after: Mapping[str, Value] | None
-    """The same fields afterwards; None for what is gone."""
+    """The new values of the same fields; None if the object was deleted."""
     digest: bytes = b""
 
     def digest_after(self, previous: bytes) -> bytes:
-        """The digest of this entry behind another."""
+        """The digest of this entry, chained to the previous one."""
         return hashlib.sha256(previous + canonical_form(self)).digest()
 
 
@@ -132,11 +133,11 @@ def canonical_form(entry: AuditEntry) -> bytes:
         "organization": entry.organization_id,
         "number": entry.number,
         "time": entry.time_us,
-        "channel": str(entry.channel),
+        "channel": entry.channel.value,
         "author": entry.author_id,
         "credential": entry.credential_id,
         "request": entry.request_id,
-        "action": str(entry.action),
+        "action": entry.action.value,
         "target": entry.target,
         "before": entry.before,
         "after": entry.after,
@@ -145,17 +146,17 @@ def canonical_form(entry: AuditEntry) -> bytes:
 
 
 def personal_digest(nonce: bytes, value: str) -> str:
-    """What stands in an entry in place of a personal value."""
+    """The digest that an entry holds instead of a personal value."""
     return hashlib.sha256(nonce + value.encode()).hexdigest()
 
 
 PERSONAL_MARK: Final = "#"
-"""Ends the names of fields whose value is kept apart: `email#` holds the digest of an address."""
+"""Suffix of fields whose value is stored separately: `email#` holds the digest of an address."""
 
 
 def changes_between(
     before: Mapping[str, "Value | Personal"], after: Mapping[str, "Value | Personal"]
 ) -> tuple[dict[str, "Value | Personal"], dict[str, "Value | Personal"]]:
-    """The fields that differ, as they were and as they are."""
+    """The fields that differ, with their old and new values."""
     names = [name for name in after if before.get(name) != after[name]]
     return {name: before.get(name) for name in names}, {name: after[name] for name in names}

@@ -1,8 +1,8 @@
-"""The earlier period that a period is compared with, and the part of it that has its like.
+"""The earlier period to compare a period with, and the comparable part of it.
 
 Calendar periods are compared with calendar periods: a month with a month, whatever their lengths.
-Rolling ones are compared with as many days, moved by whole weeks from 14 days on, so that weekdays
-stand beside weekdays.
+Rolling periods are compared with the same number of days before, shifted by whole weeks from 14
+days on, so that weekdays are compared with weekdays.
 """
 
 from dataclasses import dataclass
@@ -34,26 +34,26 @@ class Compare(StrEnum):
 
 
 TO_DATE: Final = {Preset.THIS_MONTH: 1, Preset.THIS_QUARTER: 3}
-"""Presets of an unfinished month or quarter, and how many months it has."""
+"""Presets of an unfinished month or quarter, with their number of months."""
 
 CALENDAR: Final = frozenset({None, Preset.LAST_MONTH})
-"""Presets, and ranges without one, that are whole months when their dates are."""
+"""Presets (None: a custom range) that count as calendar months if their dates are whole months."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Earlier:
-    """A period that another is compared with, and how dates of the two belong together."""
+    """The compared earlier period and the mapping of dates between the two."""
 
     period: Period
     compare: Compare
     months: int | None = None
-    """By how many months dates are moved; None where days are counted from the start."""
+    """By how many months dates are shifted; None if days are counted from the start."""
 
     def part(self, period: Period, elapsed: Period) -> Period:
-        """The part of this period that is to it what `elapsed` is to `period`.
+        """The part of this period that corresponds to the part `elapsed` of `period`.
 
-        Full days belong to full days; of an unfinished day the same wall-clock part is taken. A
-        date that the earlier month does not have stands for the end of that month.
+        Full days correspond to full days. Of an unfinished day the same wall-clock part is taken. A
+        date that the earlier month does not have maps to the end of that month.
         """
         whole = self.period
         if elapsed.end_bucket >= period.end_bucket:
@@ -66,7 +66,7 @@ class Earlier:
         return Period(start_bucket=whole.start_bucket, end_bucket=end, timezone=whole.timezone)
 
     def _like(self, bucket: int, period: Period) -> int:
-        """The bucket of this period that belongs to one of `period`."""
+        """The bucket of this period that corresponds to a bucket of `period`."""
         local = bucket_start(bucket).astimezone(parse_zone(period.timezone))
         day, zone = local.date(), period.timezone
         is_start = bucket == day_start(day, zone)
@@ -80,7 +80,7 @@ class Earlier:
 
 
 def earlier_of(period: Period, compare: Compare, since: date | None = None) -> Earlier | None:
-    """What `compare` means for a period; CUSTOM begins on `since`, NONE is None."""
+    """The earlier period that `compare` means; CUSTOM begins on `since`, NONE gives None."""
     match compare:
         case Compare.NONE:
             return None
@@ -88,14 +88,14 @@ def earlier_of(period: Period, compare: Compare, since: date | None = None) -> E
             return _previous(period)
         case Compare.CUSTOM:
             if since is None:
-                raise Invalid("compare=custom needs compareFrom", field="compareFrom")
+                raise Invalid("`compare=custom` requires `compareFrom`.", field="compareFrom")
             return _since(period, since)
         case Compare.YEAR:
             return _year_before(period)
 
 
 def whole_months(period: Period) -> int:
-    """How many calendar months a range is, exactly; 0 when it is none or a rolling preset."""
+    """How many whole calendar months a range has; 0 for other ranges and for rolling presets."""
     first, beyond = period.from_date, period.to_date + timedelta(days=1)
     if period.preset not in CALENDAR or first.day != 1 or beyond.day != 1:
         return 0
@@ -103,13 +103,13 @@ def whole_months(period: Period) -> int:
 
 
 def elapsed_part(period: Period, now: datetime) -> Period:
-    """`period` cut after the bucket that holds `now`: what can have happened so far."""
+    """The part of `period` up to and including the bucket of `now`."""
     end = min(period.end_bucket, max(period.start_bucket, bucket_at(now) + 1))
     return Period(start_bucket=period.start_bucket, end_bucket=end, timezone=period.timezone)
 
 
 def _previous(period: Period) -> Earlier:
-    """The calendar predecessor of a calendar period; of another, as many days just before."""
+    """The previous calendar period, or the same number of days just before."""
     if period.preset is Preset.YEAR_TO_DATE:
         return _year_before(period, Compare.PREVIOUS)
     if period.preset in TO_DATE:
@@ -128,7 +128,7 @@ def _previous(period: Period) -> Earlier:
 
 
 def _since(period: Period, since: date) -> Earlier:
-    """As many days from `since` on; as many months, where both begin and end with one."""
+    """The same number of days from `since` on, or of months if both begin and end with one."""
     _check_bound(since, "compareFrom")
     if period.preset is Preset.LAST_24_HOURS:
         days = (period.from_date - since).days
@@ -142,9 +142,10 @@ def _since(period: Period, since: date) -> Earlier:
 def _year_before(period: Period, compare: Compare = Compare.YEAR) -> Earlier:
     """The same calendar dates a year before.
 
-    Edges between days are moved, so that periods which abut have predecessors which abut: 29
-    February begins where 1 March of the year before does, and 28 February of the year after a leap
-    year stands beside the 28th and 29th. Only 29 February by itself is compared with the 28th.
+    The edges between days are shifted, so that adjacent periods have adjacent predecessors: 29
+    February begins where 1 March of the year before begins, and 28 February of the year after a
+    leap year is compared with the 28th and 29th. Only a single 29 February is compared with the
+    28th.
     """
     first = _edge_a_year_before(period.from_date)
     _check_bound(first, "compare")
@@ -170,7 +171,7 @@ def _months_between(first: date, second: date) -> int:
 
 def _check_bound(first: date, field: str) -> None:
     if first < FIRST_DATE:
-        raise Invalid(f"dates must lie after {FIRST_DATE}", field=field)
+        raise Invalid(f"Dates must be after {FIRST_DATE}.", field=field)
 
 
 def _of_dates(
@@ -197,7 +198,7 @@ def _moved(period: Period, compare: Compare, shift: int) -> Earlier:
 
 
 def _first_at(day: date, at: time, timezone: str) -> int:
-    """The first bucket of a local day at or after a time of the wall clock."""
+    """The first bucket of a local day at or after a wall-clock time."""
     zone = parse_zone(timezone)
     end = day_start(day + timedelta(days=1), timezone)
     for bucket in range(day_start(day, timezone), end):

@@ -1,4 +1,4 @@
-"""Currencies that prices may be stated in."""
+"""Currencies in which prices can be stated."""
 
 from typing import Final
 
@@ -15,4 +15,4 @@ CURRENCIES: Final = frozenset(
     TZS UAH UGX USD UYU UZS VED VES VND VUV WST XAF XCD XCG XDR XOF XPF YER ZAR ZMW ZWG
     """.split()  # noqa: SIM905 - a list of strings would be a line each
 )
-"""ISO 4217, without metals, codes for tests, and what has been withdrawn."""
+"""ISO 4217 without metals, test codes and withdrawn currencies."""

@@ -1,4 +1,4 @@
-"""What usage can be grouped and filtered by: one catalogue for API, SQL, pages and documents."""
+"""The catalogue of dimensions that usage is grouped and filtered by."""
 
 from enum import StrEnum
 

@@ -1,7 +1,7 @@
-"""What reports name and nobody has set up here: discovered projects, API keys, users and groups.
+"""Discovered entities: projects, API keys, users and groups that are known from reports only.
 
-Events keep for ever what was reported. What a value is called, and which other one it is the same
-as, stands beside them and may change at any time; no number changes with it.
+Events keep what was reported. The display name of a reported value and the value it is merged into
+are stored separately and can change at any time; no total depends on them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Project
 from outlay.domain.tag import Tag
 
@@ -18,29 +19,30 @@ DISCOVERABLE: Final = (
     Dimension.USER,
     Dimension.GROUP,
 )
-"""Dimensions whose values are of the directory."""
+"""Dimensions whose values are directory entities."""
 
 MAX_DISCOVERED: Final = 10_000
-"""Most entries of one dimension: a sender that puts request ids in the place of names must not
-fill the directory. Further values are counted as any other, under their own id."""
+"""Most entities of one dimension. A sender that puts request ids in place of names must not fill
+the directory. Further values are counted under their own id, like any other.
+"""
 
 
 @dataclass(frozen=True)
 class Merges:
-    """Per dimension, which value each merged one counts as; targets are never merged themselves.
+    """Per dimension, which value each merged value counts as; targets are never merged themselves.
 
-    Hashable, as part of a question.
+    Hashable, because it is part of a query.
     """
 
     triples: tuple[tuple[Dimension, str, str], ...] = ()
-    """Dimension, merged value, target; sorted."""
+    """(dimension, merged value, target), sorted."""
     _targets: Mapping[Dimension, Mapping[str, str]] = field(
         default_factory=dict, compare=False, repr=False
     )
 
     @classmethod
     def of_triples(cls, triples: Iterable[tuple[Dimension, str, str]]) -> "Merges":
-        """Merges in any order."""
+        """Merges from triples in any order."""
         ordered = tuple(sorted(triples))
         targets: dict[Dimension, dict[str, str]] = {}
         for dimension, value, target in ordered:
@@ -52,11 +54,11 @@ class Merges:
         return {} if isinstance(dimension, Tag) else self._targets.get(dimension, {})
 
     def target(self, dimension: Grouping, value: str) -> str:
-        """The value that a value counts as: most often itself."""
+        """The value that a value counts as, which is itself unless it is merged."""
         return self.of(dimension).get(value, value)
 
     def with_merged(self, dimension: Grouping, values: Sequence[str]) -> tuple[str, ...]:
-        """Targets, and all values that count as one of them."""
+        """The given targets and all values merged into them."""
         wanted = {self.target(dimension, value) for value in values}
         merged = [value for value, target in self.of(dimension).items() if target in wanted]
         return tuple(sorted(wanted)) + tuple(sorted(merged))
@@ -67,25 +69,25 @@ NO_MERGES: Final = Merges()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Discovered:
-    """A value that reports named first."""
+    """An entity first seen in a report."""
 
     discovered_id: str
-    organization_id: str
+    organization_id: OrganizationId
     dimension: Dimension
     value: str
-    """As it stands in the events."""
+    """The value as it is in events."""
     name: str
-    """What to call it."""
+    """Its display name."""
     source: str
-    """What named it first, `litellm`."""
+    """The source that reported it first, such as `litellm`."""
     created_at_us: int
     merged_into: str = ""
-    """The value it counts as; empty when it stands for itself."""
+    """The value it is merged into; empty if it is not merged."""
 
     def as_project(self) -> Project:
-        """A project of which nothing is known but this."""
+        """The entity as a project without further properties."""
         return Project(
-            project_id=self.value,
+            project_id=ProjectId(self.value),
             organization_id=self.organization_id,
             name=self.name,
             created_at_us=self.created_at_us,
@@ -93,12 +95,12 @@ class Discovered:
         )
 
     def as_key(self) -> ApiKey:
-        """An API key of which nothing is known but this."""
+        """The entity as an API key without further properties."""
         return ApiKey(
-            api_key_id=self.value,
+            api_key_id=ApiKeyId(self.value),
             organization_id=self.organization_id,
-            project_id="",
-            member_id="",
+            project_id=ProjectId(""),
+            member_id=MemberId(""),
             description=self.name,
             created_at_us=self.created_at_us,
             discovered_id=self.discovered_id,

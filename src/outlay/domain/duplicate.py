@@ -1,21 +1,21 @@
-"""Two requests that are probably one, reported on two ways, without an id that says so."""
+"""Probable duplicates: two requests that are likely one, without a shared id that proves it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from outlay.domain.answer import GATEWAY
+from outlay.domain.same_answer import GATEWAY
 
 APART_US: Final = 120_000_000
-"""How far the times of two reports of one request may lie apart."""
+"""Largest distance between the times of two reports of one request."""
 
 MIN_TOKENS: Final = 20
-"""Requests with fewer tokens are alike by chance."""
+"""Requests with fewer tokens match by chance."""
 
 
 class Candidate(NamedTuple):
-    """What of a request tells whether it may be another one's double."""
+    """The fields of a request by which duplicates are found."""
 
     model: str
     input_tokens: int
@@ -23,7 +23,7 @@ class Candidate(NamedTuple):
     event_time_us: int
     seq: int
     event_id: str
-    """Of its row."""
+    """The id of its row."""
     source: str
     provider: str
     response_id: str
@@ -31,17 +31,17 @@ class Candidate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Double:
-    """A pair that is probably one request."""
+class Duplicate:
+    """Two requests that are probably one."""
 
     kept: Candidate
     dropped: Candidate
 
 
-def find_doubles(candidates: Iterable[Candidate]) -> Iterator[Double]:
-    """Pairs of requests of two sources with the same model and tokens at about the same time.
+def find_duplicates(candidates: Iterable[Candidate]) -> Iterator[Duplicate]:
+    """Pairs of requests from two sources with the same model and tokens at about the same time.
 
-    `candidates` are sorted by model, tokens and time. Each request is in one pair at most. Requests
+    `candidates` are sorted by model, tokens and time. Each request is in at most one pair. Requests
     whose answers have different ids are different requests.
     """
     for _, group in groupby(candidates, key=lambda found: found[:3]):
@@ -56,10 +56,10 @@ def find_doubles(candidates: Iterable[Candidate]) -> Iterator[Double]:
             else:
                 left.remove(twin)
                 kept, dropped = sorted((twin, found), key=_rank)
-                yield Double(kept, dropped)
+                yield Duplicate(kept, dropped)
 
 
-def may_be_double(one: Candidate, other: Candidate) -> bool:
+def may_be_duplicate(one: Candidate, other: Candidate) -> bool:
     """Whether two requests may be merged."""
     return (
         one[:3] == other[:3]
@@ -76,5 +76,5 @@ def _may_be_one(one: Candidate, other: Candidate) -> bool:
 
 
 def _rank(candidate: Candidate) -> tuple[bool, bool, int]:
-    """The gateway's record first, then one that has its answer's id, then what came first."""
+    """Sort key: the gateway's record first, then one with an answer id, then the earliest."""
     return candidate.source != GATEWAY, not candidate.response_id, candidate.seq

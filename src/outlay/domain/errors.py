@@ -1,90 +1,96 @@
-"""Everything that can go wrong on purpose, as one tree.
+"""All expected errors, as one tree.
 
 OutlayError
-├── Invalid           the request itself is wrong; says what and how to mend it
-├── Unauthenticated   nobody we know
-├── NotPermitted      somebody we know, who may not
-├── NotFound          no such thing, or not yours: the two are never told apart
-├── Conflict          contradicts what is already on record
-├── LimitReached      would spend more than somebody allowed
-├── Unavailable       could be done, but not now: full disk, full queue, shutting down
-├── Damaged           stored data fails its checksum or is missing; never answered from
+├── Invalid           the request is wrong; the message says what and how to fix it
+├── Unauthenticated   the caller is unknown
+├── NotPermitted      the caller is known but not allowed to do this
+├── NotFound          the object does not exist or belongs to others: both look the same
+├── Conflict          contradicts recorded data
+├── LimitReached      would exceed a spend limit
+├── Unavailable       possible, but not now: full disk, full queue, shutdown
+├── Damaged           stored data fails its checksum or is missing; it is never used
 └── Locked            another process has the data directory open
 
-Each error carries a stable `code` (kebab-case, for programs) and a sentence (for people). Which
-HTTP status or exit code that becomes is the business of the outermost layer.
+Each error has an `ErrorCode` (stable, for programs) and a message, a full sentence (for
+people). The outermost layer maps errors to HTTP statuses and exit codes.
 """
 
 from datetime import datetime
 from typing import ClassVar
 
+from outlay.domain.error_codes import ErrorCode
+
 
 class OutlayError(Exception):
-    """Base of all errors that are answers rather than bugs."""
+    """Base of all expected errors; anything else is a bug."""
 
-    default_code: ClassVar[str] = "error"
+    default_code: ClassVar[ErrorCode] = ErrorCode.ERROR
 
-    def __init__(self, message: str, *, code: str | None = None, field: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: ErrorCode | None = None, field: str | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
         self.field = field
-        """The parameter or field at fault, where one is."""
+        """The parameter or field at fault, if there is one."""
 
 
 class Invalid(OutlayError):
     """The request or file is malformed or asks for something that does not exist."""
 
-    default_code = "invalid"
+    default_code = ErrorCode.INVALID
 
 
 class Unauthenticated(OutlayError):
     """No credential, or one that is unknown, expired or revoked."""
 
-    default_code = "unauthenticated"
+    default_code = ErrorCode.UNAUTHENTICATED
 
 
 class NotPermitted(OutlayError):
-    """The credential is good but does not allow this; the code says whether role or plan lacks."""
+    """The credential is valid but does not allow this; the code tells whether role, plan or scope
+    is missing.
+    """
 
-    default_code = "not-permitted"
+    default_code = ErrorCode.NOT_PERMITTED
 
 
 class NotFound(OutlayError):
-    """There is no such object, or it belongs to somebody else."""
+    """The object does not exist or belongs to another organization."""
 
-    default_code = "not-found"
+    default_code = ErrorCode.NOT_FOUND
 
 
 class Conflict(OutlayError):
-    """The same identity was recorded before with other content."""
+    """The request contradicts recorded data: the same identity exists with different content."""
 
-    default_code = "conflict"
+    default_code = ErrorCode.CONFLICT
 
 
 class LimitReached(OutlayError):
-    """A spend limit has no room; the message names it and says when it resets."""
+    """A spend limit has no room left; the message names the limit and its reset."""
 
-    default_code = "spend-limit-reached"
+    default_code = ErrorCode.SPEND_LIMIT_REACHED
 
     def __init__(self, message: str, *, resets_at: datetime, retry_after: int | None) -> None:
         super().__init__(message)
         self.resets_at = resets_at
-        """When the limit starts anew."""
+        """When the limit resets."""
         self.retry_after = retry_after
-        """Seconds after which the request may fit; None when waiting for that makes no sense."""
+        """Seconds after which the request may fit; None if waiting is pointless."""
 
 
 class Unavailable(OutlayError):
-    """Cannot be served now; trying again later is right."""
+    """The request cannot be served now; a retry may succeed."""
 
-    default_code = "unavailable"
+    default_code = ErrorCode.UNAVAILABLE
 
 
 class TooManyAttempts(Unavailable):
-    """Somebody has failed too often; it tells when to come back."""
+    """Too many failed attempts; `retry_after` tells when to try again."""
 
-    default_code = "too-many-attempts"
+    default_code = ErrorCode.TOO_MANY_ATTEMPTS
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         super().__init__(message)
@@ -93,12 +99,12 @@ class TooManyAttempts(Unavailable):
 
 
 class Damaged(OutlayError):
-    """Stored data does not match its checksum; it is reported, never summed."""
+    """Stored data does not match its checksum; it is reported and never summed."""
 
-    default_code = "damaged"
+    default_code = ErrorCode.DAMAGED
 
 
 class Locked(OutlayError):
-    """The data directory belongs to another running process."""
+    """The data directory is in use by another process."""
 
-    default_code = "locked"
+    default_code = ErrorCode.LOCKED

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final, NamedTuple, get_args, get_origin, get_type_hints
+
+from outlay.domain.ids import OrganizationId
 
 EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Older than any metered LLM; an earlier time is a unit mistake (seconds read as milliseconds)."""
@@ -29,6 +31,9 @@ class Status(StrEnum):
         """What it is called in lists and charts."""
         return "OK" if self is Status.OK else self.value.replace("_", " ").capitalize()
 
+
+FAILED: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
+"""The statuses of failures, those that an operator can do something about first."""
 
 OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
 """Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
@@ -77,8 +82,72 @@ SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.WITNES
 """How often a row counts, by its amendment."""
 
 
+class Column(NamedTuple):
+    """Where the ledger keeps a field."""
+
+    number: int
+    """Its place in a row. Numbers are never changed or used again; a new field gets the next."""
+    is_fact: bool = False
+    """Whether the field must agree when an event id is seen again."""
+
+
+def fact(number: int) -> Column:
+    """The column of a field that identifies the event: other facts for its id are a conflict."""
+    return Column(number, is_fact=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UsageEvent:
+class ReportedRequest:
+    """What a report of a request and its event have in common: declared here, once.
+
+    Whatever is added here reaches the wire format, the recorder and the ledger's rows by itself;
+    only the ledger's tables need an upgrade.
+    """
+
+    event_id: Annotated[str, Column(0)]
+    event_time_us: Annotated[int, fact(2)]
+    """Start of the request, microseconds since the epoch, UTC."""
+    provider: Annotated[str, fact(7)]
+    mapping: Annotated[str, fact(8)]
+    """The provider-tagged route as requested, `openai/gpt-5.5`."""
+    project_id: Annotated[str, fact(3)] = ""
+    api_key_id: Annotated[str, fact(4)] = ""
+    user_id: Annotated[str, Column(24)] = ""
+    """Whom the request is attributed to. In a report a claim: used where no API key says whose
+    request it was, or where the key trusts it."""
+    end_user: Annotated[str, fact(5)] = ""
+    app: Annotated[str, fact(6)] = ""
+    operation: Annotated[str, fact(9)] = "chat"
+    status: Annotated[Status, fact(10)] = Status.OK
+    usage_source: Annotated[UsageSource, fact(11)] = UsageSource.PROVIDER
+    duration_us: Annotated[int | None, fact(18)] = None
+    time_to_first_token_us: Annotated[int | None, fact(19)] = None
+    reported_cost_pusd: Annotated[int | None, fact(20)] = None
+    source: Annotated[str, fact(22)] = "native"
+    """What put the event in: `native`, `demo`, `import:azure-llm-trace` …"""
+    is_stream: Annotated[bool, Column(35)] = False
+    """Whether the answer was sent piece by piece."""
+    http_status: Annotated[int | None, Column(36)] = None
+    """What the client was answered; None when it was never answered."""
+    error_code: Annotated[str, Column(37)] = ""
+    """The class of failure, `upstream-timeout`; never the provider's words, which may quote."""
+    response_id: Annotated[str, Column(38)] = ""
+    """The provider's id of its answer."""
+    response_model: Annotated[str, Column(39)] = ""
+    """The model that the provider says has answered."""
+    session_id: Annotated[str, fact(42)] = ""
+    """One conversation or run of an agent."""
+    provider_batch_id: Annotated[str, fact(43)] = ""
+    """The provider's batch job that the request was part of."""
+    attempt: Annotated[int, fact(44)] = 1
+    """Which upstream try of a request it is, from 1."""
+    trace_id: Annotated[str, Column(53)] = ""
+    parent_id: Annotated[str, Column(54)] = ""
+    """The span within the trace that made the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageEvent(ReportedRequest):
     """One request of a client: attributed, counted and priced. Immutable.
 
     Ids of things that do not apply are empty strings, which is what "unattributed" is made of.
@@ -88,98 +157,58 @@ class UsageEvent:
     alone: no price could mend it.
     """
 
-    # Facts, as reported. They identify the event: the same id with other facts is a conflict.
-    event_id: str
-    organization_id: str
-    event_time_us: int
-    """Start of the request, microseconds since the epoch, UTC."""
-    project_id: str = ""
-    api_key_id: str = ""
-    end_user: str = ""
-    app: str = ""
-    provider: str = ""
-    mapping: str = ""
-    """The provider-tagged route as requested, `openai/gpt-5.5`."""
-    operation: str = "chat"
-    status: Status = Status.OK
-    usage_source: UsageSource = UsageSource.PROVIDER
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cache_read_input_tokens: int = 0
-    cache_write_input_tokens: int = 0
-    cache_write_1h_input_tokens: int = 0
-    reasoning_output_tokens: int = 0
-    duration_us: int | None = None
-    time_to_first_token_us: int | None = None
-    reported_cost_pusd: int | None = None
-    price_context: str = ""
+    organization_id: Annotated[OrganizationId, Column(1)]
+
+    # Reported, in the form that the ledger keeps.
+    input_tokens: Annotated[int, fact(12)] = 0
+    output_tokens: Annotated[int, fact(13)] = 0
+    cache_read_input_tokens: Annotated[int, fact(14)] = 0
+    cache_write_input_tokens: Annotated[int, fact(15)] = 0
+    cache_write_1h_input_tokens: Annotated[int, fact(16)] = 0
+    reasoning_output_tokens: Annotated[int, fact(17)] = 0
+    price_context: Annotated[str, fact(21)] = ""
     """What selected a price variant, `service_tier=flex`, sorted and comma-joined."""
-    source: str = "native"
-    """What put the event in: `native`, `demo`, `import:azure-llm-trace` …"""
+    meters: Annotated[str, fact(40)] = ""
+    """What else is billed: quantities by meter (`join_meters`)."""
+    unread: Annotated[str, fact(41)] = ""
+    """Counters of the provider that nobody here understands, sorted and comma-joined."""
+    tags: Annotated[str, Column(48)] = ""
+    """Registered tags, `key=value`, sorted, joined by commas."""
 
     # Derived when recorded, from the directory and the price book of that moment.
-    member_id: str = ""
+    member_id: Annotated[str, Column(23)] = ""
     """The member who created the API key."""
-    user_id: str = ""
-    """Whom the request is attributed to."""
-    groups: str = ""
+    groups: Annotated[str, Column(25)] = ""
     """Ids of the user's groups at event time, sorted, joined by commas (`join_groups`)."""
-    model: str = ""
+    model: Annotated[str, Column(26)] = ""
     """The canonical model, whatever the route."""
-    adjusted: int = 0
-    """1 when contradictory counts were clamped, else 0."""
-    cost_source: CostSource = CostSource.UNPRICED
-    cost_pusd: int = 0
-    input_cost_pusd: int = 0
+    adjusted: Annotated[bool, Column(27)] = False
+    """Whether contradictory counts were clamped."""
+    cost_source: Annotated[CostSource, Column(28)] = CostSource.UNPRICED
+    cost_pusd: Annotated[int, Column(29)] = 0
+    input_cost_pusd: Annotated[int, Column(30)] = 0
     """Of uncached input."""
-    cache_read_cost_pusd: int = 0
-    cache_write_cost_pusd: int = 0
-    output_cost_pusd: int = 0
-    price_ref: str = ""
+    cache_read_cost_pusd: Annotated[int, Column(31)] = 0
+    cache_write_cost_pusd: Annotated[int, Column(32)] = 0
+    output_cost_pusd: Annotated[int, Column(33)] = 0
+    price_ref: Annotated[str, Column(34)] = ""
     """The price that was applied, e.g. `genai-prices:0.2.3/openai/gpt-5.5`."""
-
-    # Details, for whoever looks into one request. They neither identify nor count.
-    is_stream: int = 0
-    """1 when the answer was sent piece by piece, else 0."""
-    http_status: int | None = None
-    """What the client was answered; None when it was never answered."""
-    error_code: str = ""
-    """The class of failure, `upstream-timeout`; never the provider's words, which may quote."""
-    response_id: str = ""
-    """The provider's id of its answer."""
-    response_model: str = ""
-    """The model that the provider says has answered."""
-
-    # Since schema 4. Facts are those of NEW_FACTS, the others are derived or details.
-    meters: str = ""
-    """What else is billed: quantities by meter (`join_meters`)."""
-    unread: str = ""
-    """Counters of the provider that nobody here understands, sorted and comma-joined."""
-    session_id: str = ""
-    """One conversation or run of an agent."""
-    provider_batch_id: str = ""
-    """The provider's batch job that the request was part of."""
-    attempt: int = 1
-    """Which upstream try of a request it is, from 1."""
-    amends: str = ""
-    """The id of the row that this one amends."""
-    amendment: str = ""
-    """An `Amendment`; empty for a request."""
-    amendment_id: str = ""
-    """What it is part of: a run of `outlay reprice`, a merge of doubles."""
-    tags: str = ""
-    """Registered tags, `key=value`, sorted, joined by commas."""
-    computed_cost_pusd: int | None = None
+    computed_cost_pusd: Annotated[int | None, Column(49)] = None
     """What the price book says, also where a reported cost counts; None where it says nothing."""
-    meter_cost_pusd: int = 0
+    meter_cost_pusd: Annotated[int, Column(50)] = 0
     """The part of the cost that is for meters."""
-    meter_costs: str = ""
+    meter_costs: Annotated[str, Column(51)] = ""
     """That part by meter, in pico-USD (`join_meters`)."""
-    unpriced_parts: str = ""
+    unpriced_parts: Annotated[str, Column(52)] = ""
     """Meters, counters and contexts without a price, sorted and comma-joined."""
-    trace_id: str = ""
-    parent_id: str = ""
-    """The span within the trace that made the request."""
+
+    # What the row does to another one.
+    amends: Annotated[str, Column(45)] = ""
+    """The id of the row that this one amends."""
+    amendment: Annotated[str, Column(46)] = ""
+    """An `Amendment`; empty for a request."""
+    amendment_id: Annotated[str, Column(47)] = ""
+    """What it is part of: a run of `outlay reprice`, a merge of doubles."""
 
     @property
     def first_token_us(self) -> int | None:
@@ -199,39 +228,15 @@ class UsageEvent:
         )
 
 
-FACTS: Final = (
-    "event_time_us",
-    "project_id",
-    "api_key_id",
-    "end_user",
-    "app",
-    "provider",
-    "mapping",
-    "operation",
-    "status",
-    "usage_source",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-    "cache_write_input_tokens",
-    "cache_write_1h_input_tokens",
-    "reasoning_output_tokens",
-    "duration_us",
-    "time_to_first_token_us",
-    "reported_cost_pusd",
-    "price_context",
-    "source",
-)
-"""The fields that must agree when an event id is seen again."""
-
-NEW_FACTS: Final = (
-    "meters",
-    "unread",
-    "session_id",
-    "provider_batch_id",
-    "attempt",
-)
-"""More of them, which earlier versions did not have: they must agree where they are given."""
+def declared(kind: type[ReportedRequest]) -> dict[str, tuple[type, Column]]:
+    """The stored fields of a report or an event with their types, in the order of a row."""
+    hints = get_type_hints(kind, include_extras=True)
+    kept = {
+        name: (get_args(hint)[0], get_args(hint)[1])
+        for name, hint in hints.items()
+        if get_origin(hint) is Annotated
+    }
+    return dict(sorted(kept.items(), key=lambda item: item[1][1].number))
 
 
 def join_groups(group_ids: tuple[str, ...] | list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Why a request failed, in a sentence: one table for pages, API and documents."""
+"""Explanations of failed requests: one table for pages, API and documents."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -7,58 +7,65 @@ from typing import Final
 from outlay.domain.event import Status
 
 _ANSWERED: Final = "upstream-"
-"""What the code begins with whose rest is the HTTP status that the provider answered with."""
+"""Prefix of error codes that end in the provider's HTTP status."""
 
 FAILURES: Final[Mapping[str, str]] = {
-    "upstream-400": "The provider answered: bad request. The request itself is malformed or asks "
-    "for what the model cannot do.",
-    "upstream-401": "The provider answered: not authenticated. The credential of the upstream is "
-    "missing, wrong or expired.",
-    "upstream-402": "The provider answered: payment required. The account there is out of credit.",
-    "upstream-403": "The provider answered: not allowed. The account there may not use this model "
-    "or feature.",
-    "upstream-404": "The provider answered: not found. It has no such model or path.",
-    "upstream-408": "The provider answered: it did not get the request in time.",
-    "upstream-413": "The provider answered: the request is too large.",
-    "upstream-422": "The provider answered: the request cannot be processed. A field of it has a "
-    "value that is not allowed.",
-    "upstream-429": "The provider answered: too many requests. Usually a rate limit of your "
-    "account there.",
-    "upstream-500": "The provider answered: internal error. The fault is at the provider.",
-    "upstream-502": "The provider answered: bad gateway. The fault is at the provider.",
-    "upstream-503": "The provider answered: not available now. It is usually overloaded.",
-    "upstream-504": "The provider answered: timeout. Its own servers did not answer in time.",
-    "upstream-529": "The provider answered: overloaded. Requests work again when its load falls.",
-    "upstream-error": "The provider began to answer and then reported an error in the answer.",
+    "upstream-400": (
+        "Bad request: the provider rejected the request as malformed or not supported by the model."
+    ),
+    "upstream-401": (
+        "Not authenticated: the credential of the upstream is missing, wrong or expired."
+    ),
+    "upstream-402": "Payment required: the account at the provider is out of credit.",
+    "upstream-403": "Not allowed: the account at the provider may not use this model or feature.",
+    "upstream-404": "Not found: the provider has no such model or path.",
+    "upstream-408": "Timeout: the provider did not receive the request in time.",
+    "upstream-413": "Too large: the request exceeds the provider's size limit.",
+    "upstream-422": (
+        "Not processable: a field of the request has a value that the provider does not allow."
+    ),
+    "upstream-429": "Too many requests: usually a rate limit of the account at the provider.",
+    "upstream-500": "Internal error of the provider.",
+    "upstream-502": "Bad gateway: an error between servers of the provider.",
+    "upstream-503": "Unavailable: the provider is usually overloaded.",
+    "upstream-504": "Timeout: servers of the provider did not answer in time.",
+    "upstream-529": "Overloaded: the provider has too much load. Try again later.",
+    "upstream-error": "The provider reported an error in the middle of its answer.",
     "upstream-garbled": "The provider's answer could not be read.",
     "upstream-cut-off": "The provider closed the connection before the answer was complete.",
     "upstream-timeout": "The provider did not answer in time.",
-    "upstream-unreachable": "The provider could not be reached: no connection was made.",
-    "upstream-unknown-host": "The provider's host name is not known. Check the address of the "
-    "upstream.",
-    "upstream-forbidden-address": "The provider's address is one that the gateway may not connect "
-    "to. Check the address of the upstream.",
-    "upstream-redirect": "The provider answered with a redirect, which is not followed. Check the "
-    "address of the upstream.",
-    "out-of-files": "The gateway had no file descriptor left to connect with. Raise its limit of "
-    "open files.",
+    "upstream-unreachable": "The provider is unreachable: no connection could be made.",
+    "upstream-unknown-host": (
+        "The provider's host name does not resolve. Check the upstream's base URL."
+    ),
+    "upstream-forbidden-address": (
+        "The gateway is not allowed to connect to the provider's address. Check the upstream's "
+        "base URL."
+    ),
+    "upstream-redirect": (
+        "The provider returned a redirect, which the gateway does not follow. Check the upstream's "
+        "base URL."
+    ),
+    "out-of-files": (
+        "The gateway had no file descriptor left for a connection. Raise its limit of open files."
+    ),
     "client-gone": "The client closed the connection before the answer was complete.",
-    "gateway-stopped": "The gateway was shut down while the request was under way.",
-    "gateway-interrupted": "The gateway ended without warning while the request was under way.",
-    "internal": "The gateway failed by a mistake of its own; its log has the details.",
+    "gateway-stopped": "The gateway was shut down during the request.",
+    "gateway-interrupted": "The gateway terminated unexpectedly during the request.",
+    "internal": "The gateway had an internal error. See its log for details.",
 }
-"""Error code → what it means and, where something can be done, what."""
+"""Error code → explanation and, where possible, what to do."""
 
 _BY_STATUS: Final[Mapping[Status, str]] = {
-    Status.CLIENT_ERROR: "The request was refused as wrong; its sender did not report why.",
-    Status.UPSTREAM_ERROR: "The provider failed; the sender of the request did not report why.",
-    Status.GATEWAY_ERROR: "The gateway failed; the sender of the request did not report why.",
-    Status.CANCELED: "The client gave up before the answer was complete.",
+    Status.CLIENT_ERROR: "The request was invalid. The sender gave no reason.",
+    Status.UPSTREAM_ERROR: "The provider failed. The sender gave no reason.",
+    Status.GATEWAY_ERROR: "The gateway failed. The sender gave no reason.",
+    Status.CANCELED: "The client canceled the request before the answer was complete.",
 }
 
 
 def describe_failure(status: Status, error_code: str, http_status: int | None = None) -> str:
-    """Why a request failed, in a sentence; empty when it did not fail."""
+    """Why a request failed, as a sentence; empty if it did not fail."""
     if status is Status.OK:
         return ""
     if error_code in FAILURES:
@@ -67,14 +74,14 @@ def describe_failure(status: Status, error_code: str, http_status: int | None = 
     if answered.isascii() and answered.isdecimal() and len(answered) == 3:
         return _describe_answer(int(answered))
     if error_code:
-        return f"It failed with the error “{error_code}”; no more is on record about it."
+        return f"The request failed with the error “{error_code}”. No details were recorded."
     if http_status is not None and http_status >= 400 and status is not Status.GATEWAY_ERROR:
         return _describe_answer(http_status)
     return _BY_STATUS[status]
 
 
 def _describe_answer(code: int) -> str:
-    """What an HTTP status of the provider means."""
+    """The explanation of a provider's HTTP status."""
     known = FAILURES.get(f"{_ANSWERED}{code}")
     if known is not None:
         return known
@@ -82,5 +89,5 @@ def _describe_answer(code: int) -> str:
         phrase = f"{code} ({HTTPStatus(code).phrase})"
     except ValueError:
         phrase = str(code)
-    fault = "The fault is at the provider." if code >= 500 else "It refused the request."
-    return f"The provider answered with the HTTP status {phrase}. {fault}"
+    fault = "The provider had an error." if code >= 500 else "It rejected the request."
+    return f"The provider returned the HTTP status {phrase}. {fault}"

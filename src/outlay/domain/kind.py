@@ -1,19 +1,19 @@
-"""Kinds of usage: what cost is made of, each with a quantity in a unit of its own.
+"""Kinds of usage: the parts that cost consists of, each with a quantity and a unit.
 
-A kind is one of the token counts, without what meters count of it, or a meter. Quantities and costs
-of kinds are disjoint: the costs add up to the cost, quantities in tokens to the tokens.
+A kind is a meter, or a token count less the parts that meters count. Quantities and costs of kinds
+are disjoint: the costs add up to the cost, the token quantities to the tokens.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from outlay.domain.answers import Entry, Totals
 from outlay.domain.meter import METERS, MeterUnit
-from outlay.domain.result import Entry, Totals
 
 
 class KindAmount(NamedTuple):
-    """How much of a kind, or of a meter, some requests have used."""
+    """Quantity and cost of a kind or meter, over some requests."""
 
     quantity: int
     cost_pusd: int
@@ -25,12 +25,12 @@ class KindAmount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What it is called and counted in."""
+    """The label and unit of a kind."""
 
     name: str
     title: str
     unit: MeterUnit | None
-    """None for cost of which nobody says what it is for."""
+    """None for cost that no source breaks down."""
     is_output: bool = False
     """Whether its tokens are output tokens."""
 
@@ -55,30 +55,30 @@ KINDS: Final[Mapping[str, Kind]] = {
         Kind(WHOLE, "Reported as a whole", None),
     )
 }
-"""The catalogue: tokens, meters, and what has no parts."""
+"""The catalogue: tokens, meters, and cost that is not broken down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindEntry(Entry):
-    """A kind in an answer. Its totals have cost and tokens; requests have several kinds each."""
+    """A kind in an answer. Its totals have only cost and tokens; a request has several kinds."""
 
     unit: MeterUnit | None
     quantity: int
     quantities: Mapping[int, int]
-    """Step index → quantity; steps without any are absent."""
+    """Step index → quantity; steps without usage are absent."""
 
 
-def kind_called(name: str) -> Kind:
-    """The kind of a name; one that a later version has counted stands for itself."""
+def find_kind(name: str) -> Kind:
+    """The kind with a name; a name from a later version gets a kind of its own."""
     return KINDS.get(name) or Kind(name, name, None)
 
 
 def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, KindAmount]:
-    """What requests come to by kind, kinds without any left out.
+    """Usage and cost by kind; kinds without usage are left out.
 
     Quantities of meters are disjoint (`split_disjoint`).
 
-    Cost that is neither in a part of the totals nor in a meter was reported as a whole.
+    Cost that is neither in a part of the totals nor in a meter was reported as a single amount.
     """
     within = {UNCACHED: 0, CACHE_READ: 0, OUTPUT: 0}
     for name, amount in meters.items():
@@ -105,8 +105,8 @@ def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, Kind
 
 
 def totals_of_kind(name: str, amount: KindAmount) -> Totals:
-    """The measures that a kind has a part in."""
-    kind = kind_called(name)
+    """The measures that apply to a kind."""
+    kind = find_kind(name)
     tokens = amount.quantity if kind.unit is MeterUnit.TOKENS else 0
     if kind.is_output:
         return Totals(cost_pusd=amount.cost_pusd, output_tokens=tokens)

@@ -40,7 +40,7 @@ def latency_bin(duration_us: int) -> int:
 
 
 def bin_value_us(index: int) -> float:
-    """The duration that stands for a bin: at most α away from anything in it."""
+    """The representative duration of a bin, within α of all durations in it."""
     if index == 0:
         return 0.0
     low, high = _UPPER[index - 1] + 1, _UPPER[index]

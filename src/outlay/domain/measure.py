@@ -1,11 +1,11 @@
-"""What is summed: one catalogue for the rollup tables, the API, the pages and the documents."""
+"""The catalogue of measures, for the rollup tables, the API, the pages and the docs."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Unit(StrEnum):
-    """What one of a measure is."""
+    """The unit of a measure."""
 
     COUNT = "count"
     TOKENS = "tokens"
@@ -26,7 +26,7 @@ class Measure:
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("requests", "requestCount", Unit.COUNT, "requests of clients, whatever became of them"),
+    Measure("requests", "requestCount", Unit.COUNT, "requests of clients, regardless of outcome"),
     Measure("input_tokens", "inputTokens", Unit.TOKENS, "input tokens, cached ones included"),
     Measure("output_tokens", "outputTokens", Unit.TOKENS, "output tokens, reasoning included"),
     Measure(

@@ -1,10 +1,10 @@
-"""Meters: kinds of billed quantities beyond the six token counts.
+"""Meters: billed quantities other than the six token counts.
 
-The names and what they count are those of the units of genai-prices, so that each has its price in
-the list; times are in milliseconds where the list has seconds, as quantities are whole numbers.
+Names and meanings follow the units of genai-prices, so that each meter has its price in the list.
+Times are in milliseconds where the list has seconds, because quantities are whole numbers.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -13,11 +13,11 @@ from outlay.domain.errors import Invalid
 from outlay.domain.usage import TokenUsage
 
 MAX_QUANTITY: Final = 10**12
-"""More than this in one request is a broken counter, not usage."""
+"""A larger quantity in one request is a broken counter, not usage."""
 
 
 class MeterUnit(StrEnum):
-    """What one of a meter is."""
+    """The unit of a meter."""
 
     TOKENS = "tokens"
     CALLS = "calls"
@@ -30,7 +30,7 @@ class MeterUnit(StrEnum):
 
     @property
     def priced_per(self) -> int:
-        """How many of it one price is for, as price lists have it."""
+        """How many units one price covers, as in price lists."""
         return _PRICED_PER[self]
 
 
@@ -54,14 +54,15 @@ class Meter:
     title: str
     unit: MeterUnit
     within: str = ""
-    """The token count that it is a part of; empty for what stands beside the tokens."""
+    """The token count that it is a part of; empty for a meter that is not a token count."""
     cached: str = ""
     """The meter that counts its cached part."""
     costs_as_whole: bool = False
-    """Whether it costs what the rest of its token count does, where the list has no price for it:
-    providers bill such tokens at the rate of text."""
+    """Whether it costs as much as the rest of its token count if the list has no price for it:
+    providers bill such tokens at the text rate.
+    """
     instead: str = ""
-    """The wider meter that counts it, too, and whose price it has where it has none of its own."""
+    """The wider meter that includes it, whose price applies if it has none of its own."""
 
 
 METERS: Final[Mapping[str, Meter]] = {
@@ -154,7 +155,7 @@ METERS: Final[Mapping[str, Meter]] = {
         Meter("output_images", "Images", MeterUnit.IMAGES),
     )
 }
-"""The catalogue, in the order in which details list them: cached parts before their wholes."""
+"""The catalogue, in display order: cached parts before their wholes."""
 
 
 PARTS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -165,25 +166,30 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def check_meters(meters: Mapping[str, int]) -> Mapping[str, int]:
-    """`meters` itself, or Invalid naming the first that is unknown or out of range."""
+    """`meters` itself, or Invalid naming the first unknown or out-of-range meter."""
     for name, quantity in meters.items():
         if name not in METERS:
             raise Invalid(
-                f"there is no meter {name!r}; there are {', '.join(METERS)}", field=f"meters.{name}"
+                f"There is no meter {name!r}. Available: {', '.join(METERS)}.",
+                field=f"meters.{name}",
             )
         if type(quantity) is not int or not 0 <= quantity <= MAX_QUANTITY:
             raise Invalid(
-                f"{name} must be a whole number from 0 to {MAX_QUANTITY:,}, not {quantity!r}",
+                f"{name!r} must be a whole number between 0 and {MAX_QUANTITY:,}, not "
+                f"{quantity!r}.",
                 field=f"meters.{name}",
             )
     return meters
 
 
 def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[str, int], bool]:
-    """Resolve contradictions by clamping parts to their whole; the flag says one was found.
+    """Resolve contradictions by clamping parts to their whole; the flag tells whether there were
+    any.
 
-    `usage` is settled. What is left out are zeros.
+    `usage` is settled already. Zeros are left out.
     """
+    if not meters:
+        return {}, False
     room = {
         "cache_read_input_tokens": usage.cache_read_input_tokens,
         "input_tokens": usage.input_tokens
@@ -214,18 +220,18 @@ def join_meters(quantities: Mapping[str, int]) -> str:
 
 
 def split_meters(text: str) -> dict[str, int]:
-    """The quantities by meter in a stored set."""
+    """The quantities by meter of the stored form."""
     pairs = (part.partition("=") for part in text.split(",")) if text else ()
     return {name: int(quantity) for name, _, quantity in pairs}
 
 
-def join_names(names: Iterable[str]) -> str:
+def join_names(names: Collection[str]) -> str:
     """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
-    return ",".join(sorted(set(names)))
+    return ",".join(sorted(set(names))) if names else ""
 
 
 def split_disjoint(text: str) -> dict[str, int]:
-    """The quantities in a stored set, each without what other meters of it count as well."""
+    """The quantities of the stored form, each without the parts that other meters count."""
     meters = split_meters(text)
     own = dict(meters)
     for name in meters:

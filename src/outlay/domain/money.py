@@ -1,4 +1,4 @@
-"""Money is an integer number of pico-USD (1e-12 USD), everywhere, from price to total.
+"""Money is an integer number of pico-USD (1e-12 USD), from price to total.
 
 One token at $0.0375 per million costs 37,500 pico-USD, so per-token prices are exact integers.
 Names of values in this unit end in `_pusd`.
@@ -18,22 +18,23 @@ def parse_usd(text: str | int | Decimal) -> int:
     try:
         amount = Decimal(text)
     except InvalidOperation as error:
-        raise ValueError(f"{text!r} is not an amount of USD") from error
+        raise ValueError(f"{text!r} is not an amount in USD.") from error
     if not amount.is_finite():
-        raise ValueError(f"{text!r} is not a finite amount of USD")
+        raise ValueError(f"{text!r} is not a finite amount in USD.")
     scaled = amount.scaleb(12)
     if scaled != scaled.to_integral_value():
-        raise ValueError(f"{text!r} has more than 12 decimal places")
+        raise ValueError(f"{text!r} has more than 12 decimal places.")
     return int(scaled)
 
 
 AMOUNT_PATTERN: Final = r"[0-9]{1,7}(\.[0-9]{1,12})?"
-"""An amount as people give it. Separators are refused rather than guessed at: a comma stands for
-thousands in one country and for the decimal point in the next."""
+"""An amount as users enter it. Separators are refused rather than guessed: a comma separates
+thousands in one country and decimals in the next.
+"""
 
 
 def read_amount(text: str) -> int:
-    """Pico-USD of an amount that somebody has typed; raises ValueError, which says how to."""
+    """Pico-USD of an amount entered by a user; the ValueError describes the expected form."""
     if not re.fullmatch(AMOUNT_PATTERN, text):
         raise ValueError("Enter an amount in USD such as 250 or 0.50.")
     return parse_usd(text)

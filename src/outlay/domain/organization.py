@@ -1,46 +1,47 @@
-"""Organizations and what lives in them: members, projects, API keys, user groups.
+"""Organizations and their members, projects, API keys and user groups.
 
-Deleted things keep their rows, so that names survive in reports; `is_deleted` marks them.
+Deleted objects keep their rows, so their names remain in reports; `is_deleted` marks them.
 """
 
 from dataclasses import dataclass
 
 from outlay.domain.actor import Actor, Issuer, Plan, Role
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """A tenant: everything belongs to exactly one."""
+    """A tenant: every object belongs to exactly one."""
 
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     plan: Plan
     timezone: str
     slug: str = ""
-    """Its name in addresses: lower-case letters, digits and dashes."""
+    """Its name in URLs: lower-case letters, digits and dashes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A person of an organization."""
+    """A person in an organization."""
 
-    member_id: str
-    organization_id: str
+    member_id: MemberId
+    organization_id: OrganizationId
     name: str
     email: str
     role: Role
     has_password: bool = False
     created_at_us: int = 0
     is_deleted: bool = False
-    """The person has left."""
+    """The person was removed from the organization."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """A place in an organization for whoever has the link."""
+    """An open invitation: whoever has the link can become a member."""
 
     invitation_id: str
-    organization_id: str
+    organization_id: OrganizationId
     email: str
     role: Role
     issuer: Issuer
@@ -50,9 +51,9 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PasswordLink:
-    """The right to set a member's password once, for whoever has the link."""
+    """A one-time link to set a member's password."""
 
-    member_id: str
+    member_id: MemberId
     issuer: Issuer
     created_at_us: int
     expires_at_us: int
@@ -60,46 +61,46 @@ class PasswordLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """What API keys belong to."""
+    """A group of API keys."""
 
-    project_id: str
-    """For a discovered one what stands in events."""
-    organization_id: str
+    project_id: ProjectId
+    """The reported value if the project was discovered."""
+    organization_id: OrganizationId
     name: str
     created_at_us: int = 0
     is_deleted: bool = False
     discovered_id: str = ""
-    """Set where reports have named it and nobody has set it up."""
+    """Set if the project is known from reports only."""
 
     @property
     def address(self) -> str:
-        """What its pages are called by: what stands in events may not fit into a path."""
+        """The id used in URLs: a reported value may not fit into a path."""
         return self.discovered_id or self.project_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A credential of a project, created by a member, to whom its usage is attributed."""
+    """A credential of a project. Its usage is attributed to the member who created it."""
 
-    api_key_id: str
-    organization_id: str
-    project_id: str
-    member_id: str
+    api_key_id: ApiKeyId
+    organization_id: OrganizationId
+    project_id: ProjectId
+    member_id: MemberId
     description: str
     hint: str = ""
-    """The end of its secret, to recognise it by; empty when it has none."""
+    """The end of its secret, for recognition; empty without a secret."""
     trusts_caller: bool = False
-    """Whether the user and groups that a request names are believed."""
+    """Whether requests may name the user and groups they are attributed to."""
     expires_at_us: int | None = None
     created_at_us: int = 0
     is_revoked: bool = False
-    """Calls with it are refused; it stays in lists, unlike a deleted one."""
+    """Requests with it are rejected. Unlike a deleted key, it stays in lists."""
     is_deleted: bool = False
     discovered_id: str = ""
-    """Set where reports have named it and nobody has set it up: it has no project or creator."""
+    """Set if the key is known from reports only: it has no project or creator."""
 
     def status_at(self, us: int) -> str:
-        """`active`, `revoked`, `expired`, or `reported`: known from reports alone."""
+        """`active`, `revoked`, `expired`, or `reported` if it is known from reports only."""
         if self.is_revoked:
             return "revoked"
         if self.expires_at_us is not None and self.expires_at_us <= us:
@@ -111,8 +112,8 @@ class ApiKey:
 class UserGroup:
     """A named set of members for reporting."""
 
-    group_id: str
-    organization_id: str
+    group_id: GroupId
+    organization_id: OrganizationId
     name: str
     created_at_us: int = 0
     is_deleted: bool = False
@@ -120,16 +121,24 @@ class UserGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMembership:
-    """A member's time in a group: [valid_from_us, valid_to_us), open-ended when None."""
+    """A member's time in a group: [valid_from_us, valid_to_us), open-ended if None."""
 
-    group_id: str
-    member_id: str
+    group_id: GroupId
+    member_id: MemberId
     valid_from_us: int
     valid_to_us: int | None = None
 
+    def is_valid_at(self, us: int) -> bool:
+        """Whether the member is in the group at an instant."""
+        return self.valid_from_us <= us and not self.has_ended_at(us)
+
+    def has_ended_at(self, us: int) -> bool:
+        """Whether the member has left the group by an instant."""
+        return self.valid_to_us is not None and self.valid_to_us <= us
+
 
 def operator_of(organization: Organization) -> Actor:
-    """The person who runs the installation, acting in an organization."""
+    """The operator of the installation, acting in an organization."""
     return Actor(
         organization_id=organization.organization_id,
         organization_name=organization.name,

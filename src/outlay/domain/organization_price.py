@@ -1,20 +1,22 @@
-"""Prices that an organization has agreed on, above the list, and its exchange rates."""
+"""Negotiated prices and exchange rates of an organization."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from outlay.domain.ids import OrganizationId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationPrice:
-    """One price of an organization, written as in `prices.toml`."""
+    """One price of an organization, in the format of `prices.toml`."""
 
     price_id: str
-    organization_id: str
+    organization_id: OrganizationId
     number: int
-    """Its place in order of creation."""
+    """Its position in order of creation."""
     entry: Mapping[str, Any]
-    """The members of a `[[price]]` table; prices are texts, dates `YYYY-MM-DD`."""
+    """The fields of a `[[price]]` table; prices are texts, dates `YYYY-MM-DD`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,16 +24,16 @@ class OrganizationRate:
     """One exchange rate of an organization."""
 
     rate_id: str
-    organization_id: str
+    organization_id: OrganizationId
     currency: str
     effective_from: str | None
-    """`YYYY-MM-DD`; None for ever."""
+    """`YYYY-MM-DD`; None for always."""
     usd: str
-    """What one of the currency is in USD."""
+    """The value of one unit of the currency in USD."""
 
     @property
     def entry(self) -> Mapping[str, Any]:
-        """The members of an `[[exchange_rate]]` table, as far as they are given."""
+        """The fields of an `[[exchange_rate]]` table that are set."""
         given = {
             "currency": self.currency,
             "effective_from": self.effective_from,
@@ -42,7 +44,7 @@ class OrganizationRate:
 
 @dataclass(frozen=True, slots=True)
 class OwnPrices:
-    """What an organization has set."""
+    """The prices and exchange rates of an organization."""
 
     prices: Sequence[OrganizationPrice] = ()
     """Oldest first."""

@@ -1,13 +1,13 @@
-"""What became of an event that was offered to the ledger."""
+"""The result of submitting an event to the ledger."""
 
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The fate of one event of a submission."""
+    """The result for one event of a submission."""
 
     ACCEPTED = "accepted"
     DUPLICATE = "duplicate"
-    """Known with the same content: success, counted once."""
+    """Already recorded with the same content: a success, counted once."""
     CONFLICT = "conflict"
-    """Known with other content: refused, and the attempt is kept on record."""
+    """Already recorded with different content: rejected, and the attempt is recorded."""

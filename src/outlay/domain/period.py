@@ -8,13 +8,14 @@ engines.
 """
 
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 BUCKET_SECONDS: Final = 900
@@ -67,7 +68,8 @@ class Period:
     start_bucket: int
     end_bucket: int
     timezone: str
-    preset: Preset | None = None
+    preset: Preset | None = field(default=None, compare=False)
+    """How the period was asked for; two periods of the same buckets are equal."""
 
     @property
     def start(self) -> datetime:
@@ -130,8 +132,8 @@ def parse_zone(name: str) -> ZoneInfo:
     except (KeyError, ValueError, OSError) as error:
         shown = name if len(name) <= 64 else name[:61] + "..."
         raise Invalid(
-            f"unknown time zone {shown!r}; use an IANA name such as UTC or Europe/Berlin",
-            code="unknown-timezone",
+            f"Unknown time zone {shown!r}. Use an IANA name such as UTC or Europe/Berlin.",
+            code=ErrorCode.UNKNOWN_TIMEZONE,
             field="timezone",
         ) from error
 
@@ -161,20 +163,20 @@ def period_of_dates(from_date: date, to_date: date, timezone: str) -> Period:
     parse_zone(timezone)
     if to_date < from_date:
         raise Invalid(
-            f"the range is reversed: from {from_date} is after to {to_date}",
-            code="reversed-range",
+            f"The range is reversed: {from_date} is after {to_date}.",
+            code=ErrorCode.REVERSED_RANGE,
             field="from",
         )
     if from_date < FIRST_DATE or to_date > LAST_DATE:
         raise Invalid(
-            f"dates must lie between {FIRST_DATE} and {LAST_DATE}",
-            code="range-out-of-bounds",
+            f"Dates must be between {FIRST_DATE} and {LAST_DATE}.",
+            code=ErrorCode.RANGE_OUT_OF_BOUNDS,
             field="from" if from_date < FIRST_DATE else "to",
         )
     if (to_date - from_date).days >= MAX_DAYS:
         raise Invalid(
-            f"the range spans more than {MAX_DAYS:,} days; ask for a shorter one",
-            code="range-too-long",
+            f"The range is longer than {MAX_DAYS:,} days. Request a shorter range.",
+            code=ErrorCode.RANGE_TOO_LONG,
             field="to",
         )
     return Period(
@@ -190,9 +192,11 @@ def period_of_buckets(start_bucket: int, end_bucket: int, timezone: str) -> Peri
     first, last = day_start(FIRST_DATE, timezone), day_start(LAST_DATE, timezone)
     length = end_bucket - start_bucket
     if not (first <= start_bucket and end_bucket <= last and length >= 0):
-        raise Invalid(f"dates must lie between {FIRST_DATE} and {LAST_DATE}", field="from")
+        raise Invalid(f"Dates must be between {FIRST_DATE} and {LAST_DATE}.", field="from")
     if length > MAX_DAYS * BUCKETS_PER_DAY:
-        raise Invalid(f"the range spans more than {MAX_DAYS:,} days", field="to")
+        raise Invalid(
+            f"The range is longer than {MAX_DAYS:,} days. Request a shorter range.", field="to"
+        )
     return Period(start_bucket=start_bucket, end_bucket=end_bucket, timezone=timezone)
 
 
@@ -317,8 +321,8 @@ def _mark_cut(steps: list[Step], period: Period, interval: Interval) -> None:
 def _hour_edges(period: Period) -> list[int]:
     if period.end_bucket - period.start_bucket > MAX_STEPS * BUCKETS_PER_HOUR:
         raise Invalid(
-            f"hourly steps over this range are more than {MAX_STEPS:,}; ask for bucket=day",
-            code="too-many-steps",
+            f"This range has more than {MAX_STEPS:,} hourly steps. Use `bucket=day`.",
+            code=ErrorCode.TOO_MANY_STEPS,
             field="bucket",
         )
     zone = parse_zone(period.timezone)

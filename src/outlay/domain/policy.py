@@ -1,8 +1,8 @@
-"""Who may do what: one table of permissions, one function that decides.
+"""Authorization: one table of permissions and one function that decides.
 
-A permission asks for a scope of the credential, a role of the member and a plan of the
-organization. Roles named in `own` are let through for what is theirs alone; whoever answers them
-leaves out, as if it did not exist, what is not.
+A permission requires a scope of the credential, a role of the member and a plan of the
+organization. Roles in `own` are allowed for their own objects only; services filter out other
+objects as if they did not exist.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,12 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotPermitted
 
 
 class Permission(StrEnum):
-    """Something that may be allowed; each route declares one."""
+    """Something that can be allowed; each route declares one."""
 
     ORGANIZATION_USAGE = "organization usage"
     OWN_USAGE = "own usage"
@@ -58,13 +59,13 @@ class Permission(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a permission takes."""
+    """The requirements of a permission."""
 
     scope: Scope
     roles: frozenset[Role]
     plans: frozenset[Plan] = frozenset(Plan)
     own: frozenset[Role] = frozenset()
-    """Roles that have it for their own things only."""
+    """Roles that have the permission for their own objects only."""
 
 
 _ANYBODY: Final = frozenset(Role)
@@ -115,26 +116,32 @@ POLICY: Final[Mapping[Permission, Rule]] = {
 
 
 def permit(actor: Actor, permission: Permission) -> None:
-    """Raise NotPermitted, saying what is missing, unless the actor has a permission."""
+    """Raise NotPermitted, naming the missing requirement, unless the actor has a permission."""
     rule = POLICY[permission]
     if actor.is_operator:
         return
     if rule.scope not in actor.scopes:
         raise NotPermitted(
-            f"This access token may not be used for {permission}; it needs the scope {rule.scope}.",
-            code="scope-required",
+            f"This access token does not allow {permission}. It needs the scope {rule.scope}.",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
     if actor.plan not in rule.plans:
         raise NotPermitted(
-            f"Your organization's plan does not include {permission}; "
+            f"Your organization's plan does not include {permission}. "
             f"{_either(rule.plans).capitalize()} does.",
-            code="plan-required",
+            code=ErrorCode.PLAN_REQUIRED,
         )
     if actor.role not in rule.roles:
         raise NotPermitted(
-            f"Your role does not include {permission}; it takes {_either(rule.roles)}.",
-            code="role-required",
+            f"Your role does not include {permission}. It requires {_either(rule.roles)}.",
+            code=ErrorCode.ROLE_REQUIRED,
         )
+
+
+def permit_one_of(actor: Actor, *permissions: Permission) -> None:
+    """Raise NotPermitted, about the first, unless the actor has one of some permissions."""
+    if not any(has(actor, permission) for permission in permissions):
+        permit(actor, permissions[0])
 
 
 def has(actor: Actor, permission: Permission) -> bool:
@@ -147,14 +154,14 @@ def has(actor: Actor, permission: Permission) -> bool:
 
 
 class Lack(StrEnum):
-    """What somebody lacks for a permission."""
+    """What an actor lacks for a permission."""
 
     PLAN = "plan"
     ROLE = "role"
 
 
 def lacks(actor: Actor, permission: Permission) -> frozenset[Lack]:
-    """What keeps an actor from a permission, whatever their credential: plan, role or both."""
+    """What the actor lacks for a permission, regardless of the credential: plan, role or both."""
     rule = POLICY[permission]
     if actor.is_operator:
         return frozenset()
@@ -169,22 +176,22 @@ def lacks(actor: Actor, permission: Permission) -> frozenset[Lack]:
 
 
 def is_sold(permission: Permission) -> bool:
-    """Whether some plans have a permission and others do not."""
+    """Whether a permission is included in some plans only."""
     return POLICY[permission].plans != frozenset(Plan)
 
 
 def is_limited(actor: Actor, permission: Permission) -> bool:
-    """Whether an actor has a permission for their own things only."""
+    """Whether an actor has a permission for their own objects only."""
     return not actor.is_operator and actor.role in POLICY[permission].own
 
 
 def grantable_scopes(actor: Actor) -> frozenset[Scope]:
-    """The scopes that an actor may give to an access token: those that they can use themselves."""
+    """The scopes that an actor may grant to an access token: those that the actor can use."""
     return usable_scopes(actor.role) & actor.scopes
 
 
 def usable_scopes(role: Role) -> frozenset[Scope]:
-    """The scopes that somebody of a role can use, whatever the plan."""
+    """The scopes that members with a role can use, regardless of the plan."""
     return frozenset(rule.scope for rule in POLICY.values() if role in rule.roles)
 
 
@@ -192,22 +199,24 @@ _RANK: Final = {Role.DEVELOPER: 0, Role.ADMIN: 1, Role.OWNER: 2}
 
 
 def may_manage(actor: Actor, role: Role) -> bool:
-    """Whether an actor may make, change or remove somebody of a role: never one above their own."""
+    """Whether an actor may create, change or remove members with a role: never a higher role than
+    its own.
+    """
     return actor.is_operator or _RANK[role] <= _RANK[actor.role]
 
 
 def permit_admission(actor: Actor, role: Role) -> None:
-    """Raise NotPermitted unless an actor may let somebody of a role sign in.
+    """Raise NotPermitted unless an actor may let others sign in with a role.
 
-    Whoever signs in has all scopes that the role can use, so a credential that lacks one of them
-    must not bring anybody in: it would be the way to what it was not issued for.
+    A member who signs in has every scope that the role can use. A credential that lacks one of them
+    must not admit anybody, or it could be used to escalate its rights.
     """
     missing = usable_scopes(role) - actor.scopes
     if missing:
         raise NotPermitted(
-            f"This access token may not let anybody sign in as {role}, who can do what it cannot; "
-            f"it needs the scope {' and '.join(sorted(missing))}.",
-            code="scope-required",
+            f"This access token cannot grant sign-in as {role}, a role with more rights than the "
+            f"token. It needs the scope {' and '.join(sorted(missing))}.",
+            code=ErrorCode.SCOPE_REQUIRED,
         )
 
 

@@ -1,4 +1,4 @@
-"""One name for each provider, whatever gateways, SDKs and people call it.
+"""Normalised provider names: one name for each provider, whatever gateways, SDKs and users call it.
 
 Sources: LiteLLM's `custom_llm_provider` values, OpenTelemetry's `gen_ai.provider.name` and
 `gen_ai.system`, the names that Langfuse, Helicone and OpenRouter export.
@@ -47,11 +47,11 @@ _NAMES: Final = {
 _INTERFACES: Final = frozenset(
     {"chat", "completion", "embedding", "generative-ai", "image", "messages", "responses"}
 )
-"""What the Vercel AI SDK writes after a provider: `openai.responses`."""
+"""Suffixes that the Vercel AI SDK adds to a provider: `openai.responses`."""
 
 
-def provider_called(name: str) -> str:
-    """The provider that a name means; an unknown name in lower case."""
+def find_provider(name: str) -> str:
+    """The provider with a name or alias; an unknown name in lower case."""
     plain = name.strip().lower().replace(" ", "_")
     family, dot, interface = plain.partition(".")
     if dot and interface in _INTERFACES:

@@ -1,13 +1,16 @@
-"""The one question every page, endpoint and export asks."""
+"""The query model of all pages, endpoints and exports: which usage, and how it is grouped."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
+
+from typing_extensions import override
 
 from outlay.domain.comparison_period import Earlier
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.discovery import NO_MERGES, Merges
+from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
 
@@ -26,7 +29,7 @@ CORE_MEASURES = (
     "errors",
     "client_errors",
 )
-"""What breakdowns show: enough for every ranking, share and rate."""
+"""Measures of breakdowns: enough for every ranking, share and rate."""
 
 LATENCY_MEASURES = (
     "duration_us",
@@ -43,7 +46,7 @@ QUALITY_MEASURES = (
     "unknown_usage_requests",
     "adjusted_requests",
 )
-"""The same, and how far the totals can be trusted."""
+"""Core measures, and those that tell how complete and exact totals are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,12 +58,14 @@ class UsageQuery:
     events without a value are Unattributed and never part of Other.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
+    merges: Merges
+    """Values that are merged into others, in groups and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
-    """Names of the measures wanted; the others read 0 in the answer. Fewer are faster."""
-    beside: Earlier | None = None
-    """The earlier period that the answer is compared with."""
+    """Names of the measures wanted; the others are 0 in the answer. Fewer are faster."""
+    beside: Earlier | None = field(default=None, compare=False)
+    """The earlier period that the answer is compared with; no part of the question itself."""
     interval: Interval = Interval.TOTAL
     group_by: Grouping | None = None
     then_by: Grouping | None = None
@@ -69,21 +74,19 @@ class UsageQuery:
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
-    """When given, exactly these groups are named, whatever their rank."""
-    merges: Merges = NO_MERGES
-    """Values that count as others, in groups and filters alike."""
+    """When given, exactly these groups are named, regardless of rank."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
-            raise Invalid(f"top must be between 1 and {MAX_TOP:,}", field="top")
+            raise Invalid(f"`top` must be between 1 and {MAX_TOP:,}.", field="top")
         if not set(CORE_MEASURES) <= set(self.measures) <= set(ALL_MEASURES):
-            raise Invalid("measures must include the core ones", field="measures")
+            raise Invalid("`measures` must include the core measures.", field="measures")
         if not self.ranks:
-            raise Invalid("at least one rank is needed", field="rankBy")
+            raise Invalid("`rankBy` must name at least one measure.", field="rankBy")
         if self.then_by is not None and self.then_by in {self.group_by, None}:
-            raise Invalid("the two levels of groupBy must be different", field="groupBy")
+            raise Invalid("`groupBy` must name two different dimensions.", field="groupBy")
         if self.then_by is not None and self.group_by is None:
-            raise Invalid("a second level of groupBy needs a first one", field="groupBy")
+            raise Invalid("`groupBy` has a second level but no first one.", field="groupBy")
         self._check_kinds()
         _check_filters(self.filters)
 
@@ -92,16 +95,34 @@ class UsageQuery:
             return
         if self.then_by is not None:
             raise Invalid(
-                "kind stands alone in groupBy; filter by the other dimension", field="groupBy"
+                "`groupBy=kind` cannot be combined with another dimension. Filter by the other "
+                "dimension instead.",
+                field="groupBy",
             )
         if self.ranks[0] is Rank.REQUESTS:
             raise Invalid(
-                "a request has several kinds of usage: rank them by cost or totalTokens",
+                "A request has several kinds of usage, so `groupBy=kind` can be ranked by cost "
+                "or totalTokens only.",
                 field="rankBy",
             )
 
+    @override
+    def __hash__(self) -> int:
+        return hash((self.organization_id, self.period, self.group_by, _hashable(self.filters)))
+
+    def by(self, *dimensions: Grouping) -> "RowQuery":
+        """The rows of every combination of some dimensions, over the whole period."""
+        return RowQuery(
+            organization_id=self.organization_id,
+            period=self.period,
+            merges=self.merges,
+            measures=self.measures,
+            group_by=dimensions,
+            filters=self.filters,
+        )
+
     def only(self, dimension: Grouping, value: str) -> "UsageQuery":
-        """The same question about one value; NotFound where it asks for others alone."""
+        """The same query about one value; NotFound if it is filtered by other values."""
         if value not in self.filters.get(dimension, (value,)):
             raise NotFound(f"There is no such {dimension.noun}.")
         return replace(self, filters={**self.filters, dimension: (value,)})
@@ -112,11 +133,13 @@ class RowQuery:
     """Measures by period step and any combination of dimensions, every combination a row.
 
     Nothing is ranked, cut or summed as Other; events without a value have an empty key. With
-    Dimension.GROUP an event stands in the row of each group of its user.
+    Dimension.GROUP an event counts in the row of each group of its user.
     """
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
+    merges: Merges
+    """Values that are merged into others, in rows and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
     interval: Interval = Interval.TOTAL
     group_by: tuple[Grouping, ...] = ()
@@ -124,28 +147,35 @@ class RowQuery:
     after: tuple[int, tuple[str, ...]] | None = None
     """Step and keys of a row: only what follows it."""
     limit: int | None = None
-    merges: Merges = NO_MERGES
-    """Values that count as others, in rows and filters alike."""
 
     def __post_init__(self) -> None:
         if len(set(self.group_by)) != len(self.group_by):
-            raise Invalid("a dimension can be given once only", field="groupBy")
+            raise Invalid("Each dimension can appear in `groupBy` only once.", field="groupBy")
         if Dimension.KIND in self.group_by:
             raise Invalid(
-                "kind cannot be combined with rows of requests; "
-                "ask /api/v1/analytics/activity or /api/v1/exports/activity.csv for groupBy=kind",
+                "`groupBy=kind` cannot be combined with rows of requests. Use "
+                "/api/v1/analytics/activity or /api/v1/exports/activity.csv.",
                 field="groupBy",
             )
         if not self.measures or not set(self.measures) <= set(ALL_MEASURES):
-            raise Invalid("give measures of the catalogue", field="measures")
+            raise Invalid("`measures` must name measures from the catalogue.", field="measures")
         _check_filters(self.filters)
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self.organization_id, self.period, self.group_by, _hashable(self.filters)))
+
+
+def _hashable(filters: Mapping[Grouping, tuple[str, ...]]) -> Hashable:
+    return frozenset(filters.items())
 
 
 def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:
     for dimension, values in filters.items():
         if not 1 <= len(values) <= MAX_FILTER_VALUES:
             raise Invalid(
-                f"a filter takes 1 to {MAX_FILTER_VALUES:,} values", field=dimension.value
+                f"`{dimension.value}` takes 1 to {MAX_FILTER_VALUES:,} values.",
+                field=dimension.value,
             )
         for value in values:
             _check_text(value, dimension.value)
@@ -153,9 +183,9 @@ def _check_filters(filters: Mapping[Grouping, tuple[str, ...]]) -> None:
 
 def _check_text(value: str, name: str) -> None:
     if len(value) > MAX_TEXT:
-        raise Invalid(f"a {name} is at most {MAX_TEXT} characters long", field=name)
+        raise Invalid(f"`{name}` must be at most {MAX_TEXT} characters long.", field=name)
     if "\0" in value or not _is_encodable(value):
-        raise Invalid(f"the {name} contains characters that are not valid text", field=name)
+        raise Invalid(f"`{name}` contains characters that are not valid text.", field=name)
 
 
 def _is_encodable(value: str) -> bool:

@@ -1,4 +1,6 @@
-"""A provider's bill beside what was recorded: line by line, with why they differ."""
+"""Reconciliation of a provider's bill with the recorded usage, line by line, with reasons for
+differences.
+"""
 
 import re
 from collections.abc import Sequence
@@ -9,43 +11,44 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_RATE: Final = 1_000_000
 
 
 class Reason(StrEnum):
-    """Why a line of a bill differs from what was recorded."""
+    """Why a line of a bill differs from the recorded usage."""
 
     CREDIT = "credit"
     """Negative lines of the bill: credits and refunds, which no request has."""
     PRICE = "price change"
-    """Both differ by one factor from some day on: another price applies."""
+    """Both differ by one factor from some day on: a different price applies."""
     PARTLY_PRICED = "partly priced"
-    """A part of what requests used has no price and is counted at nothing."""
+    """A part of the requests' usage has no price and is counted at zero."""
     UNPRICED = "unpriced"
-    """Requests without a price are counted at nothing."""
+    """Requests without a price are counted at zero."""
     UNKNOWN_USAGE = "unknown usage"
-    """Nobody counted what requests used."""
+    """No token counts were reported for the requests."""
     ESTIMATED = "estimated"
     """Tokens were estimated."""
     MISSING_HOURS = "missing hours"
     """Nothing was recorded in hours that have requests on other days."""
     NOT_RECORDED = "not recorded"
-    """Only the bill has this model: its requests did not pass through here."""
+    """Only the bill has this model: its requests did not pass through Outlay."""
     TOOL = "no usage of a model"
-    """A line of the bill that is of no model: tools by the call, storage, taxes, fees."""
+    """A bill line without a model: tools by the call, storage, taxes, fees."""
     BILLED_AS_TOOLS = "billed as tools"
-    """What the record has with a model, and the bill on a line of its own."""
+    """Usage that is recorded with a model but billed on a line of its own."""
     NOT_BILLED = "not billed"
-    """Only the records have it."""
+    """Only the recorded usage has it."""
     ROUNDING = "rounding"
-    """No more than the tolerance."""
+    """Within the tolerance."""
     UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReasonPart:
-    """What a reason makes of a difference."""
+    """The share of a difference that one reason explains."""
 
     reason: Reason
     amount_pusd: int
@@ -53,20 +56,20 @@ class ReasonPart:
 
     @property
     def text(self) -> str:
-        """The reason with its particulars."""
+        """The reason with its details."""
         return f"{self.reason.value}: {self.detail}" if self.detail else self.reason.value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """What a provider charges for a day, project and model."""
+    """What a provider charges for one day, project and model."""
 
     day: date
-    """In the zone of the bill."""
+    """In the time zone of the bill."""
     project: str
-    """Empty where the bill does not tell projects apart."""
+    """Empty if the bill is not split by project."""
     model: str
-    """Canonical; empty where the bill does not tell models apart."""
+    """Canonical; empty if the bill is not split by model."""
     cost_pusd: int
     credit_pusd: int = 0
     """The part of it that is credits: zero or negative."""
@@ -74,7 +77,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciledLine:
-    """One day, project and model in both."""
+    """One day, project and model, as billed and as recorded."""
 
     day: date
     project: str
@@ -84,22 +87,22 @@ class ReconciledLine:
     billed_pusd: int
     requests: int
     reasons: Sequence[str] = ()
-    """`Reason`s, each with its particulars after a colon; empty for a line that agrees."""
+    """`Reason`s, each with its details after a colon; empty if the line matches."""
     parts: Sequence[ReasonPart] = ()
-    """What each reason makes of the difference; they add up to it."""
+    """What each reason explains; the parts add up to the difference."""
 
     @property
     def difference_pusd(self) -> int:
-        """What the bill has more."""
+        """Billed less recorded."""
         return self.billed_pusd - self.recorded_pusd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciliation:
-    """A bill that was compared, and when."""
+    """The stored result of comparing a bill."""
 
     reconciliation_id: str
-    organization_id: str
+    organization_id: OrganizationId
     provider: str
     file_name: str
     created_at_us: int
@@ -109,25 +112,25 @@ class Reconciliation:
     lines: Sequence[ReconciledLine]
     """By day, project and model."""
     notes: Sequence[str]
-    """What has to be known to read it."""
+    """Remarks for readers."""
     timezone: str = "UTC"
-    """Whose days the bill's are."""
+    """The time zone of the bill's days."""
     digest: str = ""
     """SHA-256 of the file."""
 
     @property
     def recorded_pusd(self) -> int:
-        """Everything that was recorded."""
+        """The total of the recorded usage."""
         return sum(line.recorded_pusd for line in self.lines)
 
     @property
     def billed_pusd(self) -> int:
-        """Everything that is on the bill."""
+        """The total of the bill."""
         return sum(line.billed_pusd for line in self.lines)
 
     @property
     def by_reason(self) -> dict[Reason, int]:
-        """What each reason makes of the whole difference, in the order of the reasons."""
+        """What each reason explains of the total difference, in the order of the reasons."""
         sums: dict[Reason, int] = {}
         for line in self.lines:
             for part in line.parts:
@@ -135,18 +138,18 @@ class Reconciliation:
         return {reason: sums[reason] for reason in Reason if reason in sums}
 
     def lines_with(self, reason: Reason) -> int:
-        """How many lines have a reason."""
+        """The number of lines with a reason."""
         return sum(any(part.reason is reason for part in line.parts) for line in self.lines)
 
     @property
     def explained_pusd(self) -> int:
-        """What has a reason; with `unexplained_pusd` it is the whole difference."""
+        """The explained part; with `unexplained_pusd` it is the total difference."""
         reasons = self.by_reason
         return sum(reasons.values()) - reasons.get(Reason.UNEXPLAINED, 0)
 
     @property
     def unexplained_pusd(self) -> int:
-        """What has none."""
+        """The part without a reason."""
         return self.billed_pusd - self.recorded_pusd - self.explained_pusd
 
     @property
@@ -156,15 +159,15 @@ class Reconciliation:
 
 
 def parse_rate(currency: str, rate: str) -> Decimal:
-    """USD for one unit of a currency; Invalid for what is no rate, or no currency."""
+    """USD for one unit of a currency; Invalid if the rate or the currency is not valid."""
     try:
         value = Decimal(rate.strip())
     except InvalidOperation:
         value = Decimal(0)
     if not re.fullmatch("[A-Za-z]{3}", currency.strip()) or not 0 < value < MAX_RATE:
         raise Invalid(
-            f"a rate is a currency and the USD for one unit of it, such as EUR=1.08, not "
-            f"{currency}={rate}",
+            "A rate must be a currency and its value in USD, such as EUR=1.08, not "
+            f"{currency}={rate}.",
             field="rates",
         )
     return value

@@ -1,4 +1,4 @@
-"""Requests priced again: which, what it changed, and by how much."""
+"""Repricing: the selected requests, the changes and their amounts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,26 +7,27 @@ from enum import StrEnum
 from typing import Final
 
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 
 MAX_LINES: Final = 100
-"""Rows of each table of a comparison; what is left is one more."""
+"""Rows of each table of a comparison; the rest is one more row."""
 
 
 SILENT_US: Final = 60_000_000
-"""After this time without a sign of it, a run is taken for interrupted."""
+"""A run without a heartbeat for this long is considered interrupted."""
 
 
 class RunState(StrEnum):
-    """How far a run is."""
+    """The state of a run."""
 
     RUNNING = "running"
     FINISHED = "finished"
     INTERRUPTED = "interrupted"
-    """It ended before it was done. What it did stands; a new run does the rest."""
+    """It ended before it was finished. Its changes remain; a new run does the rest."""
 
 
 class Cause(StrEnum):
-    """Why a request costs something else when it is priced again."""
+    """Why the cost of a request changes when it is repriced."""
 
     PRICED_NOW = "had no price"
     COMPLETED = "a part had no price"
@@ -54,7 +55,7 @@ def cause_of(before: UsageEvent, after: UsageEvent) -> Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepriceWanted:
-    """Which requests are to be priced again."""
+    """The requests to reprice."""
 
     from_date: date
     to_date: date
@@ -63,17 +64,17 @@ class RepriceWanted:
     filters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Values by dimension, as in the API."""
     only_lacking: bool = False
-    """Only those of which all or a part has no price."""
+    """Only requests with missing prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepriceLine:
-    """Changed requests that have something in common."""
+    """Changed requests that share a property."""
 
     key: str
-    """Empty for those that have nothing there."""
+    """Empty for requests without the property."""
     label: str = ""
-    """What it is called; not put on record, where names of people must not be."""
+    """The display name; not stored, because names of people must not be."""
     requests: int
     before_pusd: int
     after_pusd: int
@@ -81,13 +82,13 @@ class RepriceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepriceTable:
-    """What pricing again changes."""
+    """The changes of a repricing."""
 
     seen: int
-    """Requests that were looked at."""
+    """Requests that were checked."""
     changed: int
     before_pusd: int
-    """Of those that change."""
+    """The old cost of the changed requests."""
     after_pusd: int
     by_model: Sequence[RepriceLine]
     by_user: Sequence[RepriceLine]
@@ -96,28 +97,28 @@ class RepriceTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reprice:
-    """A run that priced requests again, or took back what another one did."""
+    """A run that repriced requests or reverted another run."""
 
     reprice_id: str
-    organization_id: str
+    organization_id: OrganizationId
     author: str
-    """The member who asked for it; empty for the operator."""
+    """The member who started it; empty for the operator."""
     reason: str
     created_at_us: int
     wanted: RepriceWanted
     reverts: str = ""
-    """The run that this one takes back."""
+    """The run that this one reverts."""
     alive_at_us: int = 0
-    """When it was last heard of."""
+    """The last heartbeat."""
     finished_at_us: int | None = None
-    """None while it is running, and when it was interrupted."""
+    """None while it is running, and if it was interrupted."""
     table: RepriceTable | None = None
-    """What it changed; None until it is finished."""
+    """Its changes; None until it is finished."""
     skipped: int = 0
-    """Requests that were amended again since the run that is taken back, and stay as they are."""
+    """Requests that were amended after the reverted run and are left unchanged."""
 
     def state_at(self, now_us: int) -> RunState:
-        """How far it is, as told by when it was last heard of."""
+        """The state, judged by the last heartbeat."""
         if self.finished_at_us is not None:
             return RunState.FINISHED
         is_silent = now_us - max(self.alive_at_us, self.created_at_us) > SILENT_US
@@ -125,7 +126,7 @@ class Reprice:
 
 
 def labelled(table: RepriceTable, users: Mapping[str, str]) -> RepriceTable:
-    """A table with what its lines are called."""
+    """The table with display names of its lines."""
 
     def named(lines: Sequence[RepriceLine], labels: Mapping[str, str]) -> list[RepriceLine]:
         return [
@@ -141,16 +142,16 @@ def labelled(table: RepriceTable, users: Mapping[str, str]) -> RepriceTable:
 
 
 class RepriceTally:
-    """Adds up what changes, request by request."""
+    """Sums the changes request by request."""
 
     def __init__(self, user_of: Callable[[str], str] = str) -> None:
-        """`user_of` is whom a user counts as."""
+        """`user_of` maps a user to the one it is merged into."""
         self._user_of = user_of
         self.seen = 0
         self._lines: dict[str, dict[str, list[int]]] = {"model": {}, "user": {}, "cause": {}}
 
     def add(self, before: UsageEvent, after: UsageEvent) -> None:
-        """Count a request that changes."""
+        """Add a changed request."""
         for by, key in (
             ("model", before.model),
             ("user", self._user_of(before.user_id)),
@@ -162,7 +163,7 @@ class RepriceTally:
             line[2] += after.cost_pusd
 
     def table(self) -> RepriceTable:
-        """What it comes to."""
+        """The resulting table."""
         causes = self._lines["cause"].values()
         return RepriceTable(
             seen=self.seen,
@@ -175,7 +176,7 @@ class RepriceTally:
         )
 
     def _sorted(self, by: str) -> list[RepriceLine]:
-        """The lines with the largest changes first; those beyond the last as one, called Other."""
+        """The lines with the largest changes; the rest as one line, Other."""
         lines = [
             RepriceLine(key=key, requests=requests, before_pusd=before, after_pusd=after)
             for key, (requests, before, after) in self._lines[by].items()

@@ -1,4 +1,4 @@
-"""Where a span of a trace stands towards the calls that have been counted."""
+"""The relation of a trace's span to the counted calls."""
 
 from enum import StrEnum
 
@@ -7,10 +7,10 @@ SpanKey = tuple[str, str]
 
 
 class SpanMark(StrEnum):
-    """What is known of a span."""
+    """The relation of a span to a counted call."""
 
     COUNTED = "counted"
     ABOVE = "above"
-    """One of the spans below it has been counted: what it says of usage is in there already."""
+    """A span below it was counted: its usage is included there."""
     BELOW = "below"
-    """One of the spans above it has been counted."""
+    """A span above it was counted."""

@@ -1,4 +1,4 @@
-"""Spend limits: what a key, a project or a member may spend in a day, week or month."""
+"""Spend limits: how much a key, a project or a member may spend in a day, week or month."""
 
 import math
 from dataclasses import dataclass
@@ -7,13 +7,14 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 
 from outlay.domain.errors import LimitReached
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.period import Period, period_of_dates
 from outlay.kit.clock import from_us
 
 
 class LimitScope(StrEnum):
-    """Whose spend is limited."""
+    """What a limit applies to."""
 
     API_KEY = "apiKey"
     PROJECT = "project"
@@ -21,7 +22,7 @@ class LimitScope(StrEnum):
 
 
 class LimitInterval(StrEnum):
-    """How often a limit starts anew, at local midnight of the organization's time zone."""
+    """The reset interval of a limit, at local midnight of the organization's time zone."""
 
     DAY = "day"
     WEEK = "week"
@@ -31,9 +32,9 @@ class LimitInterval(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimit:
-    """An amount that must not be passed within one interval."""
+    """The largest amount that may be spent within one interval."""
 
-    organization_id: str
+    organization_id: OrganizationId
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
@@ -41,9 +42,9 @@ class SpendLimit:
 
 
 class CounterKey(NamedTuple):
-    """Whose spend in which interval is counted; instants in µs since the epoch."""
+    """Identifies a spend counter: whose spend in which interval; instants in µs since the epoch."""
 
-    organization_id: str
+    organization_id: OrganizationId
     scope: LimitScope
     scope_id: str
     start_us: int
@@ -52,7 +53,7 @@ class CounterKey(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """What a request may cost at most, held against one limit until its real cost is known."""
+    """The largest cost of a request, reserved against one limit until its actual cost is known."""
 
     counter: CounterKey
     limit: SpendLimit
@@ -60,7 +61,7 @@ class Hold(NamedTuple):
 
 
 class HoldRefused(NamedTuple):
-    """A hold that does not fit under its limit, and what stood there at the time."""
+    """A reservation that exceeds its limit, with the amounts at that time."""
 
     hold: Hold
     spent_pusd: int
@@ -76,14 +77,16 @@ _NAME: Final = {
 
 
 SHORT_SECONDS: Final = 60
-"""Up to here a client is told to wait: its library will, without a word, and hold a worker."""
+"""Up to this many seconds, clients get a Retry-After: client libraries wait that long on their own,
+and block a worker.
+"""
 
 _HELD_SECONDS: Final = 2
-"""After which it is worth a try when requests under way are all that stands in the way."""
+"""Retry-After if only running requests exceed the limit."""
 
 
 def limit_reached(refused: HoldRefused) -> LimitReached:
-    """What the caller of a request is told that a limit has no room for."""
+    """The error for a request that exceeds a limit."""
     (counter, limit, cost), spent, held, now_us = refused
     seconds = max(1, math.ceil((counter.end_us - now_us) / 1_000_000))
     resets_at = from_us(counter.end_us)
@@ -92,10 +95,10 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
     fits_later = cost <= limit.amount_pusd and seconds < SHORT_SECONDS
     retry_after = _HELD_SECONDS if is_only_held else seconds if fits_later else None
     return LimitReached(
-        f"This request could cost up to ${render_usd(cost)}, and ${render_usd(left)} of the "
+        f"This request could cost up to ${render_usd(cost)}, but only ${render_usd(left)} of the "
         f"{_NAME[limit.scope]}'s ${render_usd(limit.amount_pusd)} per {limit.interval} is left "
-        f"({limit.scope_id}): ${render_usd(spent)} is spent and ${render_usd(held)} is held for "
-        f"requests under way.{_advice(limit, cost, left, is_only_held)} The limit resets in "
+        f"({limit.scope_id}): ${render_usd(spent)} is spent and ${render_usd(held)} is "
+        f"reserved.{_advice(limit, cost, left, is_only_held)} The limit resets in "
         f"{_duration(seconds)}, at {resets_at:%Y-%m-%dT%H:%M:%SZ}.",
         resets_at=resets_at,
         retry_after=retry_after,
@@ -103,16 +106,16 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
 
 
 def _advice(limit: SpendLimit, cost_pusd: int, left_pusd: int, is_only_held: bool) -> str:
-    """What would make room for a request, as a sentence; empty where only time would."""
+    """What would make room for the request, as a sentence; empty if only time would."""
     if cost_pusd > limit.amount_pusd:
         return (
-            " That is more than the whole limit: state a lower maximum of output tokens, or have "
-            "the limit raised."
+            " That exceeds the whole limit: request fewer output tokens (e.g. with max_tokens) "
+            "or ask for a higher limit."
         )
     if is_only_held:
-        return " Try again when those have ended."
+        return " Try again when running requests have finished."
     if left_pusd:
-        return " A request that states a lower maximum of output tokens may fit."
+        return " A request with a lower maximum of output tokens may fit."
     return ""
 
 

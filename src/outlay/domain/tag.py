@@ -1,6 +1,6 @@
-"""Tags: what senders say of requests under keys that an organization has registered.
+"""Tags: values that senders give requests under keys registered by the organization.
 
-An event keeps the set of its tags as one text, and the cube groups and filters by each key.
+An event stores the set of its tags as one text, and the cube groups and filters by each key.
 """
 
 import re
@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 
 MAX_KEYS: Final = 20
-"""Keys that an organization may register."""
+"""Most keys that an organization can register."""
 
 MAX_VALUES: Final = 1_000
-"""Values that are kept apart of a key; further ones are all MORE."""
+"""Most distinct values of a key; further ones are counted as MORE."""
 
 MAX_VALUE: Final = 64
 """Longest value, in characters."""
@@ -22,22 +24,24 @@ MAX_VALUE: Final = 64
 MORE: Final = "(more)"
 
 PREFIX: Final = "tag:"
-"""How the dimension of a key is called: `tag:team`."""
+"""Prefix of the dimension of a key: `tag:team`."""
 
 _KEY: Final = re.compile(r"[a-z][a-z0-9_.-]{0,39}")
 
 
 class Tag(str):
-    """The dimension of a registered key; as text `tag:team`, like a `Dimension` its word."""
+    """The dimension of a registered key; its text, like a `Dimension`'s, is the API's word:
+    `tag:team`.
+    """
 
     __slots__ = ()
 
     column: Final = "tags"
-    """That of the set of tags."""
+    """The column of the set of tags."""
     is_single_valued: Final = True
 
     def __new__(cls, key: str) -> "Tag":
-        """The dimension of a key; Invalid for what cannot be one."""
+        """The dimension of a key; Invalid if the key is not valid."""
         return super().__new__(cls, f"{PREFIX}{check_key(key)}")
 
     @property
@@ -57,33 +61,33 @@ class Tag(str):
 
     @property
     def plural(self) -> str:
-        """The same of several."""
+        """Its plural."""
         return f"values of {self.key}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagKey:
-    """A key that an organization has registered."""
+    """A key registered by an organization."""
 
-    organization_id: str
+    organization_id: OrganizationId
     key: str
     created_at_us: int
 
 
 def check_key(key: str) -> str:
-    """The key itself, or Invalid saying what keys are."""
+    """The key itself; Invalid if it is not valid."""
     if not _KEY.fullmatch(key):
         raise Invalid(
-            "a tag's key is up to 40 small letters, digits, dots, dashes and underscores and "
-            f"begins with a letter, not {key[:60]!r}",
-            code="invalid-tag-key",
+            "A tag key must start with a letter and have up to 40 lower-case letters, digits, "
+            f"dots, dashes and underscores, not {key[:60]!r}.",
+            code=ErrorCode.INVALID_TAG_KEY,
             field="key",
         )
     return key
 
 
 def clean_value(value: str) -> str:
-    """A value as it may be stored: what separates tags is taken out, and it is cut to length."""
+    """A value in storable form: without separators, cut to the maximum length."""
     text = "".join(c for c in value if c.isprintable() and c not in ",=").strip()
     return text[:MAX_VALUE].strip()
 
@@ -94,13 +98,13 @@ def join_tags(tags: Mapping[str, str]) -> str:
 
 
 def split_tags(text: str) -> dict[str, str]:
-    """The tags in a stored set."""
+    """The tags of the stored form."""
     pairs = (part.partition("=") for part in text.split(",")) if text else ()
     return {key: value for key, _, value in pairs}
 
 
 def read_tags(text: str) -> dict[str, str]:
-    """Tags as a header has them, `team=search,env=prod`; what is none is left out."""
+    """Tags in header form, `team=search,env=prod`; invalid ones are left out."""
     pairs = (part.partition("=") for part in text.split(","))
     return {
         key.strip().lower(): value.strip() for key, sign, value in pairs if sign and value.strip()

@@ -1,8 +1,10 @@
-"""Upstreams: the configured endpoints of providers, and what models are called."""
+"""Upstreams: the configured endpoints of providers, and model mappings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from outlay.domain.ids import OrganizationId
 
 BASE_URLS: Final[Mapping[str, str]] = {
     "anthropic": "https://api.anthropic.com/v1",
@@ -15,40 +17,42 @@ BASE_URLS: Final[Mapping[str, str]] = {
     "openrouter": "https://openrouter.ai/api/v1",
     "vllm": "http://127.0.0.1:8000/v1",
 }
-"""Where the known providers answer; what follows `/v1` in our own paths is appended."""
+"""Base URLs of the known providers; the part of the request path after `/v1` is appended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """An endpoint that requests are sent to. Its secret is not part of it."""
+    """An endpoint that requests are relayed to, without its secret."""
 
     upstream_id: str
-    organization_id: str
+    organization_id: OrganizationId
     name: str
-    """What callers put before the slash, `openai` in `openai/gpt-5.5`."""
+    """The prefix that callers put before the slash, `openai` in `openai/gpt-5.5`."""
     provider: str
-    """Whose prices apply."""
+    """The provider whose prices apply."""
     base_url: str
     hint: str = ""
-    """The end of its secret, to recognise it by; empty when it has none."""
+    """The end of its secret, for recognition; empty without a secret."""
     asks_usage: bool = True
-    """Whether streams are asked for their usage with `stream_options`, which some refuse."""
+    """Whether usage of streams is requested with `stream_options`, which some endpoints reject."""
     created_at_us: int = field(default=0, compare=False)
 
     @property
     def place(self) -> str:
-        """What its sealed secret is bound to: a secret is only ever sent where it was meant for."""
+        """The associated data that its sealed secret is bound to: a secret is sent only to the
+        endpoint it was entered for.
+        """
         parts = (self.organization_id, self.upstream_id, self.provider, self.base_url)
         return "|".join(parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelMapping:
-    """A name of the organization's own for a model of an upstream."""
+    """An organization's own name for a model of an upstream."""
 
-    organization_id: str
+    organization_id: OrganizationId
     name: str
     upstream_id: str
     model: str
-    """What the upstream calls the model."""
+    """The upstream's name of the model."""
     created_at_us: int = field(default=0, compare=False)

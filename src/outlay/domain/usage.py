@@ -38,9 +38,11 @@ def check_tokens(usage: TokenUsage) -> TokenUsage:
     """`usage` itself, or Invalid naming the first count that is not an integer in range."""
     for name, count in zip(TokenUsage._fields, usage, strict=True):
         if type(count) is not int:
-            raise Invalid(f"{name} must be a whole number, not {count!r}", field=name)
+            raise Invalid(f"{name!r} must be a whole number, not {count!r}.", field=name)
         if not 0 <= count <= MAX_TOKENS:
-            raise Invalid(f"{name} must be between 0 and {MAX_TOKENS:,}, not {count:,}", field=name)
+            raise Invalid(
+                f"{name!r} must be between 0 and {MAX_TOKENS:,}, not {count:,}.", field=name
+            )
     return usage
 
 

@@ -1,17 +1,43 @@
-"""What a verification of the cube against the ledger finds."""
+"""The result of verifying the cube against the ledger."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from typing_extensions import override
 
 MAX_DIFFERENCES: Final = 50
-"""Differences listed; the rest is counted."""
+"""Most differences listed; the rest is counted."""
+
+
+class VerificationState(StrEnum):
+    """State of the last verification of the cube against the ledger."""
+
+    VERIFIED = "verified"
+    DIFFERS = "differs"
+    NOT_RUN = "not-run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The outcome of the last verification."""
+
+    state: VerificationState = VerificationState.NOT_RUN
+    at: datetime | None = None
+    events: int = 0
+    """Events of the ledger that were read."""
+    through_seq: int = 0
+    """The ledger position through which they were compared with the cube."""
+    through: datetime | None = None
+    """Every event acknowledged before this instant was compared."""
+    finding: str = ""
+    """What differs; empty when nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """One number that ledger and cube do not agree on."""
+    """A value in which ledger and cube differ."""
 
     where: str
     measure: str
@@ -27,35 +53,35 @@ class Difference:
 
 @dataclass(slots=True, kw_only=True)
 class VerifyReport:
-    """What a verification found."""
+    """The report of a verification."""
 
     events: int = 0
-    """Events whose checksums were right."""
+    """Events with valid checksums."""
     days: int = 0
-    """Days with usage, of all organizations."""
+    """Days with usage, over all organizations."""
     cells: int = 0
     """Rows of the usage rollup."""
     through_seq: int = 0
-    """The ledger position through which everything was compared."""
+    """The ledger position up to which everything was compared."""
     cost_pusd: int = 0
     difference_count: int = 0
     differences: list[Difference] = field(default_factory=list)
     damage: str | None = None
-    """Why the ledger itself cannot be trusted, None when every checksum was right."""
+    """Why the ledger itself is damaged; None if every checksum is valid."""
 
     @property
     def is_proven(self) -> bool:
-        """Whether ledger and cube agree in everything."""
+        """Whether ledger and cube are equal."""
         return not self.difference_count and self.damage is None
 
     @property
     def is_full(self) -> bool:
-        """Whether no further difference would be listed."""
+        """Whether the list of differences is full."""
         return len(self.differences) >= MAX_DIFFERENCES
 
     @property
     def finding(self) -> str:
-        """What is wrong, in a sentence; empty when nothing is."""
+        """What is wrong, as a sentence; empty if nothing is."""
         if self.damage is not None:
             return self.damage
         if not self.difference_count:
@@ -63,7 +89,7 @@ class VerifyReport:
         return f"{self.difference_count:,} differences; the first: {self.differences[0]}"
 
     def add(self, where: str, measure: str, *, ledger: int, cube: int) -> None:
-        """Note a comparison; only differences are kept."""
+        """Compare two values and record a difference."""
         if ledger == cube:
             return
         self.difference_count += 1

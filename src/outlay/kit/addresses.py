@@ -1,4 +1,4 @@
-"""Network addresses: which one a request really comes from, and which belong together."""
+"""Network addresses: the client of a proxied request, and grouping of addresses by client."""
 
 from collections.abc import Iterable, Sequence
 from ipaddress import (
@@ -15,19 +15,21 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 MAX_HOPS: Final = 16
-"""How many proxies are looked behind."""
+"""Most proxies that are skipped."""
 
 _V6_CUSTOMER: Final = 64
-"""Bits of an IPv6 address that name one customer; the others they choose themselves."""
+"""The bits of an IPv6 address that identify one customer; customers choose the others
+themselves.
+"""
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks, with commas or spaces between; ValueError for anything else."""
+    """Addresses and networks, separated by commas or spaces; ValueError for anything else."""
     return tuple(ip_network(word, strict=False) for word in text.replace(",", " ").split())
 
 
 def parse_address(text: str) -> Address | None:
-    """An address, maybe with a port or in brackets; None for anything else."""
+    """An address, optionally with a port or in brackets; None for anything else."""
     text = text.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -48,10 +50,10 @@ def is_among(text: str, networks: Iterable[Network]) -> bool:
 
 
 def origin_of(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network]) -> str:
-    """The client of a request: the rightmost address that is not one of our own proxies.
+    """The client of a request: the rightmost address that is not a trusted proxy.
 
-    `forwarded_for` are the values of `X-Forwarded-For`, in order. They are looked at from the
-    right, and only as long as whoever wrote them is trusted: anybody can send the ones to the left.
+    `forwarded_for` are the values of `X-Forwarded-For`, in order. They are read from the right, and
+    only as long as their writer is trusted, because clients can send any values to the left.
     """
     origin = peer
     names = [name for value in forwarded_for for name in value.split(",")]
@@ -66,7 +68,7 @@ def origin_of(peer: str, forwarded_for: Sequence[str], trusted: Sequence[Network
 
 
 def neighbourhood_of(text: str) -> str:
-    """What addresses of one client have in common: all of IPv4, the first 64 bits of IPv6."""
+    """The common prefix of a client's addresses: all of IPv4, the first 64 bits of IPv6."""
     address = parse_address(text)
     if isinstance(address, IPv6Address):
         return str(IPv6Network((address, _V6_CUSTOMER), strict=False))

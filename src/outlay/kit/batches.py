@@ -1,4 +1,4 @@
-"""Runs of things."""
+"""Batching of iterables."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def batched(things: Iterable[T], size: int) -> Iterator[list[T]]:
-    """Lists of `size` things, the last one shorter (`itertools.batched` of Python 3.12)."""
+    """Lists of `size` items, the last one shorter (`itertools.batched` of Python 3.12)."""
     waiting = iter(things)
     while batch := list(islice(waiting, size)):
         yield batch

@@ -1,4 +1,4 @@
-"""Answers kept in memory until they are read anew, all at once."""
+"""An in-memory cache whose entries are refreshed together."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -9,10 +9,9 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Remembers what `load` answered. Thread-safe: races only repeat work.
+    """Caches the results of `load`. Thread-safe: races only repeat work.
 
-    That there is nothing, None, is not remembered: callers could ask for any number of things that
-    there are not.
+    None is not cached: callers could request any number of keys that do not exist.
     """
 
     def __init__(
@@ -21,8 +20,8 @@ class Cache(Generic[K, V]):
         capacity: int = 10_000,
         drops: tuple[type[Exception], ...] = (),
     ) -> None:
-        """`drops` are errors of a refresh after which a key is not known any more: whoever asks
-        next meets them. After any other error what is known stays.
+        """`drops` are errors of a refresh that remove a key from the cache, so the next caller gets
+        the error. After any other error the old value remains.
         """
         self._load = load
         self._capacity = capacity
@@ -31,13 +30,13 @@ class Cache(Generic[K, V]):
         self._generation = 0
         self._lock = threading.Lock()
         self._loading = threading.Lock()
-        """Held from reading anew until it is stored, so that the newest answer is the last."""
+        """Held from loading until storing, so that the newest value is stored last."""
 
     def __contains__(self, key: K) -> bool:
         return key in self._known
 
     def get(self, key: K) -> V:
-        """The answer for a key, loaded when it is not known yet."""
+        """The value for a key, loaded unless it is cached."""
         try:
             return self._known[key]
         except KeyError:
@@ -51,11 +50,11 @@ class Cache(Generic[K, V]):
                     if len(self._known) >= self._capacity:
                         del self._known[next(iter(self._known))]
                     self._known[key] = value
-            # What was read before a refresh is not kept, so it is read again.
+            # A value loaded before a refresh is not kept; it is loaded again.
             return value if is_new else self.get(key)
 
     def reload(self, key: K) -> V:
-        """The answer for a key, loaded anew; what is known stays when that fails."""
+        """The value for a key, loaded again; the cached value remains if that fails."""
         with self._loading:
             value = self._load(key)
             with self._lock:
@@ -66,15 +65,14 @@ class Cache(Generic[K, V]):
         return value
 
     def values(self) -> list[V]:
-        """All answers that are known."""
+        """All cached values."""
         with self._lock:
             return list(self._known.values())
 
     def refresh(self) -> None:
-        """Load every known answer anew; readers see the old one until the new one is there.
+        """Reload every cached value; readers see the old value until the new one is loaded.
 
-        Keys that are dropped do not keep the others from being loaded: the first of their errors
-        is raised at the end.
+        A failing key does not stop the others: the first error is raised at the end.
         """
         with self._lock:
             self._generation += 1

@@ -1,22 +1,22 @@
-"""The one door to the time of day."""
+"""The only source of the current time."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 MICROSECONDS: Final = 1_000_000
-"""Microseconds in a second: instants on the hot path are integer microseconds since the epoch."""
+"""Microseconds per second: on the hot path, instants are integer microseconds since the epoch."""
 
 FOREVER_US: Final = 2**63 - 1
-"""The end of spans that have none."""
+"""The end of spans without an end."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
-    """Whatever can tell the time; tests pass a fixed one."""
+    """A source of the current time; tests use a fixed one."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """The current instant, aware, in UTC."""
         ...
 
 
@@ -24,12 +24,12 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """The present instant, aware, in UTC."""
+        """The current instant, aware, in UTC."""
         return datetime.now(UTC)  # noqa: TID251 - this is the door the rule points to
 
 
 def to_us(instant: datetime) -> int:
-    """Microseconds since the epoch of an aware `instant`, exactly (no float on the way)."""
+    """Microseconds since the epoch of an aware `instant`, exact (without floats)."""
     return in_us(instant - EPOCH)
 
 

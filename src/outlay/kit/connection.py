@@ -1,8 +1,8 @@
-"""Connections that a server cannot keep busy with informational answers (status 1xx).
+"""HTTP connections that limit informational responses (status 1xx).
 
-aiohttp skips them without giving way to other tasks, however many there are. Its classes offer no
-hook for that: `_factory` and `feed_data` are its own, and the tests of upstreams that flood watch
-over an upgrade.
+aiohttp skips them without yielding to other tasks, however many there are. Its classes have no hook
+for a limit: `_factory` and `feed_data` are internal, and the tests with flooding upstreams guard
+upgrades.
 """
 
 import asyncio
@@ -14,20 +14,20 @@ from aiohttp.client_proto import ResponseHandler
 from typing_extensions import override
 
 MAX_INFORMATIONAL: Final = 16
-"""Informational answers to one request; servers have use for one or two."""
+"""Most informational responses to one request; servers use one or two."""
 
 _SLICE_BYTES: Final = 4 * 1024
-"""Read at a time until the final answer has begun, so that a flood is noticed early."""
+"""Bytes read at a time before the final response, so that a flood is noticed early."""
 
 _SWITCHING: Final = 101
 
 
 class TooManyInformational(aiohttp.ClientError):
-    """The server sends informational answers instead of a final one."""
+    """The server sends informational responses instead of a final one."""
 
 
 class _Connection(ResponseHandler):
-    """A connection that ends when too many informational answers come before the final one."""
+    """A connection that is closed after too many informational responses."""
 
     _informational = 0
     _is_answered = False
@@ -60,7 +60,7 @@ class _Connection(ResponseHandler):
         super().feed_data(data, size)
 
     def _give_up(self) -> None:
-        self._is_answered = True  # as far as we care
+        self._is_answered = True  # for this limit
         if self.exception() is None:
             self.set_exception(TooManyInformational())
             if self.transport is not None:
@@ -68,7 +68,7 @@ class _Connection(ResponseHandler):
 
 
 class BoundedConnector(aiohttp.TCPConnector):
-    """Makes such connections."""
+    """A connector that creates such connections."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -1,7 +1,8 @@
-"""Writing files so that a power cut or a full disk leaves the old content or the new, never a part.
+"""Crash-safe file writes: after a power cut or on a full disk there is the old or the new content,
+never a part.
 
-A file is written beside its place, flushed, renamed, and its folder flushed, too: without the last
-step the new name may be gone after a power cut although the content is on disk.
+A file is written under a temporary name, flushed and renamed, and its folder is flushed, too:
+without the last step the new name may be lost in a power cut although the content is on disk.
 """
 
 import os
@@ -11,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 PRIVATE: Final = 0o600
-"""Mode of everything that is written: its owner alone reads it."""
+"""Mode of all written files: only the owner can read them."""
 
 PART_SUFFIX: Final = ".part"
-"""Ends the name of what is not complete yet."""
+"""Suffix of incomplete files."""
 
 
 def write_all(descriptor: int, body: bytes) -> None:
-    """Write all of `body`; raises OSError when the disk takes only a part of it."""
+    """Write all of `body`; raises OSError if the disk takes only a part of it."""
     rest = memoryview(body)
     while rest:
         written = os.write(descriptor, rest)
@@ -28,37 +29,38 @@ def write_all(descriptor: int, body: bytes) -> None:
 
 
 def append_lines(descriptor: int, lines: bytes) -> None:
-    """Append whole lines; on disk when this returns.
+    """Append complete lines; they are on disk when this returns.
 
-    A line that an earlier write left unfinished is ended first, so that it spoils no other.
+    A line that an earlier write left incomplete is terminated first, so that it does not corrupt
+    the next one.
     """
     write_all(descriptor, lines if ends_in_newline(descriptor) else b"\n" + lines)
     os.fsync(descriptor)
 
 
 def ends_in_newline(descriptor: int) -> bool:
-    """Whether what is appended to a file begins a line."""
+    """Whether text appended to the file starts a new line."""
     size = os.fstat(descriptor).st_size
     return size == 0 or os.pread(descriptor, 1, size - 1) == b"\n"
 
 
 def write_file(path: Path, body: bytes) -> None:
-    """Write a file as a whole, in the place of the one that is there, if any."""
+    """Write a complete file, replacing the existing one."""
     with new_file(path) as descriptor:
         write_all(descriptor, body)
 
 
 def create_file(path: Path, body: bytes) -> None:
-    """Write a new file as a whole; raises FileExistsError when there is one."""
+    """Write a complete new file; raises FileExistsError if it exists."""
     with new_file(path, is_exclusive=True) as descriptor:
         write_all(descriptor, body)
 
 
 @contextmanager
 def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
-    """A descriptor to write the content of `path` to, which is there once the block has ended.
+    """A file descriptor to write the content of `path` to; the file appears when the block ends.
 
-    Nothing is left behind when the block raises. Exclusive ones never replace a file.
+    Nothing is left behind if the block raises. An exclusive write never replaces a file.
     """
     with new_path(path, is_exclusive=is_exclusive) as part:
         descriptor = create_private(part)
@@ -71,7 +73,7 @@ def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
 
 @contextmanager
 def new_path(path: Path, *, is_exclusive: bool = False) -> Iterator[Path]:
-    """Like `new_file`, for those who write to a path: where to. They flush it themselves."""
+    """Like `new_file`, but yields a temporary path. The caller flushes the file."""
     part = path.with_name(f"{path.name}.{os.getpid()}{PART_SUFFIX}")
     part.unlink(missing_ok=True)
     try:
@@ -87,12 +89,12 @@ def new_path(path: Path, *, is_exclusive: bool = False) -> Iterator[Path]:
 
 
 def create_private(path: Path) -> int:
-    """A descriptor of a new, empty file for its owner alone."""
+    """A descriptor of a new, empty file that only the owner can access."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
 
 
 def _place(part: Path, path: Path) -> None:
-    """Give a file its name unless there is one; raises FileExistsError when there is."""
+    """Rename a file unless the target exists; raises FileExistsError if it does."""
     try:
         path.hardlink_to(part)
     except FileExistsError:
@@ -104,12 +106,12 @@ def _place(part: Path, path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Put the names in a folder on disk."""
+    """Flush the entries of a folder to disk."""
     flush(folder)
 
 
 def flush(path: Path) -> None:
-    """Put on disk what a file or folder has, whoever wrote it."""
+    """Flush a file or folder to disk, whoever wrote it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,7 +1,7 @@
-"""Which addresses may be connected to on behalf of others.
+"""The policy of which addresses may be connected to on behalf of others.
 
-Decided on the address itself, in the moment a socket for it is made: neither an unusual spelling
-nor a name that points elsewhere a moment later (DNS rebinding) gets around it.
+It is checked on the address itself, at the moment its socket is created: neither an unusual
+spelling nor a name that resolves differently a moment later (DNS rebinding) bypasses it.
 """
 
 import errno
@@ -25,10 +25,10 @@ _METADATA: Final = frozenset(
         "fd20:ce::254",  # Google Cloud
     )
 )
-"""Metadata services outside the link-local networks; most others are within."""
+"""Cloud metadata services outside the link-local networks; most others are within."""
 
 LOOPBACK: Final[tuple[Address, ...]] = (ip_address("127.0.0.1"), ip_address("::1"))
-"""What names of this machine stand for."""
+"""Addresses that names of this machine resolve to."""
 
 _NEVER: Final = (IPv4Network("0.0.0.0/8"), IPv4Network("255.255.255.255/32"))
 
@@ -39,26 +39,28 @@ _AT_END: Final = tuple(
         "::ffff:0:0/96",  # IPv4-mapped
         "::ffff:0:0:0/96",  # IPv4-translated (RFC 2765)
         "64:ff9b::/96",  # NAT64 (RFC 6052)
-        "64:ff9b:1::/48",  # NAT64 of a network's own (RFC 8215), as with a prefix of 96 bits
+        "64:ff9b:1::/48",  # network-specific NAT64 (RFC 8215), as with a prefix of 96 bits
     )
 )
-"""IPv6 networks whose addresses stand for the IPv4 address in their last 32 bits."""
+"""IPv6 networks that embed an IPv4 address in the last 32 bits."""
 
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
-"""Third quarter of an address that carries an IPv4 address in its fourth (RFC 5214)."""
+"""Third quarter of an address that embeds an IPv4 address in its fourth (RFC 5214)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
-    """A policy of what may be connected to. Link-local, multicast and metadata never may."""
+    """Which addresses may be connected to. Link-local, multicast and metadata addresses never
+    may.
+    """
 
     is_private_open: bool = True
-    """Whether loopback and private networks may."""
+    """Whether loopback and private networks are allowed."""
     exceptions: tuple[Network, ...] = ()
-    """Networks that may where private ones may not."""
+    """Networks that are allowed even if private ones are not."""
 
     def allows(self, address: Address) -> bool:
-        """Whether an address may be connected to, whatever form it is written in."""
+        """Whether an address may be connected to, in whatever form it is written."""
         return all(self._allows(form) for form in _forms(address))
 
     def _allows(self, address: Address) -> bool:
@@ -77,9 +79,9 @@ class Egress:
 
 
 OPEN: Final = Egress()
-"""Private networks, too."""
+"""Allows private networks, too."""
 PUBLIC: Final = Egress(is_private_open=False)
-"""The public internet alone."""
+"""Allows the public internet only."""
 
 
 def parse_egress(text: str) -> Egress:
@@ -98,7 +100,7 @@ def parse_egress(text: str) -> Egress:
 def guarded_socket(
     permits: Callable[[Address], bool],
 ) -> Callable[[tuple[Any, ...]], socket.socket]:
-    """A socket factory for aiohttp's connector; PermissionError for what is not permitted."""
+    """A socket factory for aiohttp's connector; raises PermissionError for forbidden addresses."""
 
     def make(info: tuple[Any, ...]) -> socket.socket:
         family, kind, protocol, _, target = info
@@ -116,7 +118,7 @@ def _is_public(address: Address) -> bool:
 
 
 def _forms(address: Address) -> list[Address]:
-    """The address and those IPv4 addresses that it may be routed to in its stead."""
+    """The address and the IPv4 addresses that it may be routed to."""
     if isinstance(address, IPv4Address):
         return [address]
     number = int(address)

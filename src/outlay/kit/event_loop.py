@@ -1,12 +1,12 @@
-"""Keeping work that waits for a disk or a database off event loops."""
+"""A guard that keeps blocking calls off event loops."""
 
 import asyncio
 
 
 def refuse_on_event_loop(what: str) -> None:
-    """Raise RuntimeError when called by a task: its event loop, and all it serves, would wait.
+    """Raise RuntimeError if called on an event loop, which would block everything that it serves.
 
-    `what` is what was about to be waited for. Call it in a thread, with `asyncio.to_thread`.
+    `what` describes the blocking call. Call it in a thread, with `asyncio.to_thread`.
     """
     try:
         task = asyncio.current_task()

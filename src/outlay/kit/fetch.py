@@ -1,7 +1,7 @@
-"""Small HTTP requests of our own: bounded in size and time, never redirected.
+"""Small outgoing HTTP requests: bounded in size and time, without redirects.
 
-Which addresses they may go to is decided on the address itself, when a socket for it is made: a
-name that points elsewhere a moment later (DNS rebinding) does not get around it.
+Allowed addresses are checked on the address itself, when its socket is created: a name that
+resolves differently a moment later (DNS rebinding) does not bypass the check.
 """
 
 import base64
@@ -22,16 +22,16 @@ TIMEOUT_SECONDS: Final = 10.0
 
 
 class FetchFailed(Exception):
-    """There was no answer, or not one to work with; the text says why."""
+    """There was no usable response; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer, and where it may have come from."""
+    """A response and the addresses it may have come from."""
 
     body: bytes
     addresses: tuple[Address, ...]
-    """Those that a connection was tried to: one, or several of one name."""
+    """The addresses that a connection was tried to: all addresses of the host name."""
 
 
 async def fetch(
@@ -41,11 +41,11 @@ async def fetch(
     form: Mapping[str, str] | None = None,
     basic: tuple[str, str] | None = None,
 ) -> Fetched:
-    """The answer at a URL: by GET, or by POST of a form, with HTTP Basic authentication if given.
+    """The response at a URL: by GET, or by POST of a form, with HTTP Basic authentication if given.
 
-    `permits` says of an address whether it may be connected to.
+    `permits` tells whether an address may be connected to.
     """
-    # A compressed body could be a thousand times as large as it looks.
+    # A compressed body could expand to a thousand times its size.
     headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
     if basic:
         headers["Authorization"] = _basic(*basic)
@@ -83,17 +83,15 @@ async def fetch(
             while len(body) <= MAX_BYTES and (more := await response.content.read(MAX_BYTES)):
                 body += more
             if response.status != 200:
-                raise FetchFailed(f"{url} answered with status {response.status}")
+                raise FetchFailed(f"{url} returned status {response.status}.")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-        raise FetchFailed(
-            f"{url} could not be reached ({type(error).__name__}: {error})"
-        ) from error
+        raise FetchFailed(f"{url} is unreachable ({type(error).__name__}: {error}).") from error
     if len(body) > MAX_BYTES:
-        raise FetchFailed(f"{url} answered with more than {MAX_BYTES // 1024} KiB")
+        raise FetchFailed(f"{url} returned more than {MAX_BYTES // 1024} KiB.")
     return Fetched(body, tuple(tried))
 
 
 def _basic(client_id: str, secret: str) -> str:
-    """Both are form-encoded first (RFC 6749, section 2.3.1)."""
+    """Both parts are form-encoded first (RFC 6749, section 2.3.1)."""
     text = f"{quote_plus(client_id)}:{quote_plus(secret)}"
     return f"Basic {base64.b64encode(text.encode()).decode()}"

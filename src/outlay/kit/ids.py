@@ -1,4 +1,4 @@
-"""Identifiers: time-ordered for rows, prefixed for people."""
+"""Identifiers: time-ordered for rows, prefixed for display."""
 
 import secrets
 from typing import Final
@@ -9,12 +9,12 @@ _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def uuid7(clock: Clock) -> str:
-    """A UUIDv7 (RFC 9562): sorts by the time it was made."""
+    """A UUIDv7 (RFC 9562), which sorts by creation time."""
     return uuid7_at(to_us(clock.now()))
 
 
 def uuid7_at(us: int) -> str:
-    """A UUIDv7 that was made at an instant, in microseconds since the epoch."""
+    """A UUIDv7 of an instant, in microseconds since the epoch."""
     milliseconds = us // 1000
     random = secrets.randbits(74)
     value = milliseconds << 80 | 0x7 << 76 | (random >> 62) << 64

@@ -1,7 +1,7 @@
-"""Many sums in one integer: a lane of 24 bytes for each, so that an addition adds them all.
+"""Many sums in one integer: each has a lane of 24 bytes, so that one addition adds them all.
 
 A lane holds a signed sum of up to 191 bits. Python adds and multiplies integers of a few hundred
-bytes in less time than it takes to go through a loop of twenty small ones.
+bytes faster than it loops over twenty small ones.
 """
 
 from collections.abc import Sequence

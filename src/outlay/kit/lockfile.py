@@ -1,4 +1,4 @@
-"""One process per folder, enforced by the kernel: the lock is gone when its holder is."""
+"""An exclusive lock per folder, enforced by the kernel: it is released when its holder ends."""
 
 import fcntl
 import os
@@ -16,10 +16,10 @@ class LockHeld(Exception):
 
 
 class LockFile:
-    """An exclusive lock on a file that names its holder."""
+    """An exclusive lock on a file that contains the holder's process id."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock at once; raises LockHeld when another process has it."""
+        """Acquire the lock without waiting; raises LockHeld if another process has it."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,5 +35,5 @@ class LockFile:
             raise
 
     def release(self) -> None:
-        """Give the lock up; the file stays."""
+        """Release the lock; the file remains."""
         os.close(self._file)

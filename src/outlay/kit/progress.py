@@ -1,4 +1,4 @@
-"""How long work reports how far it is."""
+"""Progress reports of long-running work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
-"""Who is told; it may raise to end the work."""
+"""Receives progress reports; it may raise to abort the work."""
 
 
 def tell_nobody(progress: Progress) -> None:
-    """For work that nobody follows."""
+    """Ignore progress reports."""

@@ -1,9 +1,9 @@
-"""Secrets that must be read back: sealed with a master key and bound to where they are kept.
+"""Sealed secrets: encrypted with a master key and bound to where they are stored.
 
-AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. The associated data names the place, so
-that a sealed secret moved to another row, or a row changed around it, does not open.
+AES-256-GCM (NIST SP 800-38D) with a random 96-bit nonce. The associated data names the row, so that
+a sealed secret that was moved to another row, or whose row was changed, cannot be opened.
 
-    1 byte version · 4 bytes fingerprint of the master key · 12 bytes nonce · ciphertext and tag
+1 byte version · 4 bytes fingerprint of the master key · 12 bytes nonce · ciphertext and tag
 """
 
 import fcntl
@@ -27,7 +27,7 @@ _HEADER_BYTES: Final = 1 + 4
 
 
 class SealBroken(Exception):
-    """The master key is another one, or the sealed secret is not where it was sealed for."""
+    """The master key is a different one, or the sealed secret belongs elsewhere."""
 
 
 class Sealer:
@@ -40,13 +40,15 @@ class Sealer:
         self._header = _VERSION + hashlib.sha256(b"outlay master key" + master_key).digest()[:4]
 
     def seal(self, secret: str, place: str) -> bytes:
-        """The sealed form of a secret, for `place` only."""
+        """Seal a secret with `place` as associated data."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, secret.encode(), place.encode())
         return self._header + nonce + sealed
 
     def open(self, sealed: bytes, place: str) -> str:
-        """The secret that was sealed for `place`; raises SealBroken when it was not."""
+        """Open a secret that was sealed with `place` as associated data; raises SealBroken
+        otherwise.
+        """
         if sealed[:_HEADER_BYTES] != self._header:
             raise SealBroken("it was sealed with another master key")
         nonce, body = sealed[_HEADER_BYTES:][:_NONCE_BYTES], sealed[_HEADER_BYTES + _NONCE_BYTES :]
@@ -57,9 +59,9 @@ class Sealer:
 
 
 def read_key(path: Path) -> bytes | None:
-    """The key in a file, None when there is no file or it is empty; ValueError when it is not one.
+    """Read the key in a file; None without a file or if it is empty, ValueError if it is malformed.
 
-    An empty file is what a power cut or a kill leaves of a file that was being made.
+    An empty file is what a power cut or a kill during its creation leaves.
     """
     try:
         text = path.read_text(encoding="ascii").strip()
@@ -69,17 +71,17 @@ def read_key(path: Path) -> bytes | None:
 
 
 def parse_key(text: str) -> bytes:
-    """The master key written as 64 hexadecimal digits; ValueError for anything else."""
+    """Parse a master key of 64 hexadecimal digits; ValueError for anything else."""
     key = bytes.fromhex(text)
     if len(key) != KEY_BYTES:
-        raise ValueError(f"a master key is {KEY_BYTES * 2} hexadecimal digits")
+        raise ValueError(f"it must be {KEY_BYTES * 2} hexadecimal digits")
     return key
 
 
 def create_key(path: Path) -> bytes:
-    """A new key in a file that only its owner can read; on disk when this returns.
+    """Create a key in a file that only its owner can read; it is on disk when this returns.
 
-    The key that is there when another process has made one in the meantime.
+    Returns the existing key if another process has created one in the meantime.
     """
     with _locked(path):
         found = read_key(path)
@@ -92,12 +94,12 @@ def create_key(path: Path) -> bytes:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Have a file, made empty if need be, for this process alone."""
+    """Lock a file exclusively, creating it empty if necessary."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, PRIVATE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            # Whoever had it before may have put another file in its place.
+            # The previous holder of the lock may have replaced the file.
             if _is_at(path, descriptor):
                 yield
                 return

@@ -1,4 +1,4 @@
-"""Secrets: made, digested and compared."""
+"""Creating, digesting and comparing secrets."""
 
 import hashlib
 import hmac
@@ -16,7 +16,9 @@ def new_secret(length: int = 43) -> str:
 
 
 def checksum_of(text: str) -> str:
-    """Six base-62 digits of the CRC-32: finds typing errors and lets scanners recognise keys."""
+    """Six base-62 digits of the CRC-32: detects typing errors and lets secret scanners recognise
+    keys.
+    """
     value, digits = zlib.crc32(text.encode()), ""
     for _ in range(6):
         value, digit = divmod(value, 62)
@@ -25,7 +27,9 @@ def checksum_of(text: str) -> str:
 
 
 def digest_secret(secret: str) -> bytes:
-    """What is stored instead of a 256-bit secret; a slow hash would add nothing to its entropy."""
+    """The digest that is stored instead of a 256-bit secret; a slow hash would add nothing to its
+    entropy.
+    """
     return hashlib.sha256(secret.encode()).digest()
 
 

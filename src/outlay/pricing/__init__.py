@@ -1,1 +1,1 @@
-"""What usage costs: an effective-dated price book, and which model is behind a name."""
+"""The effective-dated price book, and canonical model names."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD, render_usd
@@ -29,41 +30,42 @@ if TYPE_CHECKING:
     from outlay.pricing.seed import ListPrice, PriceList
 
 MAX_CACHED: Final = 20_000
-"""Names kept; whoever sends more makes look-ups slow, not memory large."""
+"""Most names cached; a sender of more makes look-ups slow, not memory large."""
 
 MAX_SPANS: Final = 9
-"""Spans of time kept per name: more than the price of any model changes in a day."""
+"""Most time spans cached per name: more than the price of any model changes in a day."""
 
 
 STATES_ITS_CHARGE: Final = frozenset({"openrouter", "x-ai", "xai", "perplexity"})
-"""Providers whose answers have the amount that they charge (OpenRouter: usage accounting; xAI: cost
-tracking; Perplexity: usage.cost)."""
+"""Providers whose answers state the charged amount (OpenRouter: usage accounting; xAI: cost
+tracking; Perplexity: usage.cost).
+"""
 
 REPORTED: Final = "reported"
 
 
 class PricedUsage(NamedTuple):
-    """Costs in pico-USD; the first is the sum of the others where the book computed it.
+    """Costs in pico-USD; the first is the sum of the others if the book computed it.
 
-    PARTIAL when something that was billed has no price: the costs are of the rest.
+    PARTIAL if something billed has no price: the costs are those of the rest.
     """
 
     cost_pusd: int
     input_cost_pusd: int
-    """Of uncached input, with the fee per request."""
+    """Uncached input, plus the fee per request."""
     cache_read_cost_pusd: int
     cache_write_cost_pusd: int
     output_cost_pusd: int
     cost_source: CostSource
     price_ref: str
-    """What pins the price (`pricing.reference`); empty for unpriced."""
+    """Identifies the price exactly (`pricing.reference`); empty if unpriced."""
     meter_cost_pusd: int = 0
     meter_costs: tuple[tuple[str, int], ...] = ()
-    """What the cost of meters consists of."""
+    """The cost of meters, by meter."""
     unpriced_parts: tuple[str, ...] = ()
     """Meters, and `key=value` of a context, that have no price."""
     computed_cost_pusd: int | None = None
-    """What the book says where another cost counts."""
+    """The book's cost if another cost counts."""
 
 
 def _bundled_list() -> "PriceList":
@@ -75,13 +77,13 @@ def _bundled_list() -> "PriceList":
 UNPRICED: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.UNPRICED, "")
 
 NO_TOKENS: Final = TieredRates(compile_rates({}, unlisted=("input_tokens", "output_tokens")))
-"""What tokens cost where only meters have a price."""
+"""Token rates where only meters have a price."""
 
 _Key = tuple[str, str, tuple[tuple[str, str], ...] | None]
 
 
 class AppliedPrice(NamedTuple):
-    """A price that applies during a half-open span of event times; no rates means unpriced."""
+    """A price that applies to a half-open span of event times; unpriced without rates."""
 
     from_us: int
     until_us: int
@@ -91,18 +93,18 @@ class AppliedPrice(NamedTuple):
     unlisted_context: tuple[str, ...] = ()
     """`key=value` of the context that the list has no price for."""
     is_named: bool = False
-    """Whether it is a price of one's own for this name, not for all models of a provider."""
+    """Whether it is an override for this name, not for all models of a provider."""
 
 
 class PriceBook:
-    """Dated list prices, the operator's overrides on top. Thread-safe: races only repeat work."""
+    """Dated list prices with overrides on top. Thread-safe: races only repeat work."""
 
     def __init__(
         self, *overrides: Overrides, price_list: Callable[[], "PriceList"] | None = None
     ) -> None:
-        """`overrides` in layers, the one that comes first wins; names are aliased by the last.
+        """`overrides` are layers, of which the first wins; the last one has the aliases.
 
-        The list is asked for when it is first needed: it takes a fifth of a second to load.
+        The list is loaded when it is first needed, which takes a fifth of a second.
         """
         self._layers = overrides or (Overrides(),)
         self._find_list = price_list or _bundled_list
@@ -112,14 +114,14 @@ class PriceBook:
 
     @override
     def __reduce__(self) -> tuple[Callable[..., "PriceBook"], tuple[object, ...]]:
-        """As it goes to another process: without what it keeps of look-ups."""
+        """Pickle without the look-up cache, for other processes."""
         return _book_of, (self._layers, self._find_list)
 
     @classmethod
     def load(
         cls, overrides: Path | None = None, price_list: Callable[[], "PriceList"] | None = None
     ) -> "PriceBook":
-        """A book with the overrides of a file; Invalid names every fault in it."""
+        """A book with the overrides of a file; Invalid names every error in it."""
         layers = (read_overrides(overrides),) if overrides else ()
         return cls(*layers, price_list=price_list)
 
@@ -129,11 +131,11 @@ class PriceBook:
 
     @property
     def price_list(self) -> "PriceList":
-        """The list prices that it stands on."""
+        """The underlying list prices."""
         return self._find_list()
 
     def canonical_model(self, mapping: str) -> str:
-        """The underlying model of a mapping, whatever the route."""
+        """The underlying model of a model id, whatever the route."""
         known = self._models.get(mapping)
         if known is None:
             known = canonical_model(mapping, self._aliases)
@@ -143,12 +145,12 @@ class PriceBook:
         return known
 
     def is_same_model(self, mapping: str, other: str) -> bool:
-        """Whether two mappings lead to one model, also where the operator says so."""
+        """Whether two model ids lead to one model, also through the operator's aliases."""
         has_alias = resolve_alias(mapping, self._aliases) != mapping
         return has_alias or self.canonical_model(mapping) == self.canonical_model(other)
 
     def is_reported_first(self, provider: str) -> bool:
-        """Whether the cost that a provider reports counts before the book's."""
+        """Whether a provider's reported cost wins over the book's."""
         policies = (layer.cost_policy.get(provider) for layer in self._layers)
         policy = next((policy for policy in policies if policy), None)
         return policy == REPORTED if policy else provider in STATES_ITS_CHARGE
@@ -158,7 +160,7 @@ class PriceBook:
         return self.price_list.is_listed(provider, model)
 
     def output_limit(self, provider: str, mapping: str) -> int | None:
-        """How many tokens an answer can have at most; None when nothing is known of the model.
+        """The most tokens an answer can have; None if the model is unknown.
 
         The model's own maximum, else the length of its context.
         """
@@ -177,11 +179,11 @@ class PriceBook:
         context: Mapping[str, str] | None = None,
         is_sum: bool = False,
     ) -> PricedUsage:
-        """The cost of settled usage and meters at an instant; UNPRICED when there is no price.
+        """The cost of settled usage and meters at an instant; UNPRICED without a price.
 
         A sum of many requests has no size that would select a tier.
 
-        Raises Invalid when the cost is more than an event may carry.
+        Raises Invalid if the cost is more than an event can have.
         """
         applied = self.find(provider, mapping, at_us, context)
         if applied.rates is None:
@@ -190,9 +192,9 @@ class PriceBook:
         parts = cost_of(rates, usage, meters)
         if parts.total > MAX_PUSD:
             raise Invalid(
-                f"the request would cost {render_usd(parts.total)} USD by price {applied.ref}; "
-                "correct the token counts or the price",
-                code="cost-too-large",
+                f"The request would cost {render_usd(parts.total)} USD at price {applied.ref}. "
+                "Correct the token counts or the price.",
+                code=ErrorCode.COST_TOO_LARGE,
             )
         unpriced = (*parts.unpriced, *applied.unlisted_context)
         above = rates.start(usage.input_tokens)
@@ -208,20 +210,20 @@ class PriceBook:
     def find(
         self, provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
     ) -> AppliedPrice:
-        """The price of a mapping at an instant."""
+        """The price of a model id at an instant."""
         key = (provider, mapping, tuple(sorted(context.items())) if context else None)
         for applied in self._applied.get(key, ()):
             if applied.from_us <= at_us < applied.until_us:
                 return applied
         return self._look_up(key, at_us, context or {})
 
-    def override_called(self, ref: str) -> PriceOverride | None:
-        """The override that a reference means."""
+    def find_override_by_name(self, ref: str) -> PriceOverride | None:
+        """The override that a reference names."""
         entries = (entry for layer in self._layers for entry in layer.prices)
         return next((entry for entry in entries if entry.ref == ref), None)
 
     def _look_up(self, key: _Key, at_us: int, context: Mapping[str, str]) -> AppliedPrice:
-        """Find the price and keep it, also that there is none."""
+        """Find the price and cache it, even if there is none."""
         provider, mapping, _ = key
         applied = self._find(provider, mapping, at_us, context)
         if len(self._applied) >= MAX_CACHED:
@@ -248,16 +250,16 @@ def _book_of(layers: tuple[Overrides, ...], price_list: Callable[[], "PriceList"
 
 
 class _OwnPrices:
-    """What the layers say of a request, from the top: at the end a price, or changes of one."""
+    """The result of the override layers for a request, from the top: a price, or changes of one."""
 
     def __init__(self) -> None:
         self.rates: TieredRates | None = None
-        """Absolute rates: layers below say nothing more."""
+        """Absolute rates; lower layers are ignored."""
         self._from_us, self._until_us = -FOREVER_US, FOREVER_US
         self._override: PriceOverride | None = None
-        """Where the absolute rates are from, or the uppermost shares of the list's."""
+        """The source of the absolute rates, or of the uppermost percentage of the list price."""
         self._added: dict[str, PriceOverride] = {}
-        """Where the price of a meter is from that is laid over the others."""
+        """The source of each added meter price."""
 
     def add(
         self,
@@ -267,24 +269,25 @@ class _OwnPrices:
         at_us: int,
         context: Mapping[str, str],
     ) -> None:
-        """What a layer says beneath those that were added before."""
+        """Apply a layer below those that were added before."""
         override, from_us, until_us = find_override(layer, provider, names, at_us, context)
         added, since_us, before_us = find_added(layer, provider, names, at_us, context)
         self._from_us = max(self._from_us, from_us, since_us)
         self._until_us = min(self._until_us, until_us, before_us)
         if override is not None and override.shares is None:
             self.rates, self._override = override.rates, override
-            # A price's own meters go before those that are for many prices.
+            # A price's own meters win over those that apply to many prices.
             for name in override.rates.base.meters:
                 added.pop(name, None)
         self._override = self._override or override
         self._added = {**added, **self._added}
 
     def applied(self) -> AppliedPrice:
-        """The price without the list's."""
+        """The price without the list price."""
         rates, override = self.rates, self._override
         if rates is None:
-            # A percentage of nothing is nothing; prices of meters are some where they are for it.
+            # A percentage of nothing is nothing; meter prices alone are a price if they are for
+            # this model.
             override = None
             rates = NO_TOKENS if any(added.is_named for added in self._added.values()) else None
         if rates is None:
@@ -292,7 +295,7 @@ class _OwnPrices:
         return self._with_added(rates, override.ref if override else "", override)
 
     def over(self, listed: "ListPrice") -> AppliedPrice:
-        """The list's price with what is changed of it."""
+        """The list price with the overrides applied."""
         rates, ref, override = listed.rates, listed.ref, self._override
         if override is not None and override.shares is not None:
             rates, ref = scale_rates(rates, override.shares), f"{override.ref}*{ref}"
@@ -306,7 +309,7 @@ class _OwnPrices:
     def _with_added(
         self, rates: TieredRates, ref: str, override: PriceOverride | None
     ) -> AppliedPrice:
-        """A price with the prices of meters that are laid over it."""
+        """A price with the added meter prices."""
         meters = {name: added.rates.base.meters[name] for name, added in self._added.items()}
         own = [*self._added.values(), *([override] if override else [])]
         refs = dict.fromkeys([ref, *(added.ref for added in self._added.values())])

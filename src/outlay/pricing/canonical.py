@@ -1,12 +1,12 @@
-"""The canonical model: the underlying model, whatever the route that a request took to it.
+"""The canonical model: the underlying model, whatever the route of a request.
 
 Routes decorate a model's name with gateways, providers, regions, revisions, dates and routing
-variants. Rules take these off one at a time, and only where they are whole and well-formed; what
-makes another model (a size, a context window, `-mini`, `-thinking`, a fine-tune) stays. Names that
-no rule can know are in `data/model_aliases.toml` and in the operator's own table.
+variants. Rules remove these one at a time, and only if they are complete and well-formed. Whatever
+makes a different model (a size, a context window, `-mini`, `-thinking`, a fine-tune) stays. Names
+that no rule covers are in `data/model_aliases.toml` and in the operator's own table.
 
 The rules were checked against every model of genai-prices;
-`docs/concepts/prices-and-meters.md` has them as a table.
+`docs/concepts/prices-and-meters.md` lists them in a table.
 """
 
 import re
@@ -40,7 +40,7 @@ _RULES: Final = tuple(
         (r"^(anthropic\.claude-.*\d)-v[1-9]$", r"\1"),
         (r"^deepseek\.(?!deepseek)(?=[a-z])", "deepseek-"),
         (rf"^{_VENDOR}\.(?=[a-z])", ""),
-        # Routing variants of OpenRouter; `latest` is Ollama's word for no tag.
+        # Routing variants of OpenRouter; `latest` is Ollama's default tag.
         (r":(?:free|nitro|floor|online|extended|exacto|beta|batch|latest)$", ""),
         # Vertex: revision after @, and its models as a service.
         (r"@(?:\d+|default|latest)$", ""),
@@ -57,33 +57,33 @@ _RULES: Final = tuple(
         (rf"^((?:gpt|grok)-.*)-{_MONTH}{_DAY}$", r"\1"),
         (rf"^({_MISTRAL})-2[3-9]{_MONTH}$", r"\1"),
         (r"^(gemini-\d.*)-00\d$", r"\1"),
-        # A name without a version, `gemini-pro-latest`, follows the newest model: it is not the
-        # old `gemini-pro`.
+        # A name without a version, `gemini-pro-latest`, follows the newest model: it is not the old
+        # `gemini-pro`.
         (r"^(?=.*\d)(.*)-latest$", r"\1"),
         (rf"^({_MISTRAL})-latest$", r"\1"),
-        # Anthropic itself has no dots, resellers do: claude-opus-4.5.
+        # Anthropic's names have no dots, resellers' do: claude-opus-4.5.
         (r"^(claude.*\d)\.(?=\d)", r"\1-"),
     )
 )
 
 
 def canonical_model(mapping: str, aliases: Mapping[str, str] | None = None) -> str:
-    """The canonical model behind a mapping, in lower case; never empty for a name that is not.
+    """The canonical model of a model id, in lower case; empty only for an empty id.
 
-    `aliases` are the operator's. They win over all rules, in any case of letters, for the name as
-    a whole and for it without its provider, before and after each rule.
+    `aliases` are the operator's. They win over all rules, ignoring case, for the whole name and for
+    the name without its provider, before and after each rule.
     """
     own = _lowered(aliases) if aliases else {}
     name = mapping.strip().lower()
     seen = set()
-    while name not in seen:  # Aliases may lead in a circle.
+    while name not in seen:  # Aliases may be circular.
         seen.add(name)
         name = _find_alias(name, own) or _table().get(name) or _plainer(name)
     return name
 
 
 def resolve_alias(mapping: str, aliases: Mapping[str, str]) -> str:
-    """What the operator says a mapping stands for; the mapping itself where nothing is said.
+    """The target of the operator's alias for a model id; the id itself without an alias.
 
     Keys of `aliases` are in lower case.
     """
@@ -111,10 +111,10 @@ def _table() -> Mapping[str, str]:
 
 
 def _plainer(name: str) -> str:
-    """`name` with one decoration less, itself when it has none."""
+    """`name` with one decoration removed; unchanged if it has none."""
     if fine_tune := _FINE_TUNE.search(name):
-        # ft:<base>:<owner>:<suffix>:<job>: a fine-tune has a price of its own, so it stays apart
-        # from its base; owner and job do not make another model.
+        # ft:<base>:<owner>:<suffix>:<job>: a fine-tune has its own price, so it is not its base
+        # model; owner and job do not make a different model.
         return f"ft:{canonical_model(fine_tune[1])}"
     if "/" in name:
         return name.rstrip("/").rpartition("/")[2].strip() or name
@@ -125,5 +125,5 @@ def _plainer(name: str) -> str:
     return name
 
 
-# Read when this is imported: later there may be no file descriptor left to do it.
+# Read at import: later there may be no file descriptor left.
 _table()

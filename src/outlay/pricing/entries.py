@@ -1,7 +1,7 @@
-"""Reading one price of one's own: a `[[price]]` table of the file, or a price of an organization.
+"""Reading one price override: a `[[price]]` table of the file, or a price of an organization.
 
-It is either absolute rates, or a percentage of the list's. Meters without prices of tokens are laid
-over whatever price applies else.
+It has either absolute rates or a percentage of the list price. Meter prices without token prices
+are added to whatever price applies otherwise.
 """
 
 from collections import defaultdict
@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from outlay.domain.currency import USD
 from outlay.domain.meter import METERS
 from outlay.domain.money import parse_usd
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.exchange import Conversion, ConvertedSpan, ExchangeRates
 from outlay.pricing.fields import MAX_AMOUNT, MAX_PRICE, Fault, FieldReader, day_of
@@ -42,26 +42,26 @@ ENTRY_KEYS: Final = (
 )
 TIER_KEYS: Final = ("above", *PRICES)
 PART_NAMES: Final = (*PRICES, *METERS)
-"""What can have a percentage of its own."""
+"""The parts that can have a percentage of their own."""
 MIN_PERCENT: Final = Decimal(1)
-"""Less is a share: 0.85 is meant to be 85."""
+"""Less is probably a fraction: 0.85 instead of 85."""
 MAX_PERCENT: Final = Decimal(500)
 ANY_MODEL: Final = "*"
 
 Amounts = Mapping[str, Decimal]
-"""Prices or meters with what they cost, in the currency of the entry."""
+"""Prices by name or meter, in the currency of the entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceOverride:
-    """A price of one's own, during a span in which one exchange rate holds."""
+    """A price override, during a span with one exchange rate."""
 
     number: int
-    """Its place in the file or in order of creation, from 1; the same for all its spans."""
+    """Its position in the file or in order of creation, from 1; the same for all its spans."""
     ref: str
-    """What events that it prices refer to, with the exchange rate."""
+    """What priced events refer to, together with the exchange rate."""
     model: str
-    """Lower case: a mapping or a canonical model."""
+    """Lower case: a model id or a canonical model."""
     provider: str
     """Lower case, empty for any."""
     context: Mapping[str, str]
@@ -70,15 +70,15 @@ class PriceOverride:
     """Half-open span of event times, in µs."""
     rates: TieredRates
     shares: Shares | None = None
-    """Where they are given, these shares of the list's rates are paid instead."""
+    """Percentages of the list rates, in place of absolute rates."""
     is_addition: bool = False
-    """Whether it prices meters alone, and is laid over what applies else."""
+    """Whether it prices meters only and is added to the price that applies otherwise."""
     conversion: Conversion | None = None
-    """The exchange rate that its amounts were converted at; None for USD."""
+    """The exchange rate at which its amounts were converted; None for USD."""
 
     @property
     def is_named(self) -> bool:
-        """Whether it is for one model, not for all of a provider."""
+        """Whether it is for one model, not for all models of a provider."""
         return self.model != ANY_MODEL
 
 
@@ -86,16 +86,16 @@ class Numbered(NamedTuple):
     """An entry to be read."""
 
     number: int
-    """Its place in the file or in order of creation, from 1."""
+    """Its position in the file or in order of creation, from 1."""
     place: str
-    """What faults call it."""
+    """Its name in error messages."""
     ref: str
-    """What events that it prices refer to."""
+    """What priced events refer to."""
     entry: Mapping[str, Any]
 
 
 class _Whole(NamedTuple):
-    """An entry with all its time."""
+    """An entry with its whole period."""
 
     place: str
     price: PriceOverride
@@ -104,7 +104,7 @@ class _Whole(NamedTuple):
 def read_prices(
     entries: Sequence[Numbered], exchange: ExchangeRates, faults: list[Fault]
 ) -> tuple[PriceOverride, ...]:
-    """The prices that entries mean."""
+    """The price overrides of some entries."""
     prices: list[PriceOverride] = []
     wholes: list[_Whole] = []
     for numbered in entries:
@@ -128,7 +128,7 @@ class _EntryReader(FieldReader):
         self._currency = USD
 
     def read(self) -> list[PriceOverride]:
-        """The price, once for each exchange rate of its time; none when anything is wrong."""
+        """One override per exchange rate of its period; none if anything is wrong."""
         entry = self._entry
         self.check_keys(entry, ENTRY_KEYS)
         self._currency = self.currency(USD)
@@ -140,11 +140,14 @@ class _EntryReader(FieldReader):
             model = self.text("model", "openai/gpt-5.5")
         provider = ""
         if "provider" in entry:
-            provider = provider_called(self.text("provider", "openai"))
+            provider = find_provider(self.text("provider", "openai"))
         from_us = self.instant("effective_from", -FOREVER_US)
         until_us = self.instant("effective_to", FOREVER_US)
         if from_us >= until_us:
-            self.fault("effective_to", "must be after effective_from; it is the first day without")
+            self.fault(
+                "effective_to",
+                "Must be after effective_from. It is the first day without this price.",
+            )
         self._check_kind(shares, base, meters)
         tiers, context = self._tiers(), self._context()
         spans = [] if self.is_faulty else self._spans(from_us, until_us)
@@ -167,17 +170,17 @@ class _EntryReader(FieldReader):
         return [] if self.is_faulty else compiled
 
     def _check_kind(self, shares: Shares | None, base: Amounts, meters: Amounts) -> None:
-        """An entry is either a percentage, or prices."""
+        """An entry has either a percentage or prices."""
         key = "percent_of_list" if "percent_of_list" in self._entry else "percents"
         if shares is not None and (base or meters or "tier" in self._entry):
-            self.fault(key, "stands alone; write prices in an entry of their own")
+            self.fault(key, "Cannot be combined with prices. Write the prices as a separate entry.")
         elif shares is not None and self._currency != USD:
-            self.fault("currency", "goes with prices; a percentage is the same in every currency")
+            self.fault("currency", "Cannot be combined with a percentage, which has no currency.")
         elif shares is None and not base and not meters:
-            self.fault("input", "no price is given; write at least input or output")
+            self.fault("input", "There is no price. Set at least input or output.")
 
     def _shares(self) -> Shares | None:
-        """The percentages of the list that are paid; None where none is said."""
+        """The percentages of the list price; None without any."""
         if "percent_of_list" not in self._entry and "percents" not in self._entry:
             return None
         whole = self._percent("percent_of_list", self._entry.get("percent_of_list", 100))
@@ -193,7 +196,7 @@ class _EntryReader(FieldReader):
         return self.number(key, value, "percent, 85 for 85 %", MAX_PERCENT, MIN_PERCENT)
 
     def _meters(self) -> dict[str, Decimal]:
-        """Prices of meters, each for as many of it as price lists have."""
+        """Prices of meters, each per the unit that price lists use."""
         amounts = {}
         for name, value in self.table("meters", '{ web_searches = "10" }').items():
             if name in METERS:
@@ -203,21 +206,21 @@ class _EntryReader(FieldReader):
         return amounts
 
     def _unknown_meter(self, key: str, known: Sequence[str]) -> None:
-        self.fault(key, f"unknown meter; there are {', '.join(known)}")
+        self.fault(key, f"Unknown meter. Available: {', '.join(known)}.")
 
     def _prices(self, table: Mapping[str, Any], prefix: str = "") -> dict[str, Decimal]:
         return {key: self._amount(f"{prefix}{key}", table[key]) for key in PRICES if key in table}
 
     def _amount(self, key: str, value: object) -> Decimal:
-        """What something costs, in the currency of the entry."""
+        """A price in the currency of the entry."""
         most = MAX_PRICE if self._currency == USD else MAX_AMOUNT
         return self.number(key, value, self._currency, most)
 
     def _tiers(self) -> list[tuple[int, dict[str, Decimal]]]:
-        """What changes above so many input tokens, the lowest first."""
+        """The changed prices above a number of input tokens, lowest tier first."""
         tables = self._entry.get("tier", [])
         if not is_tables(tables):
-            self.fault("tier", "write each tier as a table that begins with [[price.tier]]")
+            self.fault("tier", "Write each tier as a table that begins with [[price.tier]].")
             return []
         tiers: dict[int, dict[str, Decimal]] = {}
         for table in tables:
@@ -225,11 +228,13 @@ class _EntryReader(FieldReader):
             prices = self._prices(table, "tier.")
             above = table.get("above")
             if type(above) is not int or above <= 0:
-                self.fault("tier.above", "expected a number of input tokens such as 200000")
+                self.fault("tier.above", "Must be a number of input tokens such as 200000.")
             elif above in tiers:
-                self.fault("tier.above", f"{above} is given twice; keep one")
+                self.fault("tier.above", f"{above} appears twice. Keep one.")
             elif not prices:
-                self.fault("tier.input", f"no price is given above {above}; write what changes")
+                self.fault(
+                    "tier.input", f"There is no price above {above}. Set the prices that change."
+                )
             else:
                 tiers[above] = prices
         return sorted(tiers.items())
@@ -239,7 +244,7 @@ class _EntryReader(FieldReader):
         if not isinstance(context, dict) or not all(
             isinstance(value, str) for value in context.values()
         ):
-            self.fault("context", 'expected a table of texts such as { service_tier = "flex" }')
+            self.fault("context", 'Must be a table of texts such as { service_tier = "flex" }.')
             return {}
         return dict(context)
 
@@ -257,13 +262,13 @@ class _EntryReader(FieldReader):
         meters: Amounts,
         tiers: Sequence[tuple[int, Amounts]],
     ) -> TieredRates:
-        """The rates during a span; what a tier does not price costs what it costs below."""
+        """The rates during a span; a price missing in a tier is that of the tier below."""
         usd_meters = {
             name: MeterRate(parse_usd(usd), METERS[name].unit.priced_per)
             for name, usd in self._converted(span, meters, "meters.").items()
         }
         prices = self._converted(span, base)
-        # A fee per request is for all that the request uses.
+        # A fee per request covers everything that the request uses.
         unlisted = tuple(
             f"{name}_tokens"
             for name in ("input", "output")
@@ -286,13 +291,13 @@ class _EntryReader(FieldReader):
         usd = {name: span.conversion.of(amount) for name, amount in amounts.items()}
         for name, amount in usd.items():
             if amount > MAX_PRICE:
-                told = f"is {amount.normalize():,f} USD; it must be at most {MAX_PRICE:,} USD"
+                told = f"Is {amount.normalize():,f} USD, above the maximum of {MAX_PRICE:,} USD."
                 self.fault(f"{prefix}{name}", told)
         return usd
 
 
 def is_tables(value: object) -> bool:
-    """Whether a value is a list of tables, as `[[…]]` makes one."""
+    """Whether a value is a list of tables, written as `[[…]]`."""
     return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
@@ -313,9 +318,9 @@ def _check_overlaps(wholes: Sequence[_Whole], faults: list[Fault]) -> None:
 
 
 def _overlap(known: _Whole, new: _Whole) -> Fault:
-    """What is wrong with the newer of two whose periods overlap."""
-    what = f"overlaps {known.place} for the same model; end"
+    """The error of the later of two entries whose periods overlap."""
+    what = f"Overlaps {known.place} for the same model. End"
     if new.price.from_us < known.price.from_us:
         begin = day_of(known.price.from_us)
-        return Fault(new.place, "effective_to", f"{what} this one with effective_to by {begin}")
-    return Fault(new.place, "effective_from", f"{what} that one with effective_to")
+        return Fault(new.place, "effective_to", f"{what} this one with effective_to by {begin}.")
+    return Fault(new.place, "effective_from", f"{what} that one with effective_to.")

@@ -1,7 +1,7 @@
-"""Why a request on record costs what it does: the lines of its cost, by the price that made it.
+"""The lines that make up a recorded cost, reconstructed from its price.
 
-A price may be gone, or be another one under the same name. The parts on record say so: lines are
-only given where each part comes to the amount on record.
+A price may no longer exist, or may have changed under the same name. This is detected: lines are
+returned only if each part adds up to the recorded amount.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,9 +27,9 @@ class Evidence(NamedTuple):
     """The lines of a computed cost."""
 
     lines: tuple[PriceLine, ...] = ()
-    """They add up to the computed cost; none where the price is not known any more."""
+    """They add up to the computed cost; empty if the price is no longer known."""
     note: str = ""
-    """Why there are none, or what is to be known of them: sentences."""
+    """Why there are no lines, or remarks on them, in sentences."""
 
 
 class _Found(NamedTuple):
@@ -42,7 +42,7 @@ def explain_cost(
 ) -> Evidence:
     """The lines of an event's computed cost.
 
-    `book` has the overrides that the event may refer to, `find_list` the version of a list.
+    `book` has the overrides that the event may refer to, `find_list` returns a version of the list.
     """
     if event.cost_source is CostSource.REPORTED:
         return _explain_beside(event, book)
@@ -69,7 +69,7 @@ def explain_cost(
 
 
 def computed_cost_of(event: UsageEvent) -> int | None:
-    """What the price book said of an event, whichever cost counts; None where it said nothing."""
+    """The price book's cost of an event, whichever cost counts; None if it had none."""
     if event.cost_source in {CostSource.REPORTED, CostSource.UNPRICED}:
         return event.computed_cost_pusd
     return event.cost_pusd
@@ -97,7 +97,7 @@ def _find(
     ref = parse_ref(event.price_ref)
     own: list[PriceOverride] = []
     for name in ref.own:
-        override = book.override_called(name)
+        override = book.find_override_by_name(name)
         if override is None:
             return _Found(None, f"There is no price {name} any more.")
         own.append(override)
@@ -134,9 +134,9 @@ def _find_listed(
 
 
 def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
-    """The lines of what the price book says of a request whose reported cost counts.
+    """The lines of the price book's cost of a request whose reported cost counts.
 
-    No reference says which price that was: it is one that gives the amount on record.
+    No reference identifies that price: it is one that yields the recorded amount.
     """
     if event.computed_cost_pusd is None:
         return Evidence()

@@ -1,8 +1,8 @@
-"""Exchange rates of one's own: what one of another currency is in USD, from a day on.
+"""The operator's and organizations' exchange rates: USD per unit of a currency, from a day on.
 
 [[exchange_rate]]
 currency = "EUR"
-effective_from = 2026-10-01       # optional, UTC; it holds until the next one of its currency
+effective_from = 2026-10-01       # optional, UTC; valid until the currency's next rate
 usd = "1.0842"
 """
 
@@ -20,19 +20,19 @@ from outlay.pricing.fields import Fault, FieldReader, day_of
 
 RATE_KEYS: Final = ("currency", "effective_from", "usd")
 MAX_RATE: Final = Decimal(100)
-"""USD for one of any currency; more is one of USD in that currency."""
+"""USD per unit of any currency; a larger rate is probably inverted."""
 MIN_RATE: Final = Decimal("0.000001")
 
 
 class Conversion(NamedTuple):
-    """The rate that amounts of a currency are turned into USD at."""
+    """The rate at which amounts of a currency are converted to USD."""
 
     currency: str
     usd: Decimal
 
     @override
     def __str__(self) -> str:
-        """As references to prices have it: `EUR@1.0842`."""
+        """The form in price references: `EUR@1.0842`."""
         return f"{self.currency}@{self.usd:f}"
 
     def of(self, amount: Decimal) -> Decimal:
@@ -42,7 +42,7 @@ class Conversion(NamedTuple):
 
 
 class ExchangeRate(NamedTuple):
-    """What one of a currency is in USD from an instant on."""
+    """The value of one unit of a currency in USD, from an instant on."""
 
     from_us: int
     usd: Decimal
@@ -63,19 +63,19 @@ class ExchangeRates:
     by_currency: Mapping[str, tuple[ExchangeRate, ...]] = field(default_factory=dict)
 
     def spans(self, currency: str, from_us: int, until_us: int) -> list[ConvertedSpan]:
-        """A span, divided where the rate changes; ValueError says what is missing, and where."""
+        """A span, split where the rate changes; the ValueError says which rate is missing."""
         if currency == USD:
             return [ConvertedSpan(from_us, until_us, None)]
         rates = self.by_currency.get(currency, ())
         if not rates:
-            raise ValueError(f"there is no exchange rate of {currency}; add one first")
+            raise ValueError(f"There is no exchange rate for {currency}. Add one first.")
         if rates[0].from_us > from_us:
             begin = (
-                "has no first day" if from_us <= -FOREVER_US else f"is from {day_of(from_us)} on"
+                "has no start date" if from_us <= -FOREVER_US else f"starts on {day_of(from_us)}"
             )
             raise ValueError(
-                f"the price {begin}, and the first exchange rate of {currency} is from "
-                f"{day_of(rates[0].from_us)} on; add an earlier rate, or let the price begin then"
+                f"The price {begin}, but the first exchange rate for {currency} starts on "
+                f"{day_of(rates[0].from_us)}. Add an earlier rate or start the price then."
             )
         ends = [*(rate.from_us for rate in rates[1:]), FOREVER_US]
         return [
@@ -90,14 +90,14 @@ class ExchangeRates:
 def read_exchange_rates(
     entries: Sequence[tuple[str, Mapping[str, Any]]], faults: list[Fault]
 ) -> ExchangeRates:
-    """The rates that `[[exchange_rate]]` tables mean, each with what it is called."""
+    """The rates of `[[exchange_rate]]` tables, each given with its name in messages."""
     found: dict[str, dict[int, Decimal]] = {}
     for place, entry in entries:
         reader = FieldReader(place, entry, faults)
         reader.check_keys(entry, RATE_KEYS)
         currency = reader.currency("")
         if currency == USD:
-            reader.fault("currency", "USD needs no exchange rate; write another currency")
+            reader.fault("currency", "USD needs no exchange rate. Use another currency.")
         from_us = reader.instant("effective_from", -FOREVER_US)
         what = f"USD for one {currency}" if currency else "USD"
         usd = reader.number("usd", entry.get("usd"), what, MAX_RATE, MIN_RATE)
@@ -105,7 +105,7 @@ def read_exchange_rates(
         if from_us in known and not reader.is_faulty:
             reader.fault(
                 "effective_from",
-                f"there is another exchange rate of {currency} from the same day on; keep one",
+                f"Another exchange rate for {currency} starts on the same day. Keep one.",
             )
         known.setdefault(from_us, usd)
     return ExchangeRates(

@@ -1,4 +1,4 @@
-"""What a cost consists of: quantity times unit rate, line by line, to the last pico-dollar."""
+"""The lines of a cost: quantity times unit rate, exact to the pico-dollar."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
@@ -17,11 +17,11 @@ KINDS: Final[Mapping[str, str]] = {
     "reasoning": "Reasoning",
     "per_request": "Fee per request",
 }
-"""Kinds of lines beside the meters, and their titles."""
+"""Kinds of lines other than meters, with their titles."""
 
 
 class PriceLine(NamedTuple):
-    """So much of one kind at one rate."""
+    """A quantity of one kind at one rate."""
 
     kind: str
     """One of KINDS, or a meter."""
@@ -34,17 +34,17 @@ class PriceLine(NamedTuple):
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """The display name."""
         return KINDS.get(self.kind) or METERS[self.kind].title
 
 
 def lines_of_cost(
     rates: TieredRates, usage: TokenUsage, meters: Mapping[str, int] = NO_METERS
 ) -> list[PriceLine]:
-    """The lines of what `cost_of` says of settled usage and meters: they add up to its total.
+    """The lines of `cost_of` for settled usage and meters: they add up to its total.
 
-    Where one of its parts has two lines, which it rounds together, the second is what the first
-    leaves of it. What has no price has no line.
+    If a part, which is rounded as a whole, has two lines, the second is the remainder of the first.
+    Unpriced parts have no line.
     """
     parts = cost_of(rates, usage, meters)
     rate = rates.at(usage.input_tokens)
@@ -82,7 +82,7 @@ def lines_of_cost(
 
 
 def _tokens(cost: int, *kinds: tuple[str, int, int]) -> Iterator[PriceLine]:
-    """The lines of tokens that were rounded together."""
+    """The lines of tokens that are rounded together."""
     counted = [kind for kind in kinds if kind[1]]
     for place, (name, quantity, rate) in enumerate(counted, 1):
         amount = cost if place == len(counted) else divide_half_even(quantity * rate, TOKENS)

@@ -1,4 +1,4 @@
-"""What another list changes: models that come and go, prices that change."""
+"""Comparison of two price lists: added and removed models, changed prices."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 from outlay.pricing.seed import PriceList
 
 MAX_JUMP: Final = 100
-"""A price that changes by more than this factor is a mistake in the unit, until somebody says that
-it is not."""
+"""A price that changes by more than this factor is treated as a unit mistake until it is
+confirmed.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +27,7 @@ class PriceChange:
 
     @property
     def is_jump(self) -> bool:
-        """Whether it looks like a mistake: by far, or to nothing."""
+        """Whether it is suspicious: a very large change, or a drop to zero."""
         if not self.before:
             return False
         return not self.after or not 1 <= MAX_JUMP * self.after / self.before <= MAX_JUMP**2
@@ -40,11 +41,11 @@ class ListChanges:
     removed: tuple[str, ...]
     prices: tuple[PriceChange, ...]
     kept: int
-    """Models that both have."""
+    """Models in both lists."""
 
     @property
     def doubts(self) -> list[str]:
-        """What must be accepted before the list is used."""
+        """What must be confirmed before the list is used."""
         found = [
             f"{change.model}, {change.price}: {change.before:f} becomes {change.after:f}"
             for change in self.prices
@@ -57,7 +58,7 @@ class ListChanges:
 
 
 def compare_lists(before: PriceList, after: PriceList, at: datetime) -> ListChanges:
-    """What changes for requests at an instant when one list takes the place of another."""
+    """What changes for requests at an instant if one list replaces another."""
     old, new = _models(before), _models(after)
     kept = [name for name in old if name in new]
     return ListChanges(
@@ -86,7 +87,7 @@ def _changes(name: str, old: ModelInfo, new: ModelInfo, at: datetime) -> Iterato
 
 
 def _prices_of(model: ModelInfo, at: datetime) -> dict[str, Decimal]:
-    """All prices of a model at an instant, by what they are for."""
+    """All prices of a model at an instant, by name."""
     found = dict(_flat(model.get_prices(at), {}))
     for variant in model.price_variants or ():
         found |= _flat(model.get_prices(at, variant.when), variant.when)

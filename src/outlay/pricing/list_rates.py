@@ -25,7 +25,7 @@ _NAMES: Final[Mapping[str, str]] = {
 
 
 def _meters() -> Iterator[tuple[str, tuple[str, int]]]:
-    """The meter that each other price of the list is for, and for how many of it."""
+    """The meter of each other price of the list, and the quantity it is for."""
     for unit in _get_registry().units.values():
         name, per = unit.usage_key, unit.per
         if name.endswith("_seconds"):
@@ -42,7 +42,7 @@ _Listed = Mapping[str, Decimal | TieredPrices]
 
 
 def compile_prices(prices: ModelPrice, own: OwnPrice = NO_OWN) -> TieredRates | None:
-    """Rates of a list price, some of them by our own data; None when the list has none."""
+    """Rates of a list price, some from our own data; None if the list has none."""
     listed = {
         key: value
         for key, value in prices.__dict__.items()
@@ -65,7 +65,7 @@ def compile_prices(prices: ModelPrice, own: OwnPrice = NO_OWN) -> TieredRates | 
 
 
 def _rates_at(listed: _Listed, own: OwnPrice, input_tokens: int) -> Rates:
-    """The rates for a request with so much input."""
+    """The rates for a request with so many input tokens."""
     prices: dict[str, Decimal] = {}
     meters: dict[str, MeterRate] = {}
     for key, price in listed.items():
@@ -108,6 +108,6 @@ def _meter_rate(name: str, price: Decimal, per: int, own: OwnPrice) -> MeterRate
 def _rounded(price: Decimal) -> Decimal:
     """Some thirty prices were computed with floats (0.18000000000000002).
 
-    What is past the twelfth decimal of a dollar is noise.
+    Digits past the twelfth decimal of a dollar are noise.
     """
     return price.quantize(_PICO, rounding=ROUND_HALF_EVEN)

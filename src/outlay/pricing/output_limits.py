@@ -1,4 +1,4 @@
-"""How many tokens an answer of a model can have at most; `tools/new_output_limits.py` has why."""
+"""The most output tokens of each model; `tools/new_output_limits.py` explains the source."""
 
 from importlib.resources import files
 from typing import Final
@@ -10,5 +10,5 @@ _LIMITS: Final = msgspec.json.decode(_DATA.read_bytes(), type=dict[str, int])
 
 
 def listed_output_limit(model: str) -> int | None:
-    """The most that a canonical model, or the base of a fine-tune, answers; None if not listed."""
+    """The limit of a canonical model, or of the base of a fine-tune; None if not listed."""
     return _LIMITS.get(model.removeprefix("ft:"))

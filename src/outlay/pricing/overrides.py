@@ -1,4 +1,4 @@
-"""The operator's own prices and names: `prices.toml` in the data directory.
+"""The operator's price overrides and aliases: `prices.toml` in the data directory.
 
 [aliases]
 "my-fast-model" = "gpt-5.5"
@@ -33,8 +33,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.entries import ANY_MODEL, Numbered, PriceOverride, is_tables, read_prices
 from outlay.pricing.exchange import read_exchange_rates
@@ -46,10 +47,10 @@ TABLES: Final = ("aliases", "cost_policy", "exchange_rate", "price")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """What the operator has changed."""
+    """The content of an overrides file."""
 
     aliases: Mapping[str, str] = field(default_factory=dict)
-    """Names in lower case → models."""
+    """Aliases in lower case → models."""
     prices: tuple[PriceOverride, ...] = ()
     cost_policy: Mapping[str, str] = field(default_factory=dict)
     """Providers in lower case → which cost counts first: `reported` or `computed`."""
@@ -62,10 +63,11 @@ def find_override(
     at_us: int,
     context: Mapping[str, str],
 ) -> tuple[PriceOverride | None, int, int]:
-    """The override that applies, and the span of event times that this answer holds for.
+    """The override that applies, and the span of event times for which it does.
 
-    `names` are what the request's model is called, the most exact first. Of several overrides wins
-    one with a provider, then the one with most context, then the most exact name, then the last.
+    `names` are the names of the request's model, most specific first. If several overrides match,
+    one with a provider wins, then the one with the most context, then the most specific name, then
+    the last.
     """
     candidates = _candidates(overrides, provider, names, context, is_addition=False)
     best = [entry for entry in candidates if entry.from_us <= at_us < entry.until_us]
@@ -79,7 +81,7 @@ def find_added(
     at_us: int,
     context: Mapping[str, str],
 ) -> tuple[dict[str, PriceOverride], int, int]:
-    """By meter the price of meters alone that applies, chosen as above, and the span for which."""
+    """The applicable override for meters only, by meter, chosen as above, and its span."""
     candidates = _candidates(overrides, provider, names, context, is_addition=True)
     by_meter = {
         name: entry
@@ -98,10 +100,10 @@ def _candidates(
     *,
     is_addition: bool,
 ) -> list[PriceOverride]:
-    """What is for a request at some time; at each time the last of it wins."""
+    """Overrides that match a request at some time; at each time the last of them wins."""
     ordered = [*enumerate((*names, ANY_MODEL))]
     exactness = {name.strip().lower(): -place for place, name in reversed(ordered)}
-    provider = provider_called(provider)
+    provider = find_provider(provider)
     found = [
         entry
         for entry in overrides.prices
@@ -130,15 +132,19 @@ def _span_of(candidates: Sequence[PriceOverride], at_us: int) -> tuple[int, int]
 
 
 def read_overrides(path: Path) -> Overrides:
-    """The overrides in a file; one Invalid names every fault in it and how to mend it."""
+    """The overrides in a file; one Invalid names every error and how to fix it."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="invalid-prices") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.INVALID_PRICES
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{path} is not valid TOML: {error}", code="invalid-prices") from error
+        raise Invalid(
+            f"{path} is not valid TOML: {error}.", code=ErrorCode.INVALID_PRICES
+        ) from error
     faults = [
-        Fault(key, "", f"unknown key; there are {', '.join(TABLES)}")
+        Fault(key, "", f"Unknown key. Available: {', '.join(TABLES)}.")
         for key in document
         if key not in TABLES
     ]
@@ -158,22 +164,22 @@ def read_overrides(path: Path) -> Overrides:
     prices = read_prices(entries, exchange, faults)
     if faults:
         listed = "".join(f"\n  {fault}" for fault in faults)
-        raise Invalid(f"{path} has mistakes:{listed}", code="invalid-prices")
+        raise Invalid(f"{path} has errors:{listed}", code=ErrorCode.INVALID_PRICES)
     return Overrides(aliases=aliases, prices=prices, cost_policy=cost_policy)
 
 
 def read_entries(
     entries: Sequence[Numbered], rates: Sequence[tuple[str, Mapping[str, Any]]] = ()
 ) -> tuple[PriceOverride, ...]:
-    """The overrides that entries mean, with exchange rates and what these are called.
+    """The overrides of some entries, and exchange rates with their names in messages.
 
-    One Invalid names every fault and how to mend it, and the field of the first.
+    One Invalid names every error and how to fix it, and the field of the first.
     """
     faults: list[Fault] = []
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)
     if faults:
-        told = "; ".join(f"{fault.key}: {fault.message}" for fault in faults)
-        raise Invalid(told, code="invalid-prices", field=faults[0].key)
+        told = " ".join(f"{fault.key}: {fault.message}" for fault in faults)
+        raise Invalid(told, code=ErrorCode.INVALID_PRICES, field=faults[0].key)
     return prices
 
 
@@ -184,14 +190,14 @@ def _tables_of(
     tables = document.get(name, [])
     if is_tables(tables):
         return enumerate(tables, 1)
-    faults.append(Fault(name, "", f"write each as a table that begins with [[{name}]]"))
+    faults.append(Fault(name, "", f"Write each one as a table that begins with [[{name}]]."))
     return iter(())
 
 
 def _read_aliases(table: object, faults: list[Fault]) -> dict[str, str]:
     if not isinstance(table, dict):
         faults.append(
-            Fault("aliases", "", 'write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"')
+            Fault("aliases", "", 'Write a table: [aliases] and "my-fast-model" = "gpt-5.5".')
         )
         return {}
     aliases: dict[str, str] = {}
@@ -199,16 +205,16 @@ def _read_aliases(table: object, faults: list[Fault]) -> dict[str, str]:
         key = name.strip().lower()
         if not key or not isinstance(model, str) or not model.strip():
             faults.append(
-                Fault("aliases", repr(name), 'expected two names, "my-fast-model" = "gpt-5.5"')
+                Fault("aliases", repr(name), 'Must be two names: "my-fast-model" = "gpt-5.5".')
             )
         elif key in aliases:
             faults.append(
-                Fault("aliases", repr(name), "given twice but for upper and lower case; keep one")
+                Fault("aliases", repr(name), "Appears twice (names ignore case). Keep one.")
             )
         else:
             aliases[key] = model.strip()
     faults += [
-        Fault("aliases", repr(name), "leads back to itself; point it at a model")
+        Fault("aliases", repr(name), "Refers to itself. Point it to a model.")
         for name in aliases
         if _is_circular(name, aliases)
     ]
@@ -221,12 +227,12 @@ def _read_cost_policy(table: object, faults: list[Fault]) -> dict[str, str]:
             Fault(
                 "cost_policy",
                 "",
-                'write it as a table, [cost_policy] and openrouter = "reported"',
+                'Write a table: [cost_policy] and openrouter = "reported".',
             )
         )
         return {}
     faults += [
-        Fault("cost_policy", repr(name), 'expected "reported" or "computed"')
+        Fault("cost_policy", repr(name), 'Must be "reported" or "computed".')
         for name, policy in table.items()
         if policy not in COST_POLICIES
     ]

@@ -1,4 +1,6 @@
-"""Our own dated price data, above the list: `data/own_prices.toml`, each entry with its source."""
+"""Outlay's own dated price data, on top of the list: `data/own_prices.toml`, each entry with its
+source.
+"""
 
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -17,30 +19,30 @@ _TEXT: Final = (files("outlay.pricing") / "data" / "own_prices.toml").read_bytes
 _DATA: Final[Mapping[str, Any]] = tomllib.loads(_TEXT.decode())
 
 OWN_DATA: Final = sha256(_TEXT).hexdigest()[:8]
-"""Which version of it takes part in a price."""
+"""The version of this data, part of price references."""
 
 Prices = Mapping[str, Decimal]
 
 
 class OwnPrice(NamedTuple):
-    """What our own data says of one price of the list."""
+    """Own data for one price of the list."""
 
     prices: Prices = NO_METERS
-    """In place of the list's, by the names in `rates.PRICES`."""
+    """In place of the list's prices, by the names in `rates.PRICES`."""
     tiers: tuple[tuple[int, Prices], ...] = ()
-    """(start, prices) with rising starts; all tiers in place of the list's where there are any."""
+    """(start, prices) with ascending starts; these replace all tiers of the list."""
     meters: Prices = NO_METERS
-    """In place of the list's, by meter, for as many as lists have."""
+    """In place of the list's meter prices, per the unit that lists use."""
     least: Mapping[str, int] = NO_METERS
-    """By meter, how much of it is billed at least."""
+    """Minimum billed quantity by meter."""
     percent: Decimal | None = None
-    """Of all rates of tokens."""
+    """Of all token rates."""
     known: frozenset[str] = frozenset()
-    """Keys of the context that the price is known for by this."""
+    """Keys of the context for which this data makes the price known."""
     pinned: frozenset[str] = frozenset()
     """Those of them that change the price."""
     missing: tuple[str, ...] = ()
-    """Keys of the context that the price depends on and that were not given."""
+    """Keys of the context that the price depends on and that are not given."""
     from_us: int = -FOREVER_US
     until_us: int = FOREVER_US
 
@@ -55,11 +57,11 @@ NO_OWN: Final = OwnPrice()
 
 
 class Priced(NamedTuple):
-    """What a price is asked for."""
+    """The request for a price."""
 
     provider: str
     maker: str
-    """The provider whose list the model stands in."""
+    """The provider whose list has the model."""
     model: str
     at_us: int
     context: Mapping[str, str]
@@ -67,7 +69,7 @@ class Priced(NamedTuple):
     """Whether the context selects a variant of the list."""
 
     def is_of(self, entry: Mapping[str, Any]) -> bool:
-        """Whether an entry is about this provider, maker and model."""
+        """Whether an entry is for this provider, maker and model."""
         return (
             entry["provider"] == self.provider
             and entry.get("maker", self.maker) == self.maker
@@ -75,7 +77,7 @@ class Priced(NamedTuple):
         )
 
     def has(self, context: Mapping[str, str]) -> bool:
-        """Whether the context of an entry is part of this one's."""
+        """Whether the context of an entry is a subset of this one's."""
         return all(
             key in self.context and fnmatchcase(self.context[key], value)
             for key, value in context.items()
@@ -83,7 +85,7 @@ class Priced(NamedTuple):
 
 
 def find_own(asked: Priced) -> OwnPrice:
-    """What our own data says of a price of the list."""
+    """Own data for a price of the list."""
     prices: dict[str, Decimal] = {}
     tiers: tuple[tuple[int, Prices], ...] = ()
     meters: dict[str, Decimal] = {}
@@ -119,7 +121,7 @@ def find_own(asked: Priced) -> OwnPrice:
 
 
 def _rates_of(asked: Priced) -> Iterator[Mapping[str, Any]]:
-    """The entries with rates for a context; those without one stand beside no variant."""
+    """The entries with rates for a context; entries without a context do not apply to variants."""
     for entry in _DATA["rates"]:
         context = entry.get("context")
         if asked.is_of(entry) and (asked.has(context) if context else not asked.is_variant):
@@ -127,9 +129,9 @@ def _rates_of(asked: Priced) -> Iterator[Mapping[str, Any]]:
 
 
 def _multiplied(asked: Priced) -> tuple[Decimal | None, set[str], set[str]]:
-    """The percentage that contexts cost, their keys, and those that change something.
+    """The combined percentage of contexts, their keys, and those that change something.
 
-    The first entry about a key decides; one without a percentage says that nobody knows.
+    The first entry for a key decides; one without a percentage means that the price is unknown.
     """
     percent: Decimal | None = None
     known: set[str] = set()
@@ -172,7 +174,7 @@ def _tiers_of(entry: Mapping[str, Any]) -> tuple[tuple[int, Prices], ...]:
 
 
 def is_unlisted(provider: str, name: str) -> bool:
-    """Whether a name is none of the models that the list would take it for."""
+    """Whether the list would wrongly match a name to one of its models."""
     return any(
         entry["provider"] == provider and any(fnmatchcase(name, made) for made in entry["names"])
         for entry in _DATA["unlisted"]
@@ -180,13 +182,13 @@ def is_unlisted(provider: str, name: str) -> bool:
 
 
 def is_resold(provider: str, maker: str, model: str) -> bool:
-    """Whether a provider resells a model at the price of its maker."""
+    """Whether a provider resells a model at its maker's price."""
     asked = Priced(provider, maker, model, 0, {}, is_variant=False)
     return not any(asked.is_of(entry) for entry in _DATA["not_resold"])
 
 
 class Day(NamedTuple):
-    """A day by a provider's calendar, half-open."""
+    """A day in a provider's time zone, half-open."""
 
     start: datetime
     end: datetime

@@ -1,9 +1,8 @@
 """Prices compiled to integers.
 
 A rate is pico-USD per million tokens, so a price of up to 12 decimals in USD per million tokens is
-exact. Which rate the tokens of a missing one fall to follows the lattice of units of genai-prices:
-cache writes for an hour are cache writes, cache reads and cache writes are input, reasoning is
-output.
+exact. Which rate replaces a missing one follows the unit hierarchy of genai-prices: one-hour cache
+writes are cache writes, cache reads and cache writes are input, reasoning is output.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,7 @@ from outlay.domain.money import PUSD_PER_USD, divide_half_even, parse_usd
 from outlay.domain.usage import TokenUsage
 
 TOKENS: Final = 1_000_000
-"""What a rate is for."""
+"""The quantity that a rate is for."""
 
 TOKEN_PRICES: Final = (
     "input",
@@ -35,19 +34,19 @@ NO_METERS: Final[Mapping[str, Any]] = {}
 
 
 class MeterRate(NamedTuple):
-    """What a meter costs: pico-USD for so many of it."""
+    """The price of a meter: pico-USD per quantity."""
 
     pusd: int
     per: int
     least: int = 0
-    """How much of it is billed at least, once there is some."""
+    """The minimum billed quantity, if there is any."""
 
 
 class Rates(NamedTuple):
-    """What tokens cost, in pico-USD per million, and a request, in pico-USD."""
+    """Token rates in pico-USD per million, and the fee per request in pico-USD."""
 
     input: int
-    """Of uncached input."""
+    """For uncached input."""
     cache_read: int
     cache_write: int
     cache_write_1h: int
@@ -55,9 +54,11 @@ class Rates(NamedTuple):
     reasoning: int
     per_request: int = 0
     meters: Mapping[str, MeterRate] = NO_METERS
-    """What meters cost, by name."""
+    """Rates of meters, by name."""
     unlisted: tuple[str, ...] = ()
-    """Those of input_tokens and output_tokens that have no rate, not even none to pay."""
+    """Those of input_tokens and output_tokens that have no rate, which is not the same as a rate of
+    0.
+    """
 
 
 class TieredRates(NamedTuple):
@@ -65,17 +66,17 @@ class TieredRates(NamedTuple):
 
     base: Rates
     tiers: tuple[tuple[int, Rates], ...] = ()
-    """(start, rates) with falling starts: the first whose start the input exceeds applies."""
+    """(start, rates) with descending starts: the first whose start the input exceeds applies."""
 
     def at(self, input_tokens: int) -> Rates:
-        """The rates for a request with so much input."""
+        """The rates for a request with so many input tokens."""
         for start, rates in self.tiers:
             if input_tokens > start:
                 return rates
         return self.base
 
     def start(self, input_tokens: int) -> int:
-        """Above how much input the tier begins that so much is in; 0 for the base rates."""
+        """The start of the tier for so many input tokens; 0 for the base rates."""
         if not self.tiers or input_tokens <= self.tiers[-1][0]:
             return 0
         return next(start for start, _ in self.tiers if input_tokens > start)
@@ -91,15 +92,15 @@ _PART_OF: Final[Mapping[str, str]] = {
     "output_tokens": "output",
     **{meter.name: meter.instead or meter.within for meter in METERS.values()},
 }
-"""What the price of something falls to."""
+"""The price that replaces a missing one."""
 
 
 class Shares(NamedTuple):
-    """Percentages of the list's rates that are paid."""
+    """Percentages of the list rates."""
 
     whole: Decimal
     parts: Mapping[str, Decimal] = NO_METERS
-    """Those of single prices and meters, and of what is part of them."""
+    """Percentages of single prices and meters, and of their parts."""
 
     def of(self, name: str) -> Decimal:
         """The percentage of a price or meter."""
@@ -127,7 +128,7 @@ def scale_rates(rates: TieredRates, shares: Shares) -> TieredRates:
 
 
 def add_meters(rates: TieredRates, meters: Mapping[str, MeterRate]) -> TieredRates:
-    """Rates with those of some meters in place of their own."""
+    """The rates with some meter rates replaced."""
     if not meters:
         return rates
     return _each_tier(rates, lambda base: base._replace(meters={**base.meters, **meters}))
@@ -139,7 +140,7 @@ def _each_tier(rates: TieredRates, change: Callable[[Rates], Rates]) -> TieredRa
 
 
 def lines_of_rates(rates: Rates) -> Iterator[tuple[str, int, str]]:
-    """What is priced, in pico-USD, and per how many; rates that only repeat others are left out."""
+    """Name, rate in pico-USD and unit of all prices; rates that only repeat others are left out."""
     if "input_tokens" not in rates.unlisted:
         yield "input", rates.input, "million tokens"
         if rates.cache_read != rates.input:
@@ -160,7 +161,7 @@ def lines_of_rates(rates: Rates) -> Iterator[tuple[str, int, str]]:
 
 
 class CostParts(NamedTuple):
-    """What a request costs, in pico-USD; the total is the sum of the five others."""
+    """The cost of a request, in pico-USD; the total is the sum of the five others."""
 
     total: int
     input: int
@@ -170,9 +171,9 @@ class CostParts(NamedTuple):
     output: int
     meters: int = 0
     by_meter: tuple[tuple[str, int], ...] = ()
-    """What `meters` consists of."""
+    """`meters` by meter."""
     unpriced: tuple[str, ...] = ()
-    """Meters that have no rate: what they cost is missing."""
+    """Meters without a rate, whose cost is missing."""
 
 
 def compile_rates(
@@ -180,11 +181,11 @@ def compile_rates(
     meters: Mapping[str, MeterRate] = NO_METERS,
     unlisted: tuple[str, ...] = (),
 ) -> Rates:
-    """Rates of prices by the names in PRICES, and of meters.
+    """Compile prices by the names in PRICES, and meters.
 
-    A missing price falls to that of what its tokens are part of; tokens that are part of nothing
-    priced cost nothing, but for those that are `unlisted`. Raises ValueError for a price with more
-    than 12 decimals.
+    A missing price is that of the count that its tokens are part of. Tokens that are part of
+    nothing priced cost nothing, except those that are `unlisted`. Raises ValueError for a price
+    with more than 12 decimals.
     """
     exact = {name: parse_usd(price) for name, price in prices.items()}
     input_rate = exact.get("input", 0)
@@ -239,14 +240,14 @@ def cost_of(
 
 
 class Metered:
-    """Meters at their rates, and the tokens that have been paid for by that."""
+    """Meters at their rates, and the tokens that are covered by them."""
 
     def __init__(self, rate: Rates, meters: Mapping[str, int]) -> None:
         self.tokens = {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 0}
-        """By token count; cached tokens stand in both of theirs."""
+        """By token count; cached tokens are in both counts they belong to."""
         self.costs: dict[str, int] = {}
         self.billed: dict[str, tuple[int, MeterRate]] = {}
-        """How much of each has its rate: what narrower meters count has theirs."""
+        """Quantity and rate of each meter; quantities that narrower meters count are left out."""
         self.unpriced: list[str] = []
         for name in sorted(meters):
             if meters[name]:
@@ -274,5 +275,5 @@ class Metered:
 
 
 def _cost(amount: int) -> int:
-    """Pico-USD of tokens times rate; the remainder is nearly always 0, which is quick."""
+    """Pico-USD of tokens times rate; fast, because the remainder is nearly always 0."""
     return divide_half_even(amount, TOKENS) if amount % TOKENS else amount // TOKENS

@@ -1,16 +1,15 @@
-"""What a price is called on record, `price_ref` of an event: it pins what its rates are found by.
+"""Price references, the `price_ref` of events, from which the applied rates can be found again.
 
     genai-prices:0.2.3/openai/gpt-5.5?from=2026-04-24&service_tier=flex&above=272000
     override:2?above=272000
     prc_01…*genai-prices:0.2.3/openai/gpt-5.5+override:3:EUR@1.0842
 
-That is the list and its version, the provider, the model of its list, and after the question mark:
-since when the price holds (`from`, UTC; without it, always), the list of another provider that it
-is from (`list`), our own data that took part in it (`own`, a digest), each part of the context that
-selected a variant, and the tier (`above` so many input tokens). A share of a list price names both,
-the share first; prices of meters that are laid over it follow after a plus, each with the exchange
-rate that it was converted at. Earlier versions of Outlay wrote the part before the question mark
-alone.
+A reference names the list and its version, the provider and the model in its list. Parameters:
+since when the price holds (`from`, UTC; without it, always), the provider whose list it is from
+(`list`), a digest of Outlay's own data that was used (`own`), the context that selected a variant,
+and the tier (`above` this many input tokens). A percentage of a list price names both, the
+percentage first. Added meter prices follow after a plus, each with the exchange rate at which it
+was converted. Earlier versions of Outlay wrote only the part before the question mark.
 """
 
 from collections.abc import Mapping
@@ -20,30 +19,30 @@ from urllib.parse import parse_qsl, quote
 LIST: Final = "genai-prices"
 
 RESERVED: Final = ("from", "list", "own", "above")
-"""Names of what is no context."""
+"""Names that are not context keys."""
 
 MAX_REF: Final = 256
 
 
 class PriceRef(NamedTuple):
-    """A price, taken apart."""
+    """A parsed price reference."""
 
     own: tuple[str, ...]
-    """`override:2`, `prc_…`: the prices of one's own, those of meters alone last."""
+    """`override:2`, `prc_…`: the overrides, those of meters only last."""
     version: str
-    """Of the list; empty for a price of one's own."""
+    """Of the list; empty for an override."""
     provider: str
     model: str
     maker: str
-    """Whose list the model stands in, where it is not the provider's."""
+    """The provider whose list has the model, if it is another one."""
     context: Mapping[str, str] | None
-    """What selected a variant; None where it is not on record."""
+    """What selected a variant; None if it is not recorded."""
     above: int
-    """The tier's start, in input tokens; 0 for none."""
+    """The start of the tier, in input tokens; 0 for none."""
 
 
 def join_ref(name: str, pins: Mapping[str, str]) -> str:
-    """A reference with what it pins."""
+    """A reference with its parameters."""
     joined = "&".join(f"{quote(key)}={quote(value, safe='/:')}" for key, value in pins.items())
     return f"{name}?{joined}" if joined else name
 
@@ -55,7 +54,7 @@ def with_tier(ref: str, above: int) -> str:
 
 
 def parse_ref(ref: str) -> PriceRef:
-    """A reference of this or an earlier version of Outlay, taken apart."""
+    """Parse a reference of this or an earlier version of Outlay."""
     head, *added = ref.split("+")
     share, _, rest = head.rpartition("*")
     name, mark, query = rest.partition("?")

@@ -2,10 +2,10 @@
 
 genai-prices (MIT) keeps dated prices, tiers by input size, variants by context and prices by time
 of day for some fifty providers, and knows the spellings of model names. Its own calculation takes
-tens of microseconds, so only the look-up is taken from it, once per model and span of time.
+tens of microseconds, so only its look-up is used, once per model and span of time.
 
-The look-up goes through its providers rather than through `DataSnapshot.find_provider_model`,
-which remembers every name it is ever asked for: names come from outside.
+The look-up uses its providers rather than `DataSnapshot.find_provider_model`, which caches every
+name: names are untrusted input.
 """
 
 import re
@@ -51,23 +51,24 @@ PROVIDERS: Final[Mapping[str, str]] = {
     "z-ai": "zai",
     "z.ai": "zai",
 }
-"""Spellings of LiteLLM and OpenTelemetry that genai-prices does not know or takes for another."""
+"""Spellings of LiteLLM and OpenTelemetry that genai-prices does not know or misinterprets."""
 
 UNLISTED: Final = frozenset({"custom_openai", "openai_like", "openai_compatible"})
-"""Other people's servers, which genai-prices would take for OpenAI by their name."""
+"""Other servers, which genai-prices would take for OpenAI because of their names."""
 
 ANY_PROVIDER: Final = frozenset({"", "litellm"})
-"""These say nothing: the mapping itself names the provider."""
+"""Placeholders: the model id itself names the provider."""
 
 UNKNOWN: Final = "unknown"
-"""The value of a context that a price depends on and that was not told."""
+"""The value of a context key that a price depends on and that is not given."""
 
 SAME_PRICE_VARIANTS: Final = frozenset({"nitro", "floor", "online", "exacto", "beta"})
-"""Routing variants of OpenRouter that are priced as the model."""
+"""Routing variants of OpenRouter that cost the same as the model."""
 
 OWN_PRICE_VARIANTS: Final = frozenset({"free", "batch", "extended"})
-"""Routing variants with prices of their own: unpriced, rather than priced as the model, when those
-are not listed."""
+"""Routing variants with their own prices: unpriced, rather than priced as the model, if those are
+not listed.
+"""
 
 _REGIONS: Final = {
     "aws": re.compile(
@@ -75,10 +76,12 @@ _REGIONS: Final = {
     ),
     "azure": re.compile(r"(?:^|/)(global-standard|global|us-gov|us|eu|apac)/"),
 }
-"""Where mappings say the region, by provider: of the endpoint, the data zone or the profile."""
+"""Where model ids contain the region, by provider: of the endpoint, the data zone or the
+profile.
+"""
 
 _ROUTES: Final = {("aws", "claude_platform"): "anthropic"}
-"""Paths at a provider that lead to another one's prices (Anthropic's platform on AWS)."""
+"""Paths at a provider that lead to another provider's prices (Anthropic's platform on AWS)."""
 
 
 class ListPrice(NamedTuple):
@@ -103,9 +106,9 @@ class PriceList:
     def find(
         self, provider: str, mapping: str, at_us: int, context: Mapping[str, str] | None = None
     ) -> ListPrice | None:
-        """The price of a mapping at an instant.
+        """The price of a model id at an instant.
 
-        None when the model is not known, or has no price.
+        None if the model is unknown or has no price.
         """
         found = self._find_model(provider.strip().lower(), mapping)
         if found is None:
@@ -116,7 +119,7 @@ class PriceList:
     def find_listed(
         self, ref: PriceRef, at_us: int, context: Mapping[str, str]
     ) -> ListPrice | None:
-        """The price of a model by the names that a reference has it by."""
+        """The price of a model by the names in a reference."""
         owner = self._by_id.get(ref.provider)
         if owner is None:
             return None
@@ -133,7 +136,7 @@ class PriceList:
         return found is not None and _is_own(*found)
 
     def context_length(self, provider: str, mapping: str) -> int | None:
-        """How many tokens a mapping's model takes at once; None where that is not known."""
+        """The context length of a model id's model, in tokens; None if it is unknown."""
         found = self._find_model(provider.strip().lower(), mapping)
         return found[1].context_window if found else None
 
@@ -141,8 +144,7 @@ class PriceList:
         self, owner: Provider, model: ModelInfo, at_us: int, asked: Mapping[str, str]
     ) -> ListPrice | None:
         instant = from_us(at_us)
-        # Variants belong to the provider's own models, not to those it resells (as genai-prices
-        # does).
+        # Variants belong to the provider's own models, not to resold ones (as in genai-prices).
         is_own = _is_own(owner, model)
         selecting = asked if is_own else {}
         variants = list(_variants(model, instant, selecting))
@@ -183,7 +185,7 @@ class PriceList:
         return next(maker for maker in self._resold(owner) if _is_own(maker, model))
 
     def _resold(self, owner: Provider) -> Iterator[Provider]:
-        """The providers whose models another one offers, too."""
+        """The providers whose models another one resells."""
         for provider_id in owner.fallback_model_providers or ():
             if provider := self._by_id.get(provider_id):
                 yield provider
@@ -205,7 +207,7 @@ class PriceList:
                     owner.id, self._maker_of(owner, model).id, model.id
                 )
                 return (owner, model) if is_priced else None
-        # A fine-tune is listed by the name of its base, with a match for dated ids only.
+        # A fine-tune is listed under the name of its base, with a match for dated ids only.
         canonical = canonical_model(mapping)
         if canonical.startswith("ft:"):
             for model in owner.models:
@@ -219,11 +221,11 @@ class PriceList:
         return find_provider_by_id(self.providers, PROVIDERS.get(name, name))
 
     def _references(self, owner: Provider, mapping: str) -> Iterator[str]:
-        """What to look a mapping up by, the nearest to the route first.
+        """Names to look a model id up by, closest to the route first.
 
-        That is: without its provider, whole, without a variant that costs the same, without its
-        path, and as canonical model. Where the first word is not this provider it may be the maker
-        of the model, as OpenRouter writes it, so the whole mapping goes first.
+        That is: without its provider, complete, without a variant that costs the same, without its
+        path, and as canonical model. If the first word is not this provider, it may be the model's
+        maker, as OpenRouter writes it, so the complete id goes first.
         """
         prefix, slash, rest = mapping.partition("/")
         if not slash or not rest:
@@ -252,7 +254,7 @@ def bundled_list() -> PriceList:
 
 
 def _region_of(provider: str, mapping: str) -> dict[str, str]:
-    """The region that a mapping names, as context."""
+    """The region that a model id contains, as context."""
     pattern = _REGIONS.get(provider)
     named = pattern.findall(mapping.strip().lower()) if pattern else []
     return {"region": named[-1]} if named else {}
@@ -263,7 +265,7 @@ def _is_own(owner: Provider, model: ModelInfo) -> bool:
 
 
 def _since(model: ModelInfo, instant: datetime, variants: Sequence[PriceVariant]) -> int | None:
-    """Since when the price of an instant holds; None where it depends on the time of day."""
+    """Since when the price at an instant holds; None if it depends on the time of day."""
     conditional = model.prices if isinstance(model.prices, list) else []
     if any(isinstance(item.constraint, TimeOfDateConstraint) for item in conditional):
         return None
@@ -292,13 +294,13 @@ def _variants(
 
 
 def _day_or_minute(at_us: int) -> str:
-    """`2026-04-24`, or with its time where that is not midnight: `2026-04-24T01:00Z`."""
+    """`2026-04-24`, or with its time if that is not midnight: `2026-04-24T01:00Z`."""
     instant = from_us(at_us)
     return f"{instant:%Y-%m-%d}" if instant.time() == time() else f"{instant:%Y-%m-%dT%H:%MZ}"
 
 
 def _off_peak(model: ModelInfo, instant: datetime) -> datetime:
-    """An instant of the same day at which no price by time of day holds."""
+    """An instant of the same day without a price by time of day."""
     conditional = model.prices if isinstance(model.prices, list) else []
     peaks = [
         item.constraint for item in conditional if isinstance(item.constraint, TimeOfDateConstraint)
@@ -322,11 +324,11 @@ def _span(model: ModelInfo, instant: datetime) -> tuple[int, int]:
 def _edges(
     constraint: StartDateConstraint | TimeOfDateConstraint | None, instant: datetime
 ) -> list[int]:
-    """Instants near `instant` at which a constraint may begin or cease to hold, in µs."""
+    """Instants near `instant` at which a constraint may start or stop applying, in µs."""
     if isinstance(constraint, StartDateConstraint):
         return [to_us(datetime.combine(constraint.start_date, time(), UTC))]
     if isinstance(constraint, TimeOfDateConstraint):
-        # A time without a zone is UTC; one with a zone may fall on the day before or after.
+        # A time without a zone is UTC; one with a zone may be on the day before or after.
         return [
             to_us(datetime.combine(instant.date() + timedelta(days=day), moment, zone))
             for moment in (constraint.start_time, constraint.end_time)

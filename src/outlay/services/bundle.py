@@ -1,4 +1,4 @@
-"""All use cases of one installation, as one value."""
+"""All services of one installation, as one value."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from outlay.services.access.authentication import Access
 from outlay.services.access.sign_in import SignIn
 from outlay.services.access.sso import Sso
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.analytics.data_quality import Doubts
+from outlay.services.analytics.data_quality import DataQuality
 from outlay.services.analytics.exports import Reports
 from outlay.services.analytics.request_log import RequestLog
 from outlay.services.analytics.usage_tables import UsageTables
@@ -21,8 +21,8 @@ from outlay.services.cube.projection import Projection
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import Trail
-from outlay.services.directory.discovery import DiscoveredThings
+from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.discovery import DiscoveredEntities
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
 from outlay.services.directory.organizations import Organizations
@@ -39,10 +39,10 @@ from outlay.services.gateway.recovery import Recovery
 from outlay.services.gateway.routing import Router
 from outlay.services.reconciliation.reconciliations import Reconciling
 from outlay.services.recording.attribution import Attribution
-from outlay.services.recording.duplicates import Doubles
+from outlay.services.recording.duplicates import Duplicates
 from outlay.services.recording.recorder import Recorder
 from outlay.services.recording.senders import Senders
-from outlay.services.recording.skipped_telemetry import PassedOver
+from outlay.services.recording.skipped_telemetry import SkippedTelemetry
 from outlay.services.recording.span_deduplication import Tracing
 from outlay.services.repricing.offers import RepriceOffers
 from outlay.services.repricing.price_preview import PricePreviews
@@ -57,10 +57,10 @@ from outlay.storage.ledger.store import Ledger
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Administration:
-    """What is set up: the directory alone, every change of it on the audit trail."""
+    """Administration of the directory; every change is audited."""
 
     audit: Audit
-    discovered: DiscoveredThings
+    discovered: DiscoveredEntities
     groups: Groups
     keys: KeySettings
     limits: LimitSettings
@@ -72,14 +72,14 @@ class Administration:
     sso: SsoSettings
     tags: Tags
     tokens: Tokens
-    trail: Trail
-    """What makes several changes one transaction."""
+    audited: AuditedChanges
+    """Groups several changes into one transaction."""
     upstreams: Upstreams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What web and command line call."""
+    """The services that web and CLI use."""
 
     settings: Settings
     clock: Clock
@@ -90,14 +90,14 @@ class Services:
     api_keys: ApiKeys
     analytics: Analytics
     attribution: Attribution
-    doubles: Doubles
-    doubts: Doubts
+    duplicates: Duplicates
+    doubts: DataQuality
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits
     price_books: PriceBooks
     maintenance: Maintenance
-    passed_over: PassedOver
+    skipped_telemetry: SkippedTelemetry
     price_previews: PricePreviews
     projection: Projection
     reconciling: Reconciling
@@ -119,20 +119,20 @@ class Services:
     watch: DirectoryWatch
 
     def now_us(self) -> int:
-        """The present instant in µs since the epoch."""
+        """The current instant in µs since the epoch."""
         return to_us(self.clock.now())
 
 
 def operator_in(services: Services, organization: str | None) -> Actor:
-    """The operator in the organization that is meant; NotFound when there is none."""
-    found = services.administration.organizations.called(organization)
+    """The operator, acting in the given organization; NotFound if there is none."""
+    found = services.administration.organizations.find_by_name(organization)
     if found is None:
         raise NotFound("There is no organization yet.")
     return operator_of(found)
 
 
 def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
-    """Erase a person on behalf of the operator: a member, or who else is named somewhere."""
+    """Erase a person on behalf of the operator: a member, or somebody who is only mentioned."""
     operator = operator_in(services, organization)
     try:
         return services.erasure.erase(operator, who)

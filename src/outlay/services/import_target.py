@@ -1,33 +1,34 @@
-"""Where an import goes: an organization, and a project for what names none."""
+"""The organization and default project of an import."""
 
 from dataclasses import dataclass
 
+from outlay.domain.ids import OrganizationId, ProjectId
 from outlay.domain.organization import operator_of
 from outlay.services.bundle import Administration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTarget:
-    """Where imported usage goes."""
+    """The organization and default project of imported usage."""
 
-    organization_id: str
+    organization_id: OrganizationId
     organization_name: str
-    project_id: str
-    """Of rows that name none; empty where none was given."""
+    project_id: ProjectId
+    """For rows without a project; empty without a default."""
     project_name: str
     created: tuple[str, ...]
-    """What did not exist before: `organization`, `project`."""
+    """What was created for it: `organization`, `project`."""
 
 
 def import_target(
     administration: Administration, organization_name: str | None, project_name: str
 ) -> ImportTarget:
-    """The organization and project that an import goes to, created where there is none."""
+    """The organization and project of an import, created if necessary."""
     created = []
     organizations = administration.organizations
-    organization = organizations.called(organization_name) if organizations.all() else None
+    organization = organizations.find_by_name(organization_name) if organizations.all() else None
     project_id = ""
-    with administration.trail.together():
+    with administration.audited.together():
         if organization is None:
             organization = organizations.create(organization_name or "My organization")
             created.append("organization")
@@ -40,7 +41,7 @@ def import_target(
     return ImportTarget(
         organization_id=organization.organization_id,
         organization_name=organization.name,
-        project_id=project_id,
+        project_id=ProjectId(project_id),
         project_name=project_name,
         created=tuple(created),
     )

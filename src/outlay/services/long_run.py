@@ -1,6 +1,6 @@
-"""Long work in a thread of its own; who wants to know how far it is follows it from outside.
+"""Long-running work in its own thread, whose progress can be followed.
 
-The work does not depend on who follows: a follower that goes away leaves nothing held.
+The work does not depend on its followers: one that disconnects leaves nothing held.
 """
 
 import logging
@@ -10,33 +10,34 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.kit.progress import Progress
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS: Final = 2.0
-"""A follower is told the same again after this time, and so may notice that it is not heard."""
+"""Progress is repeated after this time, which reveals a disconnected follower."""
 
 Result = TypeVar("Result")
 
 
 class Stopped(Unavailable):
-    """The work was told to end before it was done."""
+    """The work was stopped before it finished."""
 
-    default_code = "stopped"
+    default_code = ErrorCode.STOPPED
 
 
 @dataclass(slots=True, kw_only=True)
 class LongRun(Generic[Result]):
-    """One piece of work, from its start to its end."""
+    """One long-running piece of work."""
 
     what: str
-    """`a verification`, as a sentence names it."""
+    """Such as `a verification`, for messages."""
     asked_by: str
     since: datetime
     gives_way: bool = False
-    """Whether it is stopped when somebody asks for other work."""
+    """Whether it is stopped when other work is requested."""
     _changed: threading.Condition = field(default_factory=threading.Condition)
     _stop: threading.Event = field(default_factory=threading.Event)
     _progress: Progress | None = None
@@ -47,7 +48,9 @@ class LongRun(Generic[Result]):
     _thread: threading.Thread | None = None
 
     def start(self, work: Callable[["LongRun[Result]"], Result], end: Callable[[], None]) -> None:
-        """Begin; `end` is called when the work is over, however it ends, before anybody hears."""
+        """Start; `end` is called when the work has ended, in any way, before followers are
+        notified.
+        """
         self._thread = threading.Thread(
             target=self._run, args=(work, end), name="maintenance", daemon=True
         )
@@ -70,7 +73,7 @@ class LongRun(Generic[Result]):
     # For the work
 
     def tell(self, progress: Progress) -> None:
-        """Say how far it is; raises Stopped when it is to end."""
+        """Report progress; raises Stopped if the work is to stop."""
         self.check()
         with self._changed:
             self._progress = progress
@@ -78,27 +81,27 @@ class LongRun(Generic[Result]):
             self._changed.notify_all()
 
     def check(self) -> None:
-        """Raise Stopped when it is to end."""
+        """Raise Stopped if the work is to stop."""
         if self._stop.is_set():
-            raise Stopped(f"{self.what} was stopped before its end")
+            raise Stopped(f"{self.what} was stopped before it finished.")
 
     def sleep(self, seconds: float) -> None:
-        """Wait, or shorter when it is to end."""
+        """Sleep; returns early if the work is to stop."""
         self._stop.wait(seconds)
 
-    # For others
+    # For followers
 
     def stop(self) -> None:
-        """Have it end soon."""
+        """Request the work to stop."""
         self._stop.set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for its end; whether it is over."""
+        """Wait for the end; returns whether it has ended."""
         with self._changed:
             return self._changed.wait_for(lambda: self._is_over, timeout)
 
     def follow(self) -> Iterator[Progress]:
-        """How far it is, whenever that changes, until it is over. Any number may follow."""
+        """Progress reports until the end. There may be any number of followers."""
         seen = 0
         while True:
             with self._changed:
@@ -114,7 +117,7 @@ class LongRun(Generic[Result]):
                 return
 
     def result(self) -> Result:
-        """What came of it; raises what the work raised."""
+        """The result; raises what the work raised."""
         self.join()
         if self._error is not None:
             raise self._error

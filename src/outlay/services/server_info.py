@@ -1,4 +1,4 @@
-"""The server that has a data directory open, and how to reach it."""
+"""Discovery of the server that uses a data directory."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from outlay.settings import Settings
 
 
 class ServerInfo(msgspec.Struct, frozen=True):
-    """What a running server leaves in the data directory for commands on the same machine."""
+    """Connection data that a running server leaves in the data directory for local commands."""
 
     pid: int
     url: str
@@ -14,11 +14,11 @@ class ServerInfo(msgspec.Struct, frozen=True):
 
 
 def find_server(settings: Settings) -> ServerInfo | None:
-    """The server that has the data directory open, when it says how to reach it."""
+    """The running server of a data directory, if it has published its connection data."""
     try:
         server = msgspec.json.decode(settings.server_path.read_bytes(), type=ServerInfo)
         holder = settings.lock_path.read_text().strip()
     except (OSError, msgspec.MsgspecError):
         return None
-    # A killed server leaves its file behind; only the one that holds the lock is meant.
+    # A killed server leaves its file behind; only the holder of the lock is valid.
     return server if holder == str(server.pid) else None

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.kit.egress import Egress
 from outlay.settings.types import Form, LogSettings, Variable
@@ -19,7 +20,6 @@ from outlay.settings.values import EdgeSettings, ProxySettings, Settings
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
-    from pydantic_core import ErrorDetails
     from pydantic_settings import BaseSettings
 
 SECRETS_DIR: Final = "OUTLAY_SECRETS_DIR"
@@ -210,7 +210,9 @@ def _secrets_dir(variables: Mapping[str, str]) -> Path | None:
         return None
     folder = Path(text)
     if not folder.is_dir():
-        raise Invalid(f"{SECRETS_DIR} must be a folder that exists, not {text!r}", code="settings")
+        raise Invalid(
+            f"{SECRETS_DIR} must be an existing folder, not {text!r}.", code=ErrorCode.SETTINGS
+        )
     return folder
 
 
@@ -269,12 +271,12 @@ def _invalid(error: "ValidationError", variables: Mapping[str, str]) -> Invalid:
     faults = error.errors(include_url=False)
     sentences = list(dict.fromkeys(_sentence(fault, variables) for fault in faults))
     if len(sentences) == 1:
-        return Invalid(sentences[0], code="settings")
+        return Invalid(sentences[0], code=ErrorCode.SETTINGS)
     listed = "\n".join(f"  {sentence}" for sentence in sentences)
-    return Invalid(f"{len(sentences)} settings are wrong:\n{listed}", code="settings")
+    return Invalid(f"{len(sentences)} settings are wrong:\n{listed}", code=ErrorCode.SETTINGS)
 
 
-def _sentence(fault: "ErrorDetails", variables: Mapping[str, str]) -> str:
+def _sentence(fault: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     """What a variable must be, and what it is instead, unless that may hold a secret."""
     place = str(fault["loc"][0])
     declared = next(

@@ -1,7 +1,8 @@
-"""A file of records: gzip around length-prefixed MessagePack, with a digest of all at the end.
+"""The backup file format: gzip of length-prefixed MessagePack records, with a digest of everything
+at the end.
 
-Written beside its name and renamed when it is whole and on disk; a file that was cut short, or
-whose bytes have changed, is found out before anything is made of it.
+Written under a temporary name and renamed when it is complete and on disk. A truncated or changed
+file is detected before anything is restored from it.
 """
 
 import gzip
@@ -13,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid
 from outlay.kit.durable import new_file
 
@@ -25,18 +27,24 @@ _decode: Final = msgspec.msgpack.Decoder().decode
 
 
 class Record(NamedTuple):
-    """One piece of what is backed up."""
+    """One record of a backup."""
 
     kind: str
     content: Any
 
 
 def write_archive(path: Path, records: Iterable[Record]) -> int:
-    """Write records to a new file; its size in bytes. Raises Invalid when there is one already."""
+    """Write records to a new file and return its size in bytes. Raises Invalid if the file
+    exists.
+    """
     if path.exists():
-        raise Invalid(f"{path} exists; a backup never replaces a file")
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        )
     if path.exists():
-        raise Invalid(f"{path} exists; a backup never replaces a file")
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        )
     try:
         with (
             new_file(path, is_exclusive=True) as descriptor,
@@ -44,8 +52,10 @@ def write_archive(path: Path, records: Iterable[Record]) -> int:
             gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=1) as file,
         ):
             _write(file, records)
-    except FileExistsError as error:  # made in the meantime
-        raise Invalid(f"{path} exists; a backup never replaces a file") from error
+    except FileExistsError as error:  # created in the meantime
+        raise Invalid(
+            f"{path} already exists. A backup never replaces a file; choose another path."
+        ) from error
     return path.stat().st_size
 
 
@@ -61,18 +71,18 @@ def _write(file: gzip.GzipFile, records: Iterable[Record]) -> None:
 
 
 def read_archive(path: Path) -> Iterator[Record]:
-    """The records of a file; raises Invalid when it is no backup, Damaged when it is not whole."""
+    """The records of a file; raises Invalid if it is not a backup, Damaged if it is incomplete."""
     try:
         with gzip.open(path) as file:
             if file.read(len(MAGIC)) != MAGIC:
-                raise Invalid(f"{path} is not a backup of Outlay")
+                raise Invalid(f"{path} is not an Outlay backup.")
             yield from _read(file, path)
     except (EOFError, gzip.BadGzipFile, OSError, msgspec.DecodeError) as error:
         if isinstance(error, FileNotFoundError):
-            raise Invalid(f"there is no file {path}") from error
+            raise Invalid(f"There is no file {path}.") from error
         if isinstance(error, gzip.BadGzipFile) and "Not a gzipped file" in str(error):
-            raise Invalid(f"{path} is not a backup of Outlay") from error
-        raise Damaged(f"{path} is not whole: {error}", code="backup-damaged") from error
+            raise Invalid(f"{path} is not an Outlay backup.") from error
+        raise Damaged(f"{path} is damaged: {error}.", code=ErrorCode.BACKUP_DAMAGED) from error
 
 
 def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
@@ -81,8 +91,10 @@ def _read(file: gzip.GzipFile, path: Path) -> Iterator[Record]:
         size = int.from_bytes(head, "big")
         body = file.read(size) if len(head) == 4 and size < MAX_RECORD else b""
         if len(body) != size or not size:
-            raise Damaged(f"{path} is not whole: it ends early", code="backup-damaged")
+            raise Damaged(f"{path} is damaged: it ends early.", code=ErrorCode.BACKUP_DAMAGED)
         digest.update(head + body)
         yield Record(*_decode(body))
     if file.read() != digest.digest():
-        raise Damaged(f"{path} is not what was written", code="backup-damaged")
+        raise Damaged(
+            f"{path} is damaged: its checksum does not match.", code=ErrorCode.BACKUP_DAMAGED
+        )

@@ -1,8 +1,8 @@
 """Signed checkpoints of the audit trail, kept in a file outside the database.
 
-Whoever can write to the database can write a whole new chain, but not sign it: each line states how
-far the chain of an organization reached and its digest there, under an Ed25519 signature
-(RFC 8032). The file is only ever appended to, and may be shipped elsewhere line by line.
+Whoever can write to the database can write a complete new chain, but cannot sign it: each line
+states the length of an organization's chain and its digest at that point, under an Ed25519
+signature (RFC 8032). The file is append-only and can be shipped elsewhere line by line.
 """
 
 import fcntl
@@ -15,24 +15,25 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.durable import PRIVATE, append_lines, ends_in_newline, sync_folder
 
 _CONTEXT: Final = b"outlay audit checkpoint\n"
 _LINE_END: Final = b'"}'
-"""What the end of a whole line looks like; no part of one ends so."""
+"""The end of a complete line; no part of a line ends like this."""
 
 
 class Checkpoint(NamedTuple):
-    """How far the chain of an organization reached."""
+    """The end of an organization's chain at some time."""
 
-    organization_id: str
+    organization_id: OrganizationId
     number: int
     digest: bytes
     time_us: int
 
     @property
     def end(self) -> str:
-        """Number and digest as people keep them elsewhere: `42:9f…`."""
+        """Number and digest in the form for external records: `42:9f…`."""
         return f"{self.number}:{self.digest.hex()}"
 
 
@@ -44,13 +45,13 @@ class _Line(msgspec.Struct, frozen=True):
     signature: str
 
     def covered(self) -> bytes:
-        """What the signature is over."""
+        """The signed bytes."""
         fields = (self.organization, self.number, self.digest, self.time)
         return _CONTEXT + msgspec.json.encode(fields)
 
 
 class CheckpointFile:
-    """Appends signed lines, one per checkpoint, each on disk before it counts."""
+    """Appends signed lines, one per checkpoint, flushed to disk."""
 
     def __init__(self, path: Path, seed: bytes) -> None:
         """`seed` is the private key, 32 bytes."""
@@ -59,13 +60,14 @@ class CheckpointFile:
 
     @property
     def public_key(self) -> str:
-        """What verifies the signatures, in hexadecimal."""
+        """The key that verifies the signatures, in hexadecimal."""
         return self._key.public_key().public_bytes_raw().hex()
 
     def append(self, checkpoint: Checkpoint) -> None:
-        """Add a checkpoint; raises OSError when it cannot be written.
+        """Append a checkpoint; raises OSError if it cannot be written.
 
-        A line that an earlier write left unfinished is ended first, so that it spoils no other.
+        A line that an earlier write left incomplete is terminated first, so that it does not
+        corrupt the next one.
         """
         unsigned = _Line(
             checkpoint.organization_id,
@@ -79,7 +81,7 @@ class CheckpointFile:
         is_new = not self.path.exists()
         file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT, PRIVATE)
         try:
-            # Threads and processes append one at a time: each looks at the end before it writes.
+            # Threads and processes append one at a time: each checks the end before it writes.
             fcntl.flock(file, fcntl.LOCK_EX)
             append_lines(file, line)
         finally:
@@ -88,7 +90,7 @@ class CheckpointFile:
             sync_folder(self.path.parent)
 
     def has_unfinished_end(self) -> bool:
-        """Whether the last write did not get to its end."""
+        """Whether the last write was incomplete."""
         try:
             with self.path.open("rb") as file:
                 return not ends_in_newline(file.fileno())
@@ -97,24 +99,24 @@ class CheckpointFile:
 
 
 class SignedLine(NamedTuple):
-    """One line of a file of checkpoints."""
+    """One line of a checkpoint file."""
 
     number: int
     checkpoint: Checkpoint | None
-    """None where the line is not what was signed, or was not written to its end."""
+    """None if the signature does not match or the line is incomplete."""
     is_unfinished: bool
 
 
 def read_checkpoints(path: Path, public_key: str) -> Iterator[SignedLine]:
-    """The lines of a file of checkpoints.
+    """The lines of a checkpoint file.
 
-    Raises OSError when there is no file and ValueError for a malformed key.
+    Raises OSError without a file and ValueError for a malformed key.
     """
     key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
     with path.open("rb") as lines:
         for number, text in enumerate(lines, 1):
             body = text.rstrip(b"\n")
-            if body:  # an empty line ends one that was unfinished
+            if body:  # an empty line terminates an incomplete one
                 is_unfinished = not body.endswith(_LINE_END)
                 yield SignedLine(number, None if is_unfinished else _read(body, key), is_unfinished)
 
@@ -123,6 +125,7 @@ def _read(text: bytes, key: Ed25519PublicKey) -> Checkpoint | None:
     try:
         line = msgspec.json.decode(text, type=_Line)
         key.verify(bytes.fromhex(line.signature), line.covered())
-        return Checkpoint(line.organization, line.number, bytes.fromhex(line.digest), line.time)
+        organization_id = OrganizationId(line.organization)
+        return Checkpoint(organization_id, line.number, bytes.fromhex(line.digest), line.time)
     except (msgspec.DecodeError, ValueError, InvalidSignature):
         return None

@@ -1,8 +1,8 @@
-"""What makes up an installation in a data folder: the one list for start, restore and doctor.
+"""The files of an installation in a data folder: the one list for start, restore and doctor.
 
-A restored database must never meet what another one left: SQLite replays a write-ahead log into
-whichever database has its name, keys open other secrets, checkpoints are of another trail. So a
-restore looks for all of it, not for the database alone.
+A restored database must not be combined with files of another one: SQLite replays a write-ahead log
+into any database with its name, keys open other secrets, checkpoints belong to another trail. So a
+restore checks for all of these files, not only for the database.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged
 from outlay.kit.clock import Clock
 from outlay.kit.durable import PART_SUFFIX, PRIVATE, create_file, flush, sync_folder
@@ -26,7 +27,7 @@ class Part:
 
     pattern: str
     is_secret: bool = False
-    """Whether nobody but the owner may read them."""
+    """Whether only the owner may read them."""
 
 
 PARTS: Final = (
@@ -49,47 +50,47 @@ PARTS: Final = (
 )
 
 _RESTORING: Final = "restoring"
-"""Where a backup is restored to before it is put in its place; gone once it is there."""
+"""Where a backup is restored to before it is moved into place; deleted afterwards."""
 
 _ASIDE: Final = "replaced-"
 _KEPT: Final = "backups"
 
 
 def kept_path(settings: Settings, clock: Clock) -> Path:
-    """Where the database is copied to before its tables are changed: date, and who changes them."""
+    """The path of the copy made before an upgrade: date and version."""
     name = f"{clock.now():%Y-%m-%dT%H-%M-%S}-before-{__version__}.sqlite3"
     return settings.data / _KEPT / name
 
 
 def copies_in(settings: Settings) -> list[Path]:
-    """Copies of the installation that stay until somebody deletes them: not parts of it."""
+    """Copies of the installation that remain until an operator deletes them."""
     return sorted([*settings.data.glob(f"{_KEPT}/*"), *settings.data.glob(f"{_ASIDE}*")])
 
 
 def parts_in(settings: Settings) -> list[Path]:
-    """Everything of an installation that there is; locks that nobody holds are nothing of it."""
+    """All existing files of an installation, without unheld locks."""
     return [path for part in PARTS for path in sorted(settings.data.glob(part.pattern))]
 
 
 def describe_parts(paths: list[Path]) -> str:
-    """Some of them by name."""
+    """The names of some parts, for messages."""
     names = [path.name for path in paths]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(names[:5]) + more
 
 
-# Who may read it
+# Permissions
 
 
 def tighten(settings: Settings) -> None:
-    """Take others' rights off what only the owner may read, whatever mode it was made with."""
+    """Remove the permissions of others on secret files, whatever their mode was at creation."""
     for path in _exposed_parts(settings):
-        with suppress(OSError):  # of another owner: `outlay doctor` says so
+        with suppress(OSError):  # owned by another user: `outlay doctor` reports it
             path.chmod(PRIVATE)
 
 
 def exposed(settings: Settings) -> list[Path]:
-    """What others on the machine can read and should not."""
+    """Secret files that other users can read."""
     folder = [settings.data] if _is_open(settings.data) else []
     return [*folder, *_exposed_parts(settings)]
 
@@ -106,14 +107,15 @@ def _is_open(path: Path) -> bool:
     return bool(path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
-# Making room, and putting a restored installation in its place
+# Moving old files aside, and moving a restored installation into place
 
 
 def move_aside(settings: Settings, clock: Clock) -> Path | None:
-    """Move everything of an installation into a dated folder beside it; which, None for nothing.
+    """Move all files of an installation into a dated folder next to it; returns it, None if there
+    is nothing.
 
-    The folder has its name only once everything is in it. When this was interrupted, it goes on
-    with the same folder the next time.
+    The folder gets its name when the move is complete. An interrupted move continues with the same
+    folder the next time.
     """
     part = _unfinished_move(settings)
     if part is None:
@@ -142,9 +144,9 @@ def begin_restoring(settings: Settings) -> Path:
 
 
 def drop_restored(settings: Settings) -> None:
-    """Remove what a restore that did not come to its end has left.
+    """Delete the remains of an interrupted restore.
 
-    Of the files in the data folder these are copies of those that are still in its own.
+    Files of it in the data folder are copies of those still in the restore folder.
     """
     beside = _beside(settings)
     if not beside.is_dir():
@@ -161,15 +163,15 @@ def drop_restored(settings: Settings) -> None:
 
 
 def finish_restoring(settings: Settings, made: Settings) -> None:
-    """Put what was restored to its place, the database last: with it, the installation is there.
+    """Move restored files into place, the database last: with it, the installation is complete.
 
-    The other files are copied first: their originals tell `drop_restored` what is to be removed
-    when this does not come to its end.
+    The other files are copied first: their originals tell `drop_restored` what to delete if this is
+    interrupted.
     """
     for path in sorted(made.data.iterdir()):
         if path != made.database_path:
             create_file(settings.data / path.name, path.read_bytes())
-    # Flushed by SQLite when it was closed, and once more for what is ours to say.
+    # Flushed by SQLite when it was closed; flushed again to be certain.
     flush(made.database_path)
     made.database_path.rename(settings.database_path)
     try:
@@ -181,20 +183,22 @@ def finish_restoring(settings: Settings, made: Settings) -> None:
 
 
 def check_complete(settings: Settings) -> None:
-    """Raise Conflict for what an interrupted restore has left: it is no installation yet."""
+    """Raise Conflict for the remains of an interrupted restore, which is not a complete
+    installation.
+    """
     if _unfinished_move(settings) is not None:
         raise Conflict(
-            f"moving aside what was in {settings.data} was interrupted; run `outlay restore` with "
-            "--move-aside again",
-            code="restore-interrupted",
+            f"Moving the old contents of {settings.data} aside was interrupted. Run `outlay "
+            "restore` with `--move-aside` again.",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
     beside = _beside(settings)
-    # With the database, all is there: whoever has the folder next removes the rest.
+    # With the database, everything is there: the next process deletes the remains.
     if beside.is_dir() and not settings.database_url and not settings.database_path.exists():
         raise Conflict(
-            f"a restore into {settings.data} was interrupted; run `outlay restore` again, or "
-            f"delete {beside} to begin with nothing",
-            code="restore-interrupted",
+            f"A restore into {settings.data} was interrupted. Run `outlay restore` again, or "
+            f"delete {beside} to start empty.",
+            code=ErrorCode.RESTORE_INTERRUPTED,
         )
 
 
@@ -203,14 +207,16 @@ def _beside(settings: Settings) -> Path:
 
 
 def check_database(settings: Settings) -> None:
-    """Raise Damaged when the database is gone and what it left is not: a new one hides that."""
+    """Raise Damaged if the database is gone but its other files are not: a new one would hide the
+    loss.
+    """
     path = settings.database_path
     if path.exists():
         return
     logs = [path.with_name(f"{path.name}-wal"), settings.data / "audit-checkpoints.jsonl"]
     if left := [part for part in logs if part.exists() and part.stat().st_size]:
         raise Damaged(
-            f"{path} is gone, and {describe_parts(left)} of it is there; put it back, or restore a "
-            "backup with `outlay restore FILE --move-aside`",
-            code="database-gone",
+            f"{path} is missing, but {describe_parts(left)} is there. Put the file back or "
+            "restore a backup with `outlay restore FILE --move-aside`.",
+            code=ErrorCode.DATABASE_GONE,
         )

@@ -1,24 +1,25 @@
-"""Whether the database file can still be trusted: one finding for all who write to it."""
+"""Whether the database file can still be trusted, shared by everything that writes to it."""
 
 import logging
 import threading
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-FAILED: Final = "ledger-failed"
-"""Code of what is refused after a failure."""
+FAILED: Final = ErrorCode.LEDGER_FAILED
+"""Error code after a failure."""
 
 
 class StorageHealth:
     """Shared by ledger and directory, which are in one file. Thread-safe.
 
     A failed fsync may have dropped dirty pages that a second fsync reports as written (Rebello et
-    al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). So whoever sees an I/O
-    error first, nobody acknowledges anything afterwards: only a restart, which reads back what is
-    on disk, may go on.
+    al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). So after the first I/O
+    error nothing is acknowledged any more: only a restart, which reads back what is on disk, may
+    continue.
     """
 
     def __init__(self) -> None:
@@ -27,15 +28,15 @@ class StorageHealth:
 
     @property
     def failure(self) -> str | None:
-        """Why nothing is accepted until a restart, None while all is well."""
+        """Why nothing is accepted until a restart, None if there was no failure."""
         return self._failure
 
     def fail(self, reason: str) -> Unavailable:
-        """Accept nothing from now on; what those are told who asked."""
+        """Record a failure and return the error for the caller; nothing is accepted afterwards."""
         with self._lock:
             if self._failure is None:
                 self._failure = (
-                    f"the database failed ({reason}): nothing is accepted until restarted"
+                    f"The database failed ({reason}). Nothing is accepted until a restart."
                 )
                 logger.error("%s", self._failure)
         return self._refusal()

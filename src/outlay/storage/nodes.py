@@ -1,4 +1,4 @@
-"""What the processes of an installation agree on among themselves."""
+"""Coordination between the processes of an installation."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -6,35 +6,35 @@ from typing import Protocol
 
 
 class Nodes(Protocol):
-    """Who does what only one may do. Thread-safe."""
+    """Leader election and exclusive tasks. Thread-safe."""
 
     def lead(self) -> bool:
-        """Whether this node does what only one may do, such as loading a shared cube.
+        """Whether this node is the leader, which loads the shared cube.
 
-        To be asked anew for each piece of work: who leads may lose it, and another takes over.
+        Call it again for each piece of work: leadership may be lost to another node.
         """
         ...
 
     def alone(self, task: str) -> AbstractContextManager[None]:
-        """Keep other nodes from the same task; Unavailable while one of them is at it."""
+        """Run a task exclusively; Unavailable if another node is running it."""
         ...
 
     def close(self) -> None:
-        """Give up what only one may have."""
+        """Release leadership and locks."""
         ...
 
 
 class OneNode:
-    """The only one there is."""
+    """A single process, which is always the leader."""
 
     def lead(self) -> bool:
-        """Nobody else could."""
+        """Always True."""
         return True
 
     @contextmanager
     def alone(self, task: str) -> Iterator[None]:
-        """Nobody else could."""
+        """Nothing to exclude."""
         yield
 
     def close(self) -> None:
-        """There is nothing to give up."""
+        """Nothing to release."""

@@ -1,8 +1,8 @@
 """PostgreSQL: one pool of connections per process, for the ledger and the directory.
 
-The driver is psycopg 3. Whatever a connection reads is one organization's or, said so, everybody's:
-the row-level policies of the tables compare `outlay.organization`, which is empty, and so shows
-nothing, until a transaction sets it.
+The driver is psycopg 3. Row-level security: a connection sees one organization or, if requested,
+all. The tables' policies compare `outlay.organization`, which is empty, and so hides everything,
+until a transaction sets it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.settings import DEFAULT_POOL_SIZE
@@ -26,15 +27,15 @@ POOL_SECONDS: Final = 5.0
 LEDGER_LOCK: Final = 0x6F75_0001
 DIRECTORY_LOCK: Final = 0x6F75_0002
 SCHEMA_LOCK: Final = 0x6F75_0003
-"""Advisory locks of the whole database, taken for a transaction."""
+"""Advisory locks of the whole database, held for a transaction."""
 
 LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
-"""Take a lock until the transaction ends."""
+"""Acquire a lock until the transaction ends."""
 
 SNAPSHOT: Final = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
 
 ENTER: Final = "SELECT set_config('outlay.organization', %s, true)"
-"""Show the transaction under way an organization's rows; `*` for all."""
+"""Set the organization of the current transaction for row-level security; `*` for all."""
 
 
 _ABOUT: Final = (
@@ -45,12 +46,12 @@ _ABOUT: Final = (
 
 @cache
 def marked(text: str) -> str:
-    """A statement whose values are marked by `?`, in the form of the driver."""
+    """A statement with `?` placeholders in the driver's format."""
     return text.replace("%", "%%").replace("?", "%s")
 
 
 class MarkedConnection:
-    """A connection that takes statements with values marked by `?`."""
+    """A connection that takes statements with `?` placeholders."""
 
     def __init__(self, raw: "psycopg.Connection[Any]") -> None:
         self.raw = raw
@@ -60,14 +61,14 @@ class MarkedConnection:
         return self.raw.execute(marked(text), values)
 
     def executemany(self, text: str, values: Sequence[Sequence[Any]], /) -> object:
-        """Run a statement for each of several sets of values."""
+        """Run a statement once per set of values."""
         with self.raw.cursor() as cursor:
             cursor.executemany(marked(text), values)
         return None
 
 
 def enter_all(connection: MarkedConnection) -> None:
-    """Show the transaction under way the rows of all organizations."""
+    """Let the current transaction see the rows of all organizations."""
     connection.raw.execute(ENTER, (EVERY_TENANT,))
 
 
@@ -75,7 +76,7 @@ class PostgresDatabase:
     """One database, as one process uses it. Thread-safe."""
 
     def __init__(self, url: str, pool_size: int = DEFAULT_POOL_SIZE) -> None:
-        """`url` is `postgresql://…`; nothing is connected yet.
+        """`url` is `postgresql://…`; the connection is opened later.
 
         `pool_size` connections are kept open; under load as many again are opened and closed.
         """
@@ -90,12 +91,13 @@ class PostgresDatabase:
         )
 
     def connect(self) -> "psycopg.Connection[Any]":
-        """A connection outside the pool, in autocommit; Unavailable when there is none."""
+        """A connection outside the pool, in autocommit mode; Unavailable without one."""
         try:
             connection = psycopg.connect(
                 self._url.render_as_string(hide_password=False), autocommit=True, **_options()
             )
-            # Nobody is told before the write-ahead log is on disk, whatever the server's default.
+            # Acknowledge only what is in the write-ahead log on disk, whatever the server's
+            # default.
             if connection.execute("SHOW synchronous_commit").fetchone() in {("off",), ("local",)}:
                 connection.execute("SET synchronous_commit = on")
         except psycopg.Error as error:
@@ -103,15 +105,15 @@ class PostgresDatabase:
         return connection
 
     def describe(self) -> str:
-        """The engine and its version; Damaged when it does not keep what it has acknowledged."""
+        """The engine and its version; Damaged if it does not guarantee durability."""
         with self.connect() as connection:
             found = connection.execute(_ABOUT).fetchone()
         version, fsync, pages, is_superuser = found or ("?", "on", "on", False)
         if "off" in {fsync, pages}:
             raise Damaged(
-                "PostgreSQL runs with fsync or full_page_writes off: a crash may lose events that "
-                "were acknowledged; switch them on",
-                code="database-unsafe",
+                "PostgreSQL runs with fsync or full_page_writes off, so a crash may lose "
+                "acknowledged events. Turn both on.",
+                code=ErrorCode.DATABASE_UNSAFE,
             )
         wall = (
             "its role is a superuser, whom row-level policies do not hold"
@@ -122,7 +124,7 @@ class PostgresDatabase:
 
     @contextmanager
     def reading(self, tenant: str, *, snapshot: bool = False) -> Iterator[MarkedConnection]:
-        """A transaction on a connection of the pool that sees one organization, or all for `*`.
+        """A pooled transaction that sees one organization, or all for `*`.
 
         All statements of a `snapshot` see the database at one instant.
         """
@@ -146,10 +148,10 @@ class PostgresDatabase:
 
 
 def away(error: Exception) -> Unavailable:
-    """What is told when the database does not answer."""
+    """The error for an unreachable database."""
     cause = getattr(error, "orig", None) or error
     detail = str(cause).strip().partition("\n")[0] or type(cause).__name__
-    return Unavailable(f"the database does not answer: {detail}", code="database-away")
+    return Unavailable(f"The database is unreachable: {detail}.", code=ErrorCode.DATABASE_AWAY)
 
 
 def _options() -> dict[str, Any]:
@@ -163,8 +165,8 @@ def _options() -> dict[str, Any]:
     }
 
 
-def wall_of(table: str) -> tuple[str, str, str]:
-    """The statements that show rows of a table to the organization that was entered alone."""
+def row_security_of(table: str) -> tuple[str, str, str]:
+    """The statements that enable row-level security on a table."""
     entered = "current_setting('outlay.organization', true)"
     return (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",

@@ -1,4 +1,4 @@
-"""Nodes that share a database: advisory locks that go with the connection of whoever has them."""
+"""Leader election with PostgreSQL advisory locks, which are released when their connection ends."""
 
 import threading
 from collections.abc import Iterator
@@ -7,14 +7,15 @@ from typing import Any, Final
 
 import psycopg
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.postgres import PostgresDatabase
 
 _TAKE: Final = "SELECT pg_try_advisory_lock(hashtext(%s))"
 
 
-class PostgresNodes:
-    """Who does what only one may do. Thread-safe."""
+class PostgresLeaderElection:
+    """Leader election and exclusive tasks. Thread-safe."""
 
     def __init__(self, database: PostgresDatabase) -> None:
         self._database = database
@@ -22,7 +23,7 @@ class PostgresNodes:
         self._lock = threading.Lock()
 
     def lead(self) -> bool:
-        """Whether this node has the lock of whoever loads the shared cube."""
+        """Whether this node holds the lock for loading the shared cube."""
         with self._lock:
             try:
                 if self._leader is None:
@@ -35,22 +36,24 @@ class PostgresNodes:
 
     @contextmanager
     def alone(self, task: str) -> Iterator[None]:
-        """Keep other nodes from the same task; Unavailable while one of them is at it."""
+        """Run a task exclusively; Unavailable if another node is running it."""
         connection = self._take(task)
         if connection is None:
-            raise Unavailable(f"another node is at it: {task}", code="busy")
+            raise Unavailable(
+                f"Another node is already running this task: {task}.", code=ErrorCode.BUSY
+            )
         try:
             yield
         finally:
             connection.close()
 
     def close(self) -> None:
-        """Give up what only one may have."""
+        """Release leadership."""
         with self._lock:
             self._give_up()
 
     def _take(self, task: str) -> "psycopg.Connection[Any] | None":
-        """A connection that has the lock of a task, None when another has it."""
+        """A connection that holds the lock of a task, None if another has it."""
         connection = self._database.connect()
         has_it = False
         try:

@@ -1,7 +1,7 @@
-"""Which organization the work under way is for: what the second wall between tenants goes by.
+"""The organization of the current unit of work, for row-level security.
 
-Whoever finds out on whose behalf a request is made enters their organization. From then on engines
-with row-level policies show nothing else to that request, whatever a statement forgot to say.
+Authentication enters the caller's organization. From then on engines with row-level security show
+the request nothing else, even if a statement lacks a condition.
 """
 
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 EVERY_TENANT: Final = "*"
-"""What works for the whole installation, instead of for an organization."""
+"""For work on the whole installation, instead of an organization."""
 
 
 @dataclass(slots=True)
 class _Work:
-    """One piece of work; threads that it spreads over share it."""
+    """A unit of work; its threads share it."""
 
     tenant: str = EVERY_TENANT
 
@@ -26,7 +26,7 @@ _work: ContextVar[_Work | None] = ContextVar("work", default=None)
 
 @contextmanager
 def begin_work() -> Iterator[None]:
-    """A piece of work that is for nobody yet; what it enters holds until the block ends."""
+    """Begin a unit of work without an organization; what it enters holds until the block ends."""
     token = _work.set(_Work())
     try:
         yield
@@ -35,13 +35,13 @@ def begin_work() -> Iterator[None]:
 
 
 def enter_tenant(organization_id: str) -> None:
-    """Bind the work under way to an organization; outside of work there is nothing to bind."""
+    """Bind the current unit of work to an organization; outside of one this has no effect."""
     work = _work.get()
     if work is not None:
         work.tenant = organization_id
 
 
 def entered_tenant() -> str:
-    """The organization that the work under way is for, or EVERY_TENANT."""
+    """The organization of the current unit of work, or EVERY_TENANT."""
     work = _work.get()
     return EVERY_TENANT if work is None else work.tenant

@@ -1,8 +1,8 @@
-"""Opening SQLite so that a commit is on disk, and refusing versions that may lose data.
+"""Opening SQLite with durable commits, and rejecting versions that may lose data.
 
-The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one of 3.7.0 to
-3.51.2, whose write-ahead log can be corrupted when it is reset (sqlite.org/wal.html,
-"The WAL-reset bug"; fixed in 3.51.3 and in the patch releases named below).
+The driver is `pysqlite3`, which bundles its own SQLite: the system's may be one of 3.7.0 to 3.51.2,
+whose write-ahead log can be corrupted when it is reset (sqlite.org/wal.html, "The WAL-reset bug";
+fixed in 3.51.3 and in the patch releases named below).
 """
 
 import logging
@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, OutlayError, Unavailable
 from outlay.kit.durable import create_private, flush, new_path
 from outlay.storage.health import StorageHealth
@@ -27,7 +28,7 @@ Connection = Any
 FIRST_AFFECTED: Final = (3, 7, 0)
 FIRST_FIXED: Final = (3, 51, 3)
 FIXED_PATCHES: Final = ((3, 50, 7), (3, 44, 6))
-"""Patch releases of older branches that carry the fix."""
+"""Patch releases of older branches with the fix."""
 
 BUSY_MS: Final = 10_000
 """How long a statement waits for a lock."""
@@ -38,7 +39,7 @@ TRUNCATE_TRIES: Final = 200
 
 
 def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_info) -> None:
-    """Raise Damaged when `version` of SQLite has the WAL-reset corruption bug."""
+    """Raise Damaged if `version` of SQLite has the WAL-reset corruption bug."""
     if not FIRST_AFFECTED <= version < FIRST_FIXED:
         return
     for patch in FIXED_PATCHES:
@@ -46,9 +47,9 @@ def check_sqlite_version(version: tuple[int, int, int] = driver.sqlite_version_i
             return
     shown = ".".join(map(str, version))
     raise Damaged(
-        f"SQLite {shown} can corrupt its write-ahead log; "
-        "install pysqlite3 0.6.1 or newer, which bundles a fixed version",
-        code="sqlite-affected",
+        f"SQLite {shown} can corrupt its write-ahead log. Install pysqlite3 0.6.1 or newer, which "
+        "bundles a fixed version.",
+        code=ErrorCode.SQLITE_AFFECTED,
     )
 
 
@@ -61,8 +62,8 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     """An autocommit connection in WAL mode with `synchronous=FULL`; foreign keys are enforced."""
     check_sqlite_version()
     if read_only and path.with_name(f"{path.name}-journal").exists():
-        # Whoever made the database was killed before it had a write-ahead log: only a writer may
-        # take back what was not finished.
+        # The creating process was killed before it had a write-ahead log: only a writer may roll
+        # back the incomplete transaction.
         with closing(driver.connect(f"file:{path}?mode=rw", uri=True)) as writer:
             writer.execute("SELECT 1 FROM sqlite_schema").fetchone()
     connection = driver.connect(
@@ -80,10 +81,10 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
 
 
 def truncate_log(connection: Connection) -> None:
-    """Copy the write-ahead log back and empty it, so that nothing overwritten stays in it.
+    """Checkpoint the write-ahead log and truncate it, so that no overwritten data stays in it.
 
-    Writers wait for milliseconds at a time: most is copied while they go on, and where a reader
-    is in the way, they do not wait for it, too.
+    Writers wait only for milliseconds at a time: most is copied while they continue, and they never
+    wait for a reader.
     """
     connection.execute(f"PRAGMA busy_timeout={TRUNCATE_WAIT_MS}")
     try:
@@ -94,34 +95,34 @@ def truncate_log(connection: Connection) -> None:
                 return
             time.sleep(TRUNCATE_PAUSE_SECONDS)
         logger.warning(
-            "the write-ahead log could not be emptied, as somebody reads all the time; what was "
-            "erased stays in it until the next checkpoint"
+            "the write-ahead log could not be truncated because of permanent readers; erased "
+            "data stays in it until the next checkpoint"
         )
     finally:
         connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
 
 
 def apply_pragmas(connection: Connection) -> None:
-    """The settings of every connection to the database, whoever opened it."""
+    """Apply the settings of every connection to the database."""
     for pragma in (
         "synchronous=FULL",
         "foreign_keys=ON",
         f"busy_timeout={BUSY_MS}",
         "cache_size=-8192",
         "temp_store=MEMORY",
-        # Whoever is erased must not stay in free space, where earlier deletions left them either.
+        # Erased data must not stay in free space, nor data that was deleted earlier.
         "secure_delete=ON",
         "journal_size_limit=67108864",
-        # Copying the log back stalls the commit it falls to: seldom rather than often.
+        # A checkpoint stalls the commit that triggers it: run it rarely.
         "wal_autocheckpoint=8000",
     ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def copy_database(path: Path, target: Path) -> None:
-    """Copy a database to a new file, page by page, as it is at this moment, whoever writes to it.
+    """Copy a database to a new file, page by page, as of now, even while it is written to.
 
-    On disk when this returns; nothing is left behind when it raises.
+    On disk when this returns; nothing is left behind if it raises.
     """
     with new_path(target, is_exclusive=True) as part:
         os.close(create_private(part))
@@ -133,47 +134,50 @@ def copy_database(path: Path, target: Path) -> None:
         flush(part)
 
 
-# What becomes of errors
+# Translation of errors
 
 _DAMAGE: Final = (driver.SQLITE_CORRUPT, driver.SQLITE_NOTADB)
 _IOERR_SHMSIZE: Final = driver.SQLITE_IOERR | 19 << 8
 """The driver does not name it (sqlite.org/rescode.html)."""
 _CODES: Final = {_IOERR_SHMSIZE: driver.SQLITE_FULL}
-"""The log's index, which is in memory, finds no room: nothing that was written is in doubt."""
+"""The log's index, which is in memory, cannot grow: written data is not affected."""
 _TEXTS: Final = {
     "disk I/O error": driver.SQLITE_IOERR,
     "database or disk is full": driver.SQLITE_FULL,
     "database disk image is malformed": driver.SQLITE_CORRUPT,
 }
-"""What an error says that carries no code, as those of the driver's own."""
+"""Messages of errors without a code, such as the driver's own."""
 
-_BUSY: Final = ("the database is busy; try again in a moment", "database-busy")
+_BUSY: Final = ("The database is busy. Try again in a moment.", ErrorCode.DATABASE_BUSY)
 _UNOPENABLE: Final = (
-    "the database file cannot be opened; mend its mode and owner, and those of its folder",
-    "database-unopenable",
+    "The database file cannot be opened. Check its mode and owner, and those of its folder.",
+    ErrorCode.DATABASE_UNOPENABLE,
 )
 _REFUSALS: Final = {
     driver.SQLITE_FULL: (
-        "the database cannot write now: the disk is full; make room and try again",
-        "disk-full",
+        "The database is not writable: the disk is full. Free some space and try again.",
+        ErrorCode.DISK_FULL,
     ),
     driver.SQLITE_READONLY: (
-        "the database cannot write now: its file is read-only",
-        "database-read-only",
+        "The database is not writable: its file is read-only.",
+        ErrorCode.DATABASE_READ_ONLY,
     ),
     driver.SQLITE_BUSY: _BUSY,
     driver.SQLITE_LOCKED: _BUSY,
     driver.SQLITE_CANTOPEN: _UNOPENABLE,
     driver.SQLITE_PERM: _UNOPENABLE,
-    driver.SQLITE_NOMEM: ("the database has no memory left", "out-of-memory"),
+    driver.SQLITE_NOMEM: (
+        "The database ran out of memory. Try again in a moment.",
+        ErrorCode.OUT_OF_MEMORY,
+    ),
 }
-"""Code of SQLite → what it means for whoever asked, and our code."""
+"""SQLite's code → message and Outlay's code."""
 
 
 def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
-    """What an error of SQLite is to those who asked; None when it is a mistake of ours.
+    """The Outlay error for an error of SQLite; None if it is a bug.
 
-    An I/O error is told to `health`.
+    An I/O error is recorded in `health`.
     """
     if not isinstance(error, driver.Error):
         return None
@@ -183,7 +187,8 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
         return health.fail(str(error))
     if code in _DAMAGE:
         return Damaged(
-            f"the database is damaged ({error}); restore it from a backup", code="database-damaged"
+            f"The database is damaged ({error}). Restore a backup.",
+            code=ErrorCode.DATABASE_DAMAGED,
         )
     if code not in _REFUSALS:
         return None
@@ -192,8 +197,8 @@ def refusal_of(error: Exception, health: StorageHealth) -> OutlayError | None:
 
 
 @contextmanager
-def telling(health: StorageHealth) -> Iterator[None]:
-    """Say in our own terms what the disk does not do."""
+def translating_errors(health: StorageHealth) -> Iterator[None]:
+    """Translate SQLite errors to Outlay's."""
     try:
         yield
     except driver.Error as error:

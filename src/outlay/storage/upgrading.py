@@ -1,13 +1,14 @@
-"""A copy of the database before its tables are changed for a new version.
+"""A copy of the database before its tables are upgraded.
 
-A migration is one transaction, and undone when it fails. The copy is for the version that turns out
-to be a mistake: the version before cannot read the tables that this one has changed.
+A migration is one transaction, and is rolled back if it fails. The copy is for returning to the
+previous version, which cannot read the upgraded tables.
 """
 
 import logging
 import shutil
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.clock import Clock
 from outlay.settings import Settings
@@ -15,34 +16,34 @@ from outlay.storage.directory import sqlite as directory
 from outlay.storage.folder import kept_path
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.sqlite import store as ledger
-from outlay.storage.sqlite import copy_database, telling
+from outlay.storage.sqlite import copy_database, translating_errors
 
 logger = logging.getLogger(__name__)
 
 SPARE_BYTES: Final = 64 << 20
-"""What is left for the migration and for whoever else writes to the disk."""
+"""Space left for the migration and for other writers."""
 
 
 def keep_before_upgrade(settings: Settings, clock: Clock) -> None:
-    """Copy the database aside when opening it will change its tables.
+    """Copy the database if opening it will upgrade its tables.
 
-    Raises Unavailable when there is no room for that, unless the settings say to go on without.
+    Raises Unavailable if there is not enough space, unless the settings disable the copy.
     """
     path = settings.database_path
     if not path.exists():
         return
-    with telling(StorageHealth()):
+    with translating_errors(StorageHealth()):
         if not ledger.is_older(path) and not directory.is_older(path):
             return
         if not settings.upgrade_backup:
-            logger.warning("the tables of %s are changed for this version without a copy", path)
+            logger.warning("the tables of %s are upgraded without a copy", path)
             return
         _check_room(settings)
         target = kept_path(settings, clock)
         target.parent.mkdir(mode=0o700, exist_ok=True)
         copy_database(path, target)
     logger.warning(
-        "the tables of %s are changed for this version; %s is a copy of before, which stays until "
+        "the tables of %s are upgraded; %s is a copy of the old state, which remains until "
         "you delete it",
         path,
         target,
@@ -56,8 +57,8 @@ def _check_room(settings: Settings) -> None:
     free = shutil.disk_usage(settings.data).free
     if free < size + SPARE_BYTES:
         raise Unavailable(
-            f"the tables of {path} are to be changed for this version, and the copy that is made "
-            f"before needs {(size + SPARE_BYTES) / 1e6:,.0f} MB, of which {free / 1e6:,.0f} MB are "
-            "free; make room, or set OUTLAY_UPGRADE_BACKUP=off when you have a backup elsewhere",
-            code="backup-no-room",
+            f"Upgrading {path} makes a backup copy first, which needs "
+            f"{(size + SPARE_BYTES) / 1e6:,.0f} MB; {free / 1e6:,.0f} MB are free. Free some "
+            "space, or set OUTLAY_UPGRADE_BACKUP=off if you have a backup.",
+            code=ErrorCode.BACKUP_NO_ROOM,
         )

@@ -15,6 +15,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.services.bundle import Services
 from outlay.storage.row_level_security import begin_work
@@ -71,9 +72,9 @@ from outlay.web.http.refusals import Refusals
 from outlay.web.http.routes import Router
 from outlay.web.ingest import events, litellm, otlp
 from outlay.web.preloading import preload
-from outlay.web.proxy.answers import Told, put
+from outlay.web.proxy.answers import PreparedResponse, send_response
 from outlay.web.proxy.app import Proxy
-from outlay.web.proxy.strays import is_stray
+from outlay.web.proxy.unknown_paths import is_unknown_path
 
 API_ROUTERS: Final = (
     analytics.router,
@@ -167,13 +168,13 @@ class Application:
             note_route(scope, scope["path"])
             await handler(scope, receive, send)
             return
-        if is_stray(scope["raw_path"]) and not self._has_page(scope):
+        if is_unknown_path(scope["raw_path"]) and not self._has_page(scope):
             await self._proxy.serve_other(scope, receive, send)
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
             # Coding agents and monitors look so whether somebody is there.
             note_route(scope, "/")
-            await put(send, Told(200, [(b"content-length", b"0")], b""))
+            await send_response(send, PreparedResponse(200, [(b"content-length", b"0")], b""))
             return
         see_behind_proxies(scope, self._trusted_proxies)
         with begin_work():
@@ -276,13 +277,21 @@ def _on_outlay_error(request: Request, error: Exception) -> Response:
     return render_error(request, status, TITLES.get(status, "Error"), error.message, error.code)
 
 
+_CODE_OF_STATUS: Final = {
+    400: ErrorCode.BAD_REQUEST,
+    404: ErrorCode.NOT_FOUND,
+    405: ErrorCode.METHOD_NOT_ALLOWED,
+}
+"""The codes of what the framework refuses by itself."""
+
+
 def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = TITLES.get(status, "Error")
     detail = "There is nothing here." if status == 404 else title
     if wants_html(request):
         return render_error(request, status, title, detail, "http")
-    code = title.lower().replace(" ", "-")
+    code = _CODE_OF_STATUS.get(status, ErrorCode.ERROR)
     return problem(status, code, detail, request=request)
 
 
@@ -296,5 +305,5 @@ def _on_bug(request: Request, error: Exception) -> Response:
         return _on_outlay_error(request, out_of_files())
     detail = "Something went wrong on our side; the log has the details."
     if wants_html(request):
-        return render_error(request, 500, TITLES[500], detail, "internal")
-    return problem(500, "internal", detail, request=request)
+        return render_error(request, 500, TITLES[500], detail, ErrorCode.INTERNAL)
+    return problem(500, ErrorCode.INTERNAL, detail, request=request)

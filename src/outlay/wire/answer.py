@@ -1,4 +1,4 @@
-"""What an upstream's answer says about usage, gathered while its bytes pass by."""
+"""Usage in an upstream's answer, collected while its bytes are relayed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Fields = dict[str, Any]
 """A decoded JSON object."""
 
 SEARCH_CONTEXT_SIZES: Final = ("low", "medium", "high")
-"""Perplexity's fee per request is by this size, which its usage tells."""
+"""Perplexity's fee per request depends on this size, which is in its usage object."""
 
 STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_only"})
 """Service tiers that are billed at the list price."""
@@ -20,40 +20,43 @@ STANDARD_TIERS: Final = frozenset({"", "auto", "default", "standard", "standard_
 
 @dataclass(slots=True)
 class Answer:
-    """An answer as far as it has been read."""
+    """The state of an answer as read so far."""
 
     usage: TokenUsage | None = None
-    """The last usable count; None while there is none."""
+    """The last usable token counts; None before there are any."""
     usage_so_far: TokenUsage | None = None
-    """What was counted when the answer began: its input is final, its output is not."""
+    """The counts at the start of the answer: the input is final, the output is not."""
     counters: dict[str, Any] = field(default_factory=dict)
-    """The provider's own counters, where later events replace some of them."""
+    """The provider's own counters; later events replace some of them."""
     is_complete: bool = False
-    """Whether the provider has said that nothing follows."""
+    """Whether the provider has marked the end of the answer."""
     has_finished: bool = False
-    """Whether the provider has given a reason for the end of the text."""
+    """Whether the provider has given a finish reason."""
     is_error: bool = False
-    """Whether the provider has answered with an error, whatever the status."""
+    """Whether the provider has returned an error, whatever the status."""
     is_pending: bool = False
-    """Whether the provider has only taken the request, and answers later."""
+    """Whether the provider has only accepted the request and answers later."""
     is_opaque: bool = False
-    """Whether it was not looked into, so that nothing is known of its text either."""
+    """Whether the answer was not parsed, so that even its text length is unknown."""
     has_content: bool = False
-    """Whether something of the answer itself has come: text, reasoning, a call of a tool, sound or
-    a picture; what only says that it has begun is none."""
+    """Whether any content has arrived: text, reasoning, a tool call, audio or an image. Events that
+    only announce the start do not count.
+    """
     text_bytes: int = 0
-    """UTF-8 bytes of generated text, for an estimate where nobody counted."""
+    """UTF-8 bytes of generated text, for an estimate if there are no token counts."""
     response_id: str = ""
     response_model: str = ""
     price_context: dict[str, str] = field(default_factory=dict)
     reported_cost_pusd: int | None = None
     meters: dict[str, int] = field(default_factory=dict)
-    """What else is billed, by the names of `domain.meter.METERS`."""
+    """Other billed quantities, by the names of `domain.meter.METERS`."""
     unread: set[str] = field(default_factory=set)
-    """Counters that nobody here understands."""
+    """Counters that the parser does not know."""
 
     def note_usage(self, usage: object) -> None:
-        """Take a usage object. The last that counts anything stands: some send running counts."""
+        """Apply a usage object. The last one that counts anything wins, because some providers send
+        running counts.
+        """
         if not isinstance(usage, dict):
             return
         counted = read_counters(usage)
@@ -67,24 +70,24 @@ class Answer:
             self.reported_cost_pusd = cost
 
     def note_counted(self, counted: Counted) -> None:
-        """Take what is counted beside tokens."""
+        """Apply counts other than tokens."""
         for name, quantity in counted.meters.items():
             self.meters[name] = max(quantity, self.meters.get(name, 0))
         self.unread.update(counted.unread)
 
     def note_head(self, fields: Fields) -> None:
-        """Take id and model from an object that carries them."""
+        """Take the id and model from an object that has them."""
         if not self.response_id:
             self.response_id = text_of(fields.get("id"))
         if not self.response_model:
             self.response_model = text_of(fields.get("model"))
 
     def note_tier(self, tier: object) -> None:
-        """Take the service tier that was used, where it has a price of its own."""
+        """Note the service tier if it has its own price."""
         self.price_context |= tier_context(tier)
 
     def note_parts(self, parts: object) -> None:
-        """Count the text of a list of parts, those of reasoning in it included."""
+        """Count the text of a list of parts, including reasoning."""
         for part in parts if isinstance(parts, list) else ():
             if isinstance(part, dict):
                 self.note_text(part.get("text"))
@@ -94,7 +97,7 @@ class Answer:
         """Count generated text."""
         if isinstance(text, str) and text:
             self.has_content = True
-            # UTF-8 length; the usual case needs no encoding to know it.
+            # UTF-8 length; plain ASCII needs no encoding.
             self.text_bytes += len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
@@ -103,23 +106,26 @@ class Format:
     """How to read the answers of one operation."""
 
     read_event: Callable[[Answer, Fields], None]
-    """Takes what one event of a stream says."""
+    """Applies one event of a stream."""
     read_body: Callable[[Answer, Fields], None]
-    """Takes what a whole answer says."""
+    """Applies a complete body."""
     read_usual: Callable[[Answer, bytes], bool] | None = None
-    """Takes what a whole answer says when it is as it should be; False, having taken nothing,
-    when it is not. Several times faster than taking nothing for granted."""
+    """Fast path: applies a complete body of the usual shape. Returns False, without applying
+    anything, for any other shape. Several times faster than the general reader.
+    """
 
 
 def tier_context(tier: object) -> dict[str, str]:
-    """What a service tier selects a price by; nothing where it has no price of its own."""
+    """The price context of a service tier; empty if the tier has no price of its own."""
     if not isinstance(tier, str) or tier.lower() in STANDARD_TIERS or len(tier) > 64:
         return {}
     return {"processing": "batch"} if tier.lower() == "batch" else {"service_tier": tier.lower()}
 
 
 def text_of(value: object) -> str:
-    """A label from a stranger: printable, at most MAX_TEXT characters, empty for anything else."""
+    """A label from untrusted input: printable, at most MAX_TEXT characters, empty for anything
+    else.
+    """
     if not isinstance(value, str):
         return ""
     if value.isascii() and value.isprintable():
@@ -129,7 +135,7 @@ def text_of(value: object) -> str:
 
 
 def count_of(value: object) -> int | None:
-    """A token count; None for anything that cannot be one."""
+    """A token count; None for any other value."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -138,17 +144,17 @@ def count_of(value: object) -> int | None:
 
 
 def part_of(fields: object, name: str) -> int:
-    """A count that is part of another, 0 where it is missing or cannot be one."""
+    """A count that is part of another; 0 if it is missing or invalid."""
     return (count_of(fields.get(name)) or 0) if isinstance(fields, dict) else 0
 
 
 def object_of(fields: Fields, name: str) -> Fields:
-    """A nested object, empty where there is none."""
+    """A nested object; empty if there is none."""
     value = fields.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def list_of(fields: Fields, name: str) -> list[Any]:
-    """A nested list, empty where there is none."""
+    """A nested list; empty if there is none."""
     value = fields.get(name)
     return value if isinstance(value, list) else []

@@ -1,4 +1,6 @@
-"""Reading an answer while it is relayed: bytes in, bytes to pass on, and what they said."""
+"""Reading an answer while it is relayed: each reader is fed bytes and returns the bytes to pass
+on.
+"""
 
 import json
 from typing import Any, Final, Protocol
@@ -8,8 +10,8 @@ import msgspec
 from outlay.wire.answer import Answer, Fields, Format
 from outlay.wire.sse import EventSplitter, event_data
 
-MAX_BODY_BYTES: Final = 4 * 1024 * 1024
-"""Longer bodies are not kept; only both their ends are searched for the usage."""
+MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
+"""Longer bodies are not kept; only their start and end are searched for the usage."""
 
 END_BYTES: Final = 64 * 1024
 
@@ -17,7 +19,7 @@ _DONE: Final = b"[DONE]"
 
 
 class _Body(msgspec.Struct):
-    """What we read of a body; everything else, such as vectors or images, is skipped."""
+    """The parsed members of a body; everything else, such as vectors or images, is skipped."""
 
     id: Any = None
     type: Any = None
@@ -39,21 +41,21 @@ _decode: Final = msgspec.json.Decoder().decode
 
 
 class AnswerReader(Protocol):
-    """Looks at the bytes of an answer as they pass."""
+    """Reads the bytes of an answer as they are relayed."""
 
     answer: Answer
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes; returns those to pass on now."""
+        """Feed the next bytes; returns those to pass on now."""
         ...
 
     def finish(self) -> bytes:
-        """The upstream has nothing more; returns what is still to be passed on."""
+        """Signal the end of the upstream's answer; returns the remaining bytes to pass on."""
         ...
 
 
 class StreamReader:
-    """Reads server-sent events."""
+    """Reader of server-sent events."""
 
     def __init__(self, form: Format, *, hides_usage: bool = False) -> None:
         """`hides_usage` withholds the usage event that the client did not ask for."""
@@ -63,7 +65,7 @@ class StreamReader:
         self._splitter = EventSplitter()
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes; returns those to pass on now."""
+        """Feed the next bytes; returns those to pass on now."""
         events = self._splitter.feed(chunk)
         if not self._hides_usage:
             for event in events:
@@ -72,13 +74,13 @@ class StreamReader:
         return b"".join([event for event in events if not self._read(event)])
 
     def finish(self) -> bytes:
-        """Read an event whose blank line never came; returns what is still to be passed on."""
+        """Read an event that lacks its blank line; returns the remaining bytes to pass on."""
         rest = self._splitter.rest
         is_hidden = self._read(rest) if rest else False
         return rest if self._hides_usage and not is_hidden else b""
 
     def _read(self, event: bytes) -> bool:
-        """Take what an event says; whether it is the usage event alone."""
+        """Read an event; returns whether it carries the usage only."""
         data = event_data(event)
         if not data:
             return False
@@ -96,7 +98,7 @@ class StreamReader:
 
 
 class BodyReader:
-    """Reads a body that comes in one piece."""
+    """Reader of a body that is not streamed."""
 
     def __init__(self, form: Format) -> None:
         self.answer = Answer()
@@ -107,9 +109,9 @@ class BodyReader:
         self._tail = b""
 
     def feed(self, chunk: bytes) -> bytes:
-        """Take the next bytes; returns them."""
+        """Feed the next bytes; returns them unchanged."""
         self._size += len(chunk)
-        if self._size <= MAX_BODY_BYTES:
+        if self._size <= MAX_ANSWER_BYTES:
             self._chunks.append(chunk)
         else:
             if self._chunks:
@@ -120,7 +122,7 @@ class BodyReader:
         return chunk
 
     def finish(self) -> bytes:
-        """Read the body; nothing is left to pass on."""
+        """Read the complete body; nothing is left to pass on."""
         body = b"".join(self._chunks)
         self._chunks = []
         if self._form.read_usual and not self._tail and self._form.read_usual(self.answer, body):
@@ -137,13 +139,13 @@ class BodyReader:
 
 
 class PassingReader:
-    """Reads nothing: for answers that say nothing of usage, such as sound."""
+    """Reads nothing: for answers without usage, such as audio."""
 
     def __init__(self) -> None:
         self.answer = Answer(is_opaque=True)
 
     def feed(self, chunk: bytes) -> bytes:
-        """Returns the bytes."""
+        """Return the bytes unchanged."""
         return chunk
 
     def finish(self) -> bytes:

@@ -1,4 +1,4 @@
-"""The application behind a request, by the `User-Agent` that it sends."""
+"""The application behind a request, derived from its `User-Agent`."""
 
 import re
 from functools import lru_cache
@@ -26,20 +26,20 @@ _AGENTS: Final = tuple(
         (r"^(?:async)?openai/python", "OpenAI Python"),
         (r"^(?:async)?anthropic/python", "Anthropic Python"),
         (r"^anthropic/js", "Anthropic JavaScript"),
-        # Minified, the class that the client calls itself by has a name of one to three letters.
+        # In minified code the client's class has a name of one to three letters.
         (r"^(?:openai|[a-z_$][a-z0-9_$]{0,2})/js\b", "OpenAI JavaScript"),
         (r"^ai/|\bai-sdk/", "Vercel AI SDK"),
         (r"^mozilla/", "Browser"),
     )
 )
-"""Agents first, then libraries: an agent names the library that it is made with, too."""
+"""Agents first, then libraries: an agent also names the library it uses."""
 
 _PRODUCT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 
 
 @lru_cache(maxsize=4096)
 def app_of_agent(agent: str) -> str:
-    """The application that a `User-Agent` means: by the table, else its first product's name."""
+    """The application of a `User-Agent`: from the table, else its first product name."""
     for pattern, name in _AGENTS:
         if pattern.search(agent):
             return name

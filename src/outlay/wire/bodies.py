@@ -1,4 +1,4 @@
-"""Bodies of many objects: a JSON array, one object per line (NDJSON), or one alone."""
+"""Bodies with many objects: a JSON array, one object per line (NDJSON), or a single one."""
 
 import re
 from io import BytesIO
@@ -6,6 +6,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_EVENTS: Final = 10_000
@@ -17,7 +18,7 @@ Kind = TypeVar("Kind")
 
 
 class Objects(Generic[Kind]):
-    """Reads bodies of objects of one kind."""
+    """Parser of bodies with objects of one kind."""
 
     def __init__(self, kind: type[Kind]) -> None:
         self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
@@ -26,7 +27,7 @@ class Objects(Generic[Kind]):
     def parse(self, body: bytes) -> list[Kind]:
         """The objects of a body.
 
-        Invalid names the index of the event, blank lines not counted, and the field.
+        Invalid names the index of the event (blank lines are not counted) and the field.
         """
         try:
             found = self._decode(body)
@@ -34,16 +35,16 @@ class Objects(Generic[Kind]):
             message, _, path = str(error).partition(" - at `")
             path = path.rstrip("`")
             raise Invalid(
-                f"{path or 'the body'}: {message}", code="invalid-event", field=path or None
+                f"`{path or 'body'}`: {message}.", code=ErrorCode.INVALID_EVENT, field=path or None
             ) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Invalid(
-                "the body is neither a JSON array of events nor one event per line: "
-                f"{_malformed_line(body)}{error}",
-                code="malformed-json",
+                "The body is neither a JSON array of events nor one event per line: "
+                f"{_malformed_line(body)}{error}.",
+                code=ErrorCode.MALFORMED_JSON,
             ) from error
         if len(found) > MAX_EVENTS:
-            raise Invalid(f"one body holds at most {MAX_EVENTS:,} events; split it")
+            raise Invalid(f"A body can hold at most {MAX_EVENTS:,} events. Split it.")
         return found
 
     def _decode(self, body: bytes) -> list[Kind]:
@@ -59,7 +60,7 @@ class Objects(Generic[Kind]):
 
 
 def _malformed_line(body: bytes) -> str:
-    """Which line is not JSON, where there is an event per line."""
+    """The number of the line that is not JSON, if there is one event per line."""
     if _OBJECT.match(body):
         for number, line in enumerate(BytesIO(body), 1):
             if line.strip() and not _is_json(line):

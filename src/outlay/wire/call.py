@@ -1,7 +1,8 @@
-"""What a client asks: the model, whether as a stream, at most how much; and the same, rerouted.
+"""Parsing a client's request body (model, stream, maximum output) and rewriting it for another
+model.
 
-Only what has to be is read, and only what has to be is rewritten: every other value of the body is
-passed on byte for byte, so numbers and escapes stay as the client wrote them.
+Only the necessary members are read and rewritten. Every other value is passed on byte for byte, so
+numbers and escapes stay as the client wrote them.
 """
 
 import json
@@ -12,17 +13,18 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import text_of
 from outlay.wire.caller import tags_in
 from outlay.wire.end_users import end_user_of
 from outlay.wire.estimate import BYTES_PER_TOKEN
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+MAX_REQUEST_BYTES: Final = 32 * 1024 * 1024
 
 
 class _Json(msgspec.Struct):
-    """The members of a request body that matter to us."""
+    """The members of a request body that the gateway reads."""
 
     model: Any = None
     stream: Any = None
@@ -50,43 +52,46 @@ _TEXT_MEMBERS: Final = ("messages", "input", "prompt", "system", "instructions",
 _MEDIA_MEMBERS: Final = frozenset({"data", "b64_json", "file_data", "image_url", "url", "source"})
 
 MEDIA_TOKENS: Final = 5_000
-"""Tokens that a picture or file may be at most, for what nobody can tell beforehand: more than the
-large providers count for a picture."""
+"""Upper bound for the tokens of an image or file, whose size in tokens is unknown beforehand: more
+than the large providers count for an image.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request body, understood as far as needed."""
+    """A request body, parsed as far as needed."""
 
     body: bytes
     readable: bytes = b""
-    """The same, without what no JSON reader takes; for forms empty."""
+    """The body without what JSON parsers reject; empty for forms."""
     content_type: str = "application/json"
     model: str
     is_stream: bool = False
     user: str = ""
-    """Whom the body names as its user."""
+    """The user that the body names."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """What the metadata of the body says."""
+    """The tags in the body's metadata."""
     wants_usage: bool = True
-    """Whether a stream is to end with the usage, as the client asked."""
+    """Whether the client asked for usage at the end of a stream."""
     stream_options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def parse_json_call(body: bytes) -> Call:
-    """A JSON body; Invalid says what is wrong with it."""
+    """Parse a JSON body."""
     try:
         found, readable = _read(body)
     except msgspec.ValidationError as error:
-        raise Invalid("the body must be a JSON object", code="invalid-body") from error
+        raise Invalid("The body must be a JSON object.", code=ErrorCode.INVALID_BODY) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"the body is not valid JSON: {error}", code="malformed-json") from error
+        raise Invalid(
+            f"The body is not valid JSON: {error}.", code=ErrorCode.MALFORMED_JSON
+        ) from error
     except RecursionError as error:
-        raise Invalid("the body is nested too deeply", code="malformed-json") from error
+        raise Invalid("The body is nested too deeply.", code=ErrorCode.MALFORMED_JSON) from error
     if any(body.count(name) > 1 for name in _DECIDING):
         _refuse_duplicates(readable)
     if not isinstance(found.model, str) or not found.model:
-        raise Invalid("the body must name a model", code="model-required", field="model")
+        raise Invalid("The body must name a model.", code=ErrorCode.MODEL_REQUIRED, field="model")
     options = found.stream_options if isinstance(found.stream_options, dict) else {}
     metadata = found.metadata if isinstance(found.metadata, dict) else {}
     return Call(
@@ -104,10 +109,10 @@ def parse_json_call(body: bytes) -> Call:
 
 
 def _read(body: bytes) -> tuple[_Json, bytes]:
-    """The members of a body, and the body as it could be read.
+    """The members of a body, and the body in the form that could be parsed.
 
-    Half of a surrogate pair, as it is left by text that was cut in the middle of a character, is
-    read as U+FFFD; providers do not agree on it, and it is not for us to refuse it.
+    Half of a surrogate pair, left over when text was cut in the middle of a character, is read as
+    U+FFFD. Providers do not agree on it, so the gateway does not reject it.
     """
     try:
         return _decode(body), body
@@ -125,7 +130,7 @@ def _mend(found: re.Match[bytes]) -> bytes:
 
 
 def _refuse_duplicates(body: bytes) -> None:
-    """Raise Invalid when a deciding member occurs twice: the upstream might read the other one."""
+    """Raise Invalid if a relevant member occurs twice: the upstream might read the other one."""
 
     def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         return {"": [name for name, _ in pairs]}
@@ -133,11 +138,13 @@ def _refuse_duplicates(body: bytes) -> None:
     names = json.loads(body, object_pairs_hook=check)[""]
     for name in ("model", "stream", "stream_options"):
         if names.count(name) > 1:
-            raise Invalid(f"the body has {name!r} twice", code="duplicate-member", field=name)
+            raise Invalid(
+                f"The body has {name!r} twice.", code=ErrorCode.DUPLICATE_MEMBER, field=name
+            )
 
 
 def rewrite_json(call: Call, *, model: str, asks_usage: bool) -> bytes:
-    """The body with another model, and asking for usage where it did not; else untouched."""
+    """The body with another model, and with a request for usage if needed; otherwise unchanged."""
     if model == call.model and not asks_usage:
         return call.body
     members = _decode_members(call.readable)
@@ -156,11 +163,11 @@ _PART_HEAD: Final = re.compile(
 
 
 def parse_form_call(body: bytes, content_type: str) -> Call:
-    """A multipart form (RFC 7578), as transcriptions are asked for."""
+    """Parse a multipart form (RFC 7578), the format of transcription requests."""
     parts = {name: body[start:end] for name, start, end in _form_parts(body, content_type)}
     model = text_of(parts.get("model", b"").decode(errors="replace"))
     if not model:
-        raise Invalid("the form must name a model", code="model-required", field="model")
+        raise Invalid("The form must name a model.", code=ErrorCode.MODEL_REQUIRED, field="model")
     return Call(
         body=body,
         content_type=content_type,
@@ -171,7 +178,7 @@ def parse_form_call(body: bytes, content_type: str) -> Call:
 
 
 def rewrite_form(call: Call, *, model: str) -> bytes:
-    """The form with another model; else untouched."""
+    """The form with another model; otherwise unchanged."""
     if model == call.model:
         return call.body
     for name, start, end in _form_parts(call.body, call.content_type):
@@ -181,10 +188,10 @@ def rewrite_form(call: Call, *, model: str) -> bytes:
 
 
 def _form_parts(body: bytes, content_type: str) -> Iterator[tuple[str, int, int]]:
-    """Name, start and end of the values of those parts that matter to us."""
+    """Name, start and end of the values of the relevant parts."""
     found = re.search(r'boundary="?([^";,\s]{1,70})"?', content_type, re.IGNORECASE)
     if found is None:
-        raise Invalid("the form has no boundary", code="invalid-body")
+        raise Invalid("The form has no boundary.", code=ErrorCode.INVALID_BODY)
     delimiter = b"--" + found[1].encode("latin-1")
     seen = set()
     position = body.find(delimiter)
@@ -197,16 +204,17 @@ def _form_parts(body: bytes, content_type: str) -> Iterator[tuple[str, int, int]
         if name := _PART_HEAD.search(body, head, start + 2):
             label = name[1].decode().lower()
             if label in seen:
-                raise Invalid(f"the form has {label!r} twice", code="duplicate-member")
+                raise Invalid(f"The form has {label!r} twice.", code=ErrorCode.DUPLICATE_MEMBER)
             seen.add(label)
             yield label, start + 4, position
         position += 2
 
 
 def text_bytes(call: Call) -> int:
-    """UTF-8 bytes of the text in a JSON body: what an estimate of its tokens is made of.
+    """UTF-8 bytes of the text in a JSON body, from which its tokens are estimated.
 
-    Base64 and links of pictures and files are left out: their tokens have nothing to do with it.
+    Base64 and links of images and files are left out, as their length does not determine their
+    tokens.
     """
     body = _object(call)
     size = 0
@@ -223,9 +231,10 @@ def text_bytes(call: Call) -> int:
 
 
 def prompt_bytes(call: Call) -> int:
-    """Bytes of everything that a provider may take for text, and what pictures and files weigh.
+    """Bytes of everything that a provider may count as text, plus an allowance for images and
+    files.
 
-    More than `text_bytes`: every member counts, names included, for what it may cost at most.
+    More than `text_bytes`: every member counts, names included, because this bounds the cost.
     """
     size = 0
     pending: list[Any] = [_object(call)]
@@ -255,7 +264,7 @@ def _object(call: Call) -> dict[str, Any]:
 
 
 def _text_size(value: object) -> int:
-    """Bytes of a text; a number is a token's id, or digits that are one token at least."""
+    """Bytes of a text. A number counts as one token id or as its digits."""
     if isinstance(value, str):
         return len(value.encode(errors="replace"))
     return BYTES_PER_TOKEN if type(value) is int else 0

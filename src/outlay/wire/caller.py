@@ -1,7 +1,7 @@
-"""Who and what is behind a request, as its headers claim.
+"""User, app, session and tags of a request, as its headers claim.
 
-The names are those that applications already send to gateways: our own, LiteLLM's, Helicone's,
-OpenRouter's, Open WebUI's, Portkey's and Cloudflare's. Nothing in here can make a request fail.
+The header names are those that applications already send to gateways: Outlay's own, LiteLLM's,
+Helicone's, OpenRouter's, Open WebUI's, Portkey's and Cloudflare's. Nothing here can fail a request.
 """
 
 from collections.abc import Mapping
@@ -31,9 +31,9 @@ _OPEN_WEBUI: Final = (
     b"x-openwebui-user-id",
     b"x-openwebui-user-name",
 )
-"""What Open WebUI says of its user, most telling first; URL-encoded where it has to be."""
+"""Open WebUI's headers for its user, most specific first; URL-encoded where necessary."""
 _USER_IN_METADATA: Final = ((b"x-portkey-metadata", "_user"), (b"cf-aig-metadata", "user"))
-"""Headers that are JSON, and the member of it that names the user."""
+"""JSON headers, and their member that names the user."""
 _SESSION: Final = (
     b"x-outlay-session",
     b"helicone-session-id",
@@ -43,16 +43,16 @@ _SESSION: Final = (
     b"session-id",
     b"x-session-id",
 )
-"""What names the session: our own, gateways', those of coding agents."""
+"""Headers that name the session: Outlay's own, gateways', those of coding agents."""
 _PROPERTY: Final = b"helicone-property-"
 MAX_TAGS: Final = 100
-"""Tags of one request that are looked at."""
+"""Most tags read from one request."""
 _APP: Final = (b"x-outlay-app", b"x-openrouter-title", b"x-title", b"helicone-property-app")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The claims of a request about itself; empty where it makes none."""
+    """What a request claims about itself; empty fields where it claims nothing."""
 
     user: str = ""
     app: str = ""
@@ -74,7 +74,7 @@ def read_caller(headers: Headers) -> Caller:
 
 
 def _tags(headers: Headers) -> Mapping[str, str]:
-    """What a request is tagged with; our own header goes before those of others."""
+    """The tags of a request; Outlay's own header wins over others."""
     tags: dict[str, str] = {}
     for name in headers:
         if name.startswith(_PROPERTY):
@@ -87,7 +87,7 @@ def _tags(headers: Headers) -> Mapping[str, str]:
 
 
 def tags_in(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """What texts a JSON object has, as tags; the first MAX_TAGS."""
+    """The texts in a JSON object, as tags; the first MAX_TAGS."""
     texts = ((key.lower(), text_of(value)) for key, value in metadata.items())
     return dict(islice(((key, text) for key, text in texts if text), MAX_TAGS))
 
@@ -104,19 +104,21 @@ def _user(headers: Headers) -> str:
 
 
 def _program(headers: Headers) -> str:
-    """What has sent the request; Open WebUI's agent is that of its HTTP library."""
+    """The client program. Open WebUI sends the agent of its HTTP library, so it is recognised by
+    other headers.
+    """
     if b"x-openwebui-user-id" in headers:
         return "Open WebUI"
     return app_of_agent(_text(headers, b"user-agent"))
 
 
 def _member(text: bytes, name: str) -> str:
-    """A member of a JSON object, as a claim of whose request it is."""
+    """A member of a JSON object, as a user claim."""
     return end_user_of(_object(text).get(name))
 
 
 def _object(text: bytes) -> Mapping[str, Any]:
-    """A JSON object; an empty one for anything else."""
+    """A JSON object; empty for anything else."""
     try:
         found = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -143,7 +145,7 @@ def _text(headers: Headers, name: bytes) -> str:
 
 
 def _site(headers: Headers) -> str:
-    """The host that a page's requests come from."""
+    """The host of the page that sent the request."""
     if not (value := _text(headers, b"http-referer") or _text(headers, b"referer")):
         return ""
     try:

@@ -1,9 +1,9 @@
-"""How much a request allows its answer to be, for holding back what that may cost.
+"""Upper bounds for the size of an answer, from which its reservation is computed.
 
-Providers differ in which members they read and how strictly. So every member that any of them may
-take for a maximum counts, in any spelling, and the largest wins; but only those that the provider
-surely obeys bound an answer. Nor does what is no maximum: text, zero and less, which some servers
-take for "without end".
+Providers differ in which members they read and how strictly. So every member that some provider may
+take for a maximum counts, in any spelling, and the largest wins; but only members that the provider
+is known to obey bound an answer. Values that are no maximum do not count: text, and zero or less,
+which some servers take for "unlimited".
 """
 
 import json
@@ -33,13 +33,13 @@ _MAXIMA: Final = frozenset(
         "budgettokens",
     }
 )
-"""Names without underscores in lower case. A budget for thinking is part of the maximum …"""
+"""Names in lower case without underscores. A thinking budget is part of the maximum …"""
 
 _ADDED: Final = frozenset({"thinkingbudget"})
-"""… but for Qwen's, which comes on top."""
+"""… except Qwen's, which is added to it."""
 
 _CHOICES: Final = frozenset({"n", "bestof", "candidatecount", "numreturnsequences"})
-"""How many answers are made; the one that is asked for of `best_of` is paid for with the others."""
+"""Number of choices; all generated candidates of `best_of` are billed."""
 
 _CONTAINERS: Final = frozenset(
     {
@@ -54,38 +54,38 @@ _CONTAINERS: Final = frozenset(
         "thinkingconfig",
     }
 )
-"""Objects in which such members stand, too."""
+"""Objects that can contain such members, too."""
 
 _DECIDING: Final = _MAXIMA | _ADDED | _CHOICES | _CONTAINERS | {"prompt", "servicetier", "speed"}
 
 _ESCAPED_LETTER: Final = re.compile(rb"\\u00[4-7]")
-"""In names nobody needs it; it may hide that a name occurs twice."""
+"""Letters need no escape in names; an escaped one may hide a duplicate name."""
 
 _MOST_DIGITS: Final = 30
 
 
 @dataclass(slots=True)
 class Ceiling:
-    """What a request states of its answer's size and price."""
+    """The stated bounds on the size and price of an answer."""
 
     most: int = 0
     """The largest of all stated maxima, in tokens of one answer."""
     is_bounded: bool = False
-    """Whether one of them is obeyed."""
+    """Whether the provider obeys one of them."""
     is_open: bool = False
-    """Whether something is stated that may be taken for "without end"."""
+    """Whether a value is stated that may mean "unlimited"."""
     added: int = 0
-    """Tokens that may come on top of the maximum."""
+    """Tokens in addition to the maximum."""
     choices: int = 1
-    """How many answers are asked for."""
+    """The number of requested answers."""
     caches_long: bool = False
     """Whether input may be written to a cache for an hour."""
     contexts: list[Mapping[str, str]] = field(default_factory=list)
-    """Price contexts that are asked for."""
+    """Requested price contexts."""
 
 
 def read_ceiling(call: Call, obeyed: Collection[str]) -> Ceiling:
-    """What a call states; forms state nothing. `obeyed` are the members that bound its answer."""
+    """The bounds in a call; forms have none. `obeyed` are the members that the provider obeys."""
     ceiling = Ceiling()
     if call.readable:
         ceiling.caches_long = b"ttl" in call.readable or bool(_ESCAPED_LETTER.search(call.readable))
@@ -97,7 +97,7 @@ def read_ceiling(call: Call, obeyed: Collection[str]) -> Ceiling:
 
 
 def _members(body: bytes) -> Members:
-    """The members of a body, with those that occur twice."""
+    """The members of a body, duplicates included."""
     members: dict[str, Any] = msgspec.json.decode(body)
     if _ESCAPED_LETTER.search(body) or any(
         body.count(f'"{name}"'.encode()) > 1 for name in _deciding(members)
@@ -108,7 +108,7 @@ def _members(body: bytes) -> Members:
 
 
 def _deciding(members: Mapping[str, Any]) -> Iterator[str]:
-    """The names that matter, as they are spelled here."""
+    """The relevant names, in the body's spelling."""
     for name, value in members.items():
         plain = _plain(name)
         if plain in _DECIDING:
@@ -118,7 +118,7 @@ def _deciding(members: Mapping[str, Any]) -> Iterator[str]:
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """The members of a JSON object as they stand."""
+    """The members of a JSON object in order, duplicates included."""
 
 
 def _take(ceiling: Ceiling, members: Members, obeyed: Collection[str]) -> None:

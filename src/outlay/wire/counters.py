@@ -1,8 +1,8 @@
-"""Counters of a usage object, in the words of all the providers that are known to write one.
+"""Counters of a usage object, by the names that any known provider uses.
 
-A name is looked up without its case and underscores, so that `promptTokens` is `prompt_tokens`. A
-counter that is not in the table is named as unread: it is neither guessed at nor dropped. Where two
-words say the same, the larger counts, as a late zero does not take back what was counted.
+Names are compared without case and underscores, so `promptTokens` is `prompt_tokens`. A counter
+that is not in the table is reported as unread: it is neither guessed nor dropped. If two names mean
+the same, the larger value counts, because a late zero does not cancel an earlier count.
 
 Sources: the API references of OpenAI (chat completions, responses, images, transcriptions),
 Anthropic (messages), Google (generateContent), xAI, Perplexity, DeepSeek, Moonshot, OpenRouter,
@@ -18,7 +18,7 @@ from outlay.wire.values import pusd_of
 
 MAX_DEPTH: Final = 4
 MAX_NAMED: Final = 8
-"""Unread counters that are named; more would be somebody's data, not a provider's counters."""
+"""Most unread counters that are named; more would be user data, not a provider's counters."""
 
 _INPUT, _OUTPUT, _TOTAL = "input", "output", "total"
 _READ, _WRITE, _WRITE_5M, _WRITE_1H = (
@@ -30,7 +30,7 @@ _READ, _WRITE, _WRITE_5M, _WRITE_1H = (
 _REASONING, _TOOL_INPUT, _CITATIONS = "reasoning", "tool_input", "citations"
 _SECONDS = "seconds"
 _NOTHING: Final = ""
-"""Of a counter that repeats a part of another one, or is not billed."""
+"""For a counter that repeats a part of another one, or is not billed."""
 
 _IN: Final = ("prompt_tokens_details", "input_tokens_details", "input_token_details")
 _OUT: Final = ("completion_tokens_details", "output_tokens_details", "output_token_details")
@@ -147,25 +147,25 @@ _MEANING: Final[Mapping[str, str]] = {
 }
 
 _UNCOUNTED: Final = frozenset(map(_plain, ("cost", "cost_details", "cost_in_usd_ticks")))
-"""What a usage object says of money."""
+"""Members of a usage object that are amounts of money."""
 
 
 class Counted(NamedTuple):
-    """What a usage object says."""
+    """The content of a usage object."""
 
     usage: TokenUsage | None
-    """None without a count of tokens, or of anything else that is billed."""
+    """None without a count of tokens or of anything else that is billed."""
     meters: Mapping[str, int]
     unread: tuple[str, ...]
-    """Counters that are not in the table, by their path."""
+    """Paths of counters that are not in the table."""
 
 
 def read_counters(usage: Mapping[str, Any]) -> Counted:
-    """The counts of a usage object whose parts are within their wholes, or beside them.
+    """Read a usage object, whether parts are included in their totals or listed separately.
 
-    What `total_tokens` has beyond input and output tells which: cached tokens and reasoning are
-    added where it shows them to be beside. A rest that nothing explains was generated: providers
-    leave thoughts out of the output (Gemini through its OpenAI endpoint).
+    `total_tokens` tells which: cached tokens and reasoning are added if the total shows that they
+    are separate. An unexplained remainder was generated: providers leave thoughts out of the output
+    (Gemini through its OpenAI endpoint).
     """
     found: dict[str, int] = {}
     unread: list[str] = []
@@ -186,10 +186,10 @@ def read_counters(usage: Mapping[str, Any]) -> Counted:
 
 
 def read_cost(usage: Mapping[str, Any]) -> int | None:
-    """The cost that a usage object states, in pico-USD; None without one.
+    """The cost in a usage object, in pico-USD; None without one.
 
     `cost` is a number (OpenRouter) or an object with a total (Perplexity); xAI counts ticks of
-    1e-10 USD. A key of one's own at OpenRouter costs what its upstream charges.
+    1e-10 USD. With one's own provider key at OpenRouter, the cost is the upstream's charge.
     """
     cost = usage.get("cost")
     if isinstance(cost, dict):
@@ -207,9 +207,9 @@ def read_cost(usage: Mapping[str, Any]) -> int | None:
 
 
 def _leaves(part: Mapping[str, Any], prefix: str, depth: int) -> Iterator[tuple[str, int | float]]:
-    """Counts by their path; a list of counts by modality has the modality as last part.
+    """Counts by path; in a list of counts by modality, the modality is the last part of the path.
 
-    Some write whole numbers as floats; other floats are times, which are no counters.
+    Some providers write whole numbers as floats; other floats are durations, not counts.
     """
     for name, value in part.items():
         if not prefix and _plain(name) in _UNCOUNTED:
@@ -239,7 +239,7 @@ def _tokens(found: dict[str, int], meters: dict[str, int]) -> TokenUsage | None:
     if input_tokens is None:
         if total is None or output is not None:
             return None
-        input_tokens, output = total, 0  # embeddings and reranking have a total alone
+        input_tokens, output = total, 0  # embeddings and reranking only have a total
     if output is None:
         if total is None:
             return None

@@ -1,4 +1,4 @@
-"""Where a page ended, as one opaque word for a query string."""
+"""Page cursors: the position after a page, as an opaque text for a query string."""
 
 import base64
 from typing import TypeVar
@@ -11,13 +11,13 @@ T = TypeVar("T")
 
 
 def write_cursor(position: object) -> str:
-    """A position as a word."""
+    """Encode a position."""
     return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode()
 
 
 def read_cursor(text: str, kind: type[T]) -> T:
-    """The position in a word; Invalid when there is none of that kind, or it is out of bounds."""
+    """Decode a position; Invalid if the text is not a cursor of that kind or out of bounds."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise Invalid("this is not a cursor of ours", field="cursor") from error
+        raise Invalid("`cursor` is not a cursor from this API.", field="cursor") from error

@@ -1,8 +1,8 @@
-"""Whom a request names as its user: one person or device, however many sessions there are.
+"""Normalised end-user claims: one person or device, regardless of its sessions.
 
 Claude Code puts device, account and session into one text: as JSON, in earlier versions as
-`user_<device>_account_<account>_session_<session>`. With the session in it every start of the
-program would be another end user.
+`user_<device>_account_<account>_session_<session>`. With the session in it, every start of the
+program would be a new end user.
 """
 
 import re
@@ -16,11 +16,11 @@ _FLAT: Final = re.compile(r"user_(\w*?)_account_([0-9A-Za-z-]*)_session_[0-9A-Za
 
 
 _MAX_PARTS: Final = 1024
-"""No claim that is made of parts is longer."""
+"""Longer claims are not parsed."""
 
 
 class _Parts(msgspec.Struct):
-    """Of a claim in JSON; all else in it says nothing of who it is."""
+    """The relevant members of a JSON claim."""
 
     account_uuid: Any = None
     device_id: Any = None
@@ -31,9 +31,9 @@ _decode: Final = msgspec.json.Decoder(_Parts).decode
 
 
 def end_user_of(claim: object) -> str:
-    """The end user that a claim means: the account, else the device; empty for none.
+    """The end user of a claim: the account, else the device; empty for none.
 
-    A claim that is not made of parts stands as it is.
+    A claim without parts is used as it is.
     """
     if not isinstance(claim, str):
         return ""

@@ -1,7 +1,7 @@
-"""JSON with money in it: as exact decimal numbers of USD, or as the same digits in text.
+"""JSON with money: as exact decimal numbers in USD, or as text with the same digits.
 
-Readers that hold numbers as binary floating point (JavaScript, pandas) keep about 16 digits of a
-number; text keeps all of them.
+Readers that use binary floating point (JavaScript, pandas) keep about 16 digits of a number; text
+keeps all of them.
 """
 
 from enum import StrEnum
@@ -13,14 +13,14 @@ from outlay.domain.money import render_usd
 
 
 class MoneyStyle(StrEnum):
-    """How amounts stand in JSON; the value is the word of the parameter `money`."""
+    """How amounts are written in JSON; the value is that of the parameter `money`."""
 
     NUMBER = "number"
     TEXT = "text"
 
 
 class Money:
-    """An amount within a JSON answer, whose style is chosen when the answer is written."""
+    """An amount in a JSON answer; its style is chosen when the answer is written."""
 
     __slots__ = ("pusd",)
 
@@ -31,7 +31,7 @@ class Money:
 def dump_json(
     value: object, style: MoneyStyle = MoneyStyle.NUMBER, option: int | None = None
 ) -> bytes:
-    """A value as JSON, its amounts in one style; `option` is one of orjson's."""
+    """Serialise a value with its amounts in one style; `option` is passed to orjson."""
     return orjson.dumps(value, default=_RENDERERS[style], option=option)
 
 

@@ -1,8 +1,8 @@
-"""Langfuse's usage details: an object with one count per kind of token, each apart.
+"""Langfuse's usage details: an object with one separate count per kind of token.
 
 Source: Langfuse's documentation of `usageDetails`: keys that contain `input` or `output` add up to
-the one or the other; `input_cached_tokens`, `cache_read_input_tokens`,
-`cache_creation_input_tokens` and `output_reasoning_tokens` are kinds of their own.
+the input or output; `input_cached_tokens`, `cache_read_input_tokens`, `cache_creation_input_tokens`
+and `output_reasoning_tokens` are kinds of their own.
 """
 
 from collections.abc import Mapping
@@ -17,20 +17,20 @@ _TOTAL: Final = "total"
 
 
 def count_details(details: Mapping[str, Any]) -> Counted:
-    """The counts of usage details; without tokens when they have none.
+    """The counts of usage details; without tokens if there are none.
 
-    What the total has beyond input and output was generated: thoughts stand there alone. A kind
-    that is neither input nor output is unread.
+    What the total has beyond input and output was generated: some senders report thoughts only
+    there. A kind that is neither input nor output is unread.
     """
     if any(isinstance(value, dict) for value in details.values()):
-        return read_counters(details)  # as OpenAI's SDK has it, with its details
+        return read_counters(details)  # OpenAI's SDK nests its details
     counts = {name: count for name, value in details.items() if (count := count_of(value))}
-    # Cache writes by age repeat what stands in the count of all cache writes.
+    # Cache writes by age repeat the count of all cache writes.
     by_age = {name: counts.pop(name) for name in list(counts) if "ephemeral" in name}
     incoming = {name: count for name, count in counts.items() if "input" in name}
     outgoing = {name: count for name, count in counts.items() if "output" in name}
     if not incoming and not outgoing:
-        return read_counters(details)  # in OpenAI's words
+        return read_counters(details)  # OpenAI's names
     cached = {name: count for name, count in incoming.items() if "cache" in name}
     written = sum(count for name, count in cached.items() if "creation" in name or "write" in name)
     reasoning = sum(count for name, count in outgoing.items() if "reasoning" in name)

@@ -4,20 +4,23 @@ Money arrives as a decimal number or string of USD, times as RFC 3339 with an of
 milliseconds. Unknown fields are refused, so that a misspelt one is never silently lost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from operator import attrgetter
+from typing import Annotated, Any, Final, get_type_hints
 
 import msgspec
 from msgspec import Meta
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
-from outlay.domain.event import MAX_TEXT, Status, UsageSource
+from outlay.domain.event import MAX_TEXT, UsageSource
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.meter import MAX_QUANTITY
 from outlay.domain.money import render_usd
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, to_us
@@ -25,9 +28,9 @@ from outlay.wire.bodies import Objects
 from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
-MAX_TAGS: Final = 100
-"""Tags of one event that are looked at."""
 """Most groups that an event may name."""
+MAX_TAGS: Final = 100
+"""Most tags that an event may have."""
 MAX_UNREAD: Final = 50
 """Most counters that an event may name."""
 
@@ -49,49 +52,83 @@ class NativeTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     reasoning_output_tokens: Count = 0
 
 
-class NativeEvent(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel", omit_defaults=True
-):
-    """One request as a client of our ingest reports it."""
+class ConvertedFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The fields of an event whose form on the wire is not that of a report."""
 
-    event_id: Name
     event_time: Annotated[datetime, Meta(tz=True)]
     model: Name
     """With its provider in front, `openai/gpt-5.5`, unless `provider` is given."""
     provider: Label = ""
     usage: NativeTokens | None = None
-    project_id: Label = ""
-    api_key_id: Label = ""
-    user_id: Label = ""
-    end_user: Label = ""
-    app: Label = ""
-    operation: Name = "chat"
-    status: Status = Status.OK
     usage_source: UsageSource = UsageSource.REPORTED
     duration_ms: Milliseconds | None = None
     time_to_first_token_ms: Milliseconds | None = None
     reported_cost: Decimal | None = None
-    price_context: dict[Name, Label] = {}
-    groups: Annotated[list[Name], Meta(max_length=MAX_GROUPS)] = []
     is_stream: bool | msgspec.UnsetType = msgspec.UNSET
     """When left out, an event with a time to the first token was streamed."""
-    http_status: Annotated[int, Meta(ge=100, le=599)] | None = None
-    error_code: Label = ""
-    response_id: Label = ""
-    response_model: Label = ""
-    meters: dict[Name, Quantity] = {}
-    """What else is billed, by meter: `{"web_searches": 3}`."""
-    unread: Annotated[list[Name], Meta(max_length=MAX_UNREAD)] = []
-    """Counters of the provider that the sender does not understand; the cost is then partial."""
-    session_id: Label = ""
-    tags: Annotated[dict[Name, Label], Meta(max_length=MAX_TAGS)] = {}
-    """What is said of the request: `{"team": "search"}`; values of registered keys are kept."""
-    provider_batch_id: Label = ""
-    attempt: Annotated[int, Meta(ge=1, le=1000)] = 1
-    trace_id: Label = ""
-    parent_id: Label = ""
-    names: dict[Name, Label] = {}
-    """What to call ids of the event that are not known here: `{"team-7": "Search"}`."""
+
+
+_RENAMED: Final = {
+    "event_time": "event_time_us",
+    "model": "mapping",
+    "duration_ms": "duration_us",
+    "time_to_first_token_ms": "time_to_first_token_us",
+    "reported_cost": "reported_cost_pusd",
+}
+"""Those of them that have another name in a report, where the unit is another."""
+
+_KINDS: Final[Mapping[Any, Any]] = {
+    str: Label,
+    tuple[str, ...]: tuple[Name, ...],
+    Mapping[str, str]: dict[Name, Label],
+    Mapping[str, int]: dict[Name, Quantity],
+}
+"""What is asked of a field by its type in a report."""
+
+_BOUNDS: Final[Mapping[str, Any]] = {
+    "event_id": Name,
+    "operation": Name,
+    "groups": Annotated[tuple[Name, ...], Meta(max_length=MAX_GROUPS)],
+    "http_status": Annotated[int, Meta(ge=100, le=599)] | None,
+    "unread": Annotated[tuple[Name, ...], Meta(max_length=MAX_UNREAD)],
+    "tags": Annotated[dict[Name, Label], Meta(max_length=MAX_TAGS)],
+    "attempt": Annotated[int, Meta(ge=1, le=1000)],
+}
+"""What more is asked of some."""
+
+
+def _same_fields() -> Iterator[tuple[str, Any] | tuple[str, Any, Any]]:
+    """The fields that go over the wire as they are in a report: name, type and default."""
+    kinds = get_type_hints(UsageReport)
+    converted = {*ConvertedFields.__struct_fields__, *_RENAMED.values()}
+    for field in fields(UsageReport):
+        if field.name in converted or field.name == "source":  # which whoever reads the event knows
+            continue
+        kind = _BOUNDS.get(field.name, _KINDS.get(kinds[field.name], kinds[field.name]))
+        if field.default_factory is not MISSING:
+            yield field.name, kind, msgspec.field(default_factory=dict)
+        elif field.default is not MISSING:
+            yield field.name, kind, field.default
+        else:
+            yield field.name, kind
+
+
+_SAME: Final = tuple(_same_fields())
+_NAMES: Final = tuple(name for name, *_ in _SAME)
+_values_of = attrgetter(*_NAMES)
+
+NativeEvent: Final[type[ConvertedFields]] = msgspec.defstruct(  # type: ignore[assignment]  # typed as a bare Struct
+    "NativeEvent",
+    _SAME,
+    bases=(ConvertedFields,),
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    rename="camel",
+    namespace={"__doc__": "One request as a client of our ingest reports it."},
+)
+"""One request as a client of our ingest reports it: the fields of a `UsageReport`."""
 
 
 def _event_schema() -> dict[str, Any]:
@@ -126,60 +163,33 @@ def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
     return [_report(event, position, source) for position, event in enumerate(_bodies.parse(body))]
 
 
-def _report(event: NativeEvent, position: int, source: str) -> UsageReport:
-    provider, mapping = _route(event, position)
-    first_token_us = _microseconds(event.time_to_first_token_ms)
-    return UsageReport(
-        event_id=event.event_id,
-        event_time_us=to_us(event.event_time),
-        provider=provider,
-        mapping=mapping,
-        usage=_tokens(event.usage),
-        project_id=event.project_id,
-        api_key_id=event.api_key_id,
-        user_id=event.user_id,
-        end_user=event.end_user,
-        app=event.app,
-        operation=event.operation,
-        status=event.status,
-        usage_source=event.usage_source,
-        duration_us=_microseconds(event.duration_ms),
-        time_to_first_token_us=first_token_us,
-        reported_cost_pusd=_pusd(event.reported_cost, position),
-        price_context=event.price_context,
-        groups=tuple(event.groups),
-        is_stream=is_streamed(
-            None if event.is_stream is msgspec.UNSET else event.is_stream, first_token_us
-        ),
-        http_status=event.http_status,
-        error_code=event.error_code,
-        response_id=event.response_id,
-        response_model=event.response_model,
-        meters=event.meters,
-        unread=tuple(event.unread),
-        session_id=event.session_id,
-        tags=event.tags,
-        provider_batch_id=event.provider_batch_id,
-        attempt=event.attempt,
-        trace_id=event.trace_id,
-        parent_id=event.parent_id,
-        names=event.names,
-        source=source,
-    )
+def _report(event: ConvertedFields, position: int, source: str) -> UsageReport:
+    values = msgspec.structs.asdict(event)
+    for name in _RENAMED:
+        del values[name]
+    values["event_time_us"] = to_us(event.event_time)
+    values["provider"], values["mapping"] = _route(event, position)
+    values["usage"] = _tokens(event.usage)
+    values["duration_us"] = _microseconds(event.duration_ms)
+    values["time_to_first_token_us"] = first = _microseconds(event.time_to_first_token_ms)
+    values["reported_cost_pusd"] = _pusd(event.reported_cost, position)
+    if event.is_stream is msgspec.UNSET:
+        values["is_stream"] = is_streamed(None, first)
+    return UsageReport(**values, source=source)
 
 
-def _route(event: NativeEvent, position: int) -> tuple[str, str]:
+def _route(event: ConvertedFields, position: int) -> tuple[str, str]:
     """Provider and mapping. The provider goes by its one name; the model stands as it is called."""
     prefix, slash, rest = event.model.partition("/")
-    provider = provider_called(event.provider or (prefix if slash else ""))
+    provider = find_provider(event.provider or (prefix if slash else ""))
     if not provider:
         raise Invalid(
-            f"$[{position}].model: {event.model!r} does not say its provider; write it as "
-            "openai/gpt-5.5 or add the field provider",
-            code="invalid-event",
+            f"`$[{position}].model` is {event.model!r}, without a provider. Write openai/gpt-5.5 "
+            "or add the field `provider`.",
+            code=ErrorCode.INVALID_EVENT,
             field=f"$[{position}].model",
         )
-    if slash and provider_called(prefix) != provider:
+    if slash and find_provider(prefix) != provider:
         return provider, event.model  # another's model, as resellers name it
     return provider, f"{provider}/{rest if slash else event.model}"
 
@@ -189,46 +199,21 @@ def render_events(reports: Sequence[UsageReport]) -> bytes:
     return _encoder.encode([_event(report) for report in reports])
 
 
-def _event(report: UsageReport) -> NativeEvent:
+def _event(report: UsageReport) -> ConvertedFields:
     usage = report.usage
     cost = report.reported_cost_pusd
+    implied = is_streamed(None, report.time_to_first_token_us)
     return NativeEvent(
-        event_id=report.event_id,
+        **dict(zip(_NAMES, _values_of(report), strict=True)),
         event_time=from_us(report.event_time_us),
         model=report.mapping,
         provider=report.provider,
         usage=None if usage is None else NativeTokens(*usage),
-        project_id=report.project_id,
-        api_key_id=report.api_key_id,
-        user_id=report.user_id,
-        end_user=report.end_user,
-        app=report.app,
-        operation=report.operation,
-        status=report.status,
         usage_source=report.usage_source,
         duration_ms=_milliseconds(report.duration_us),
         time_to_first_token_ms=_milliseconds(report.time_to_first_token_us),
         reported_cost=None if cost is None else Decimal(render_usd(cost)),
-        price_context=dict(report.price_context),
-        groups=list(report.groups),
-        is_stream=(
-            msgspec.UNSET
-            if report.is_stream == is_streamed(None, report.time_to_first_token_us)
-            else report.is_stream
-        ),
-        http_status=report.http_status,
-        error_code=report.error_code,
-        response_id=report.response_id,
-        response_model=report.response_model,
-        meters=dict(report.meters),
-        unread=list(report.unread),
-        session_id=report.session_id,
-        tags=dict(report.tags),
-        provider_batch_id=report.provider_batch_id,
-        attempt=report.attempt,
-        trace_id=report.trace_id,
-        parent_id=report.parent_id,
-        names=dict(report.names),
+        is_stream=msgspec.UNSET if report.is_stream == implied else report.is_stream,
     )
 
 
@@ -260,6 +245,8 @@ def _pusd(cost: Decimal | None, position: int) -> int | None:
     if pusd is None:
         field = f"$[{position}].reportedCost"
         raise Invalid(
-            f"{field}: must be between 0 and 9000000 USD", code="invalid-event", field=field
+            f"`{field}` must be between 0 and 9000000 USD.",
+            code=ErrorCode.INVALID_EVENT,
+            field=field,
         )
     return pusd

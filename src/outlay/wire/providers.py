@@ -1,8 +1,8 @@
-"""The route of a model that somebody names: its provider, and the two together."""
+"""The route of a model: its provider, and the provider-tagged model id."""
 
 from typing import Final
 
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 
 UNKNOWN: Final = "unknown"
 
@@ -23,15 +23,15 @@ _FAMILIES: Final = (
 
 
 def route_of(provider: str, model: str) -> tuple[str, str]:
-    """Provider and mapping (`openai/gpt-5.5`) of a model, with or without a provider before it.
+    """Provider and model id (`openai/gpt-5.5`) of a model, with or without a provider prefix.
 
-    Where nobody says the provider, the model's family does; `unknown` where that says nothing.
+    Without a provider, the model's family decides; `unknown` if the family is unknown, too.
     """
-    named = provider_called(provider)
+    named = find_provider(provider)
     prefix, slash, rest = model.partition("/")
     if not named:
-        named = provider_called(prefix) if slash and rest else _family_of(model)
-    if slash and rest and provider_called(prefix) == named:
+        named = find_provider(prefix) if slash and rest else _family_of(model)
+    if slash and rest and find_provider(prefix) == named:
         model = rest
     return named, f"{named}/{model}" if model else ""
 

@@ -1,14 +1,14 @@
 """Server-sent events, byte for byte.
 
-Events end with a blank line and lines with CR LF, CR or LF alone (HTML Living Standard, section
-9.2.6). Nothing else ends a line: U+2028 or U+0085 inside a string are ordinary bytes here.
+Events end with a blank line and lines with CR LF, CR or LF (HTML Living Standard, section 9.2.6).
+Nothing else ends a line: U+2028 or U+0085 inside a string are ordinary bytes here.
 """
 
 import re
 from typing import Final
 
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
-"""An event longer than this is passed on but not looked into."""
+"""A longer event is passed on without being parsed."""
 
 _BLANK_LINE: Final = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
 _LINE: Final = re.compile(rb"\r\n|\r|\n")
@@ -17,7 +17,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 
 
 class EventSplitter:
-    """Cuts a stream of bytes into whole events, wherever it was cut on the way.
+    """Splits a byte stream into complete events, wherever it was cut in transit.
 
     The events and `rest` together are exactly the bytes that were fed.
     """
@@ -28,7 +28,7 @@ class EventSplitter:
 
     @property
     def rest(self) -> bytes:
-        """The beginning of an event whose end has not come yet."""
+        """The start of an event that is not complete."""
         return self._rest
 
     def feed(self, chunk: bytes) -> list[bytes]:
@@ -41,7 +41,7 @@ class EventSplitter:
             events.append(data[start:search])
             start = search
         self._rest = data[start:] if start else data
-        # A blank line may have begun at the end: look at its first bytes again.
+        # A blank line may have begun at the end: check its first bytes again.
         self._searched = max(0, len(self._rest) - _LONGEST_BLANK_LINE)
         if len(self._rest) > MAX_EVENT_BYTES:
             events.append(self._rest)
@@ -50,7 +50,7 @@ class EventSplitter:
 
 
 def event_data(event: bytes) -> bytes:
-    """The data of a raw event: its `data` lines joined by LF, empty when it has none."""
+    """The data of a raw event: its `data` lines joined by LF; empty if it has none."""
     if event.startswith(b"data: ") and event.endswith(b"\n\n"):
         data = event[6:-2]
         if b"\n" not in data and b"\r" not in data:

@@ -1,4 +1,4 @@
-"""Values from strangers → ours: numbers, times and money as other systems write them."""
+"""Lenient parsing of numbers, times and money from other systems."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from outlay.kit.clock import to_us
 
 _PICO: Final = Decimal("1e-12")
 _SECONDS_BELOW: Final = 10**11
-"""A number below this counts seconds since the epoch, one above it milliseconds or finer."""
+"""A smaller number is seconds since the epoch, a larger one milliseconds or finer."""
 
 
 def money_of(value: object) -> Decimal | None:
-    """An amount of money, which may be a float, or negative; None for anything else."""
+    """An amount of money, which may be a float or negative; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
         return None
     try:
@@ -35,7 +35,7 @@ def money_of(value: object) -> Decimal | None:
 def pusd_of(value: object) -> int | None:
     """Pico-USD of an amount of dollars, which may be a float: rounded half to even.
 
-    None for anything that is no amount that an event may carry.
+    None for anything that is not an amount an event can have.
     """
     amount = money_of(value)
     if amount is None:
@@ -48,10 +48,10 @@ def pusd_of(value: object) -> int | None:
 
 
 def time_us_of(value: object) -> int | None:
-    """Microseconds since the epoch of a time; None for anything else.
+    """Microseconds since the epoch; None for anything else.
 
-    A number is seconds, milliseconds, microseconds or nanoseconds by its size; a text is a number
-    or ISO 8601, in UTC where it names no offset.
+    A number is seconds, milliseconds, microseconds or nanoseconds by its size; text is a number or
+    ISO 8601, in UTC if it has no offset.
     """
     if isinstance(value, str):
         return _time_us_of_text(value.strip())
@@ -81,19 +81,19 @@ def _time_us_of_text(text: str) -> int | None:
 
 
 def elapsed_us(start_us: int | None, end_us: int | None) -> int | None:
-    """The time between two instants; None where one is missing or they are out of order."""
+    """The time between two instants; None if one is missing or they are out of order."""
     if start_us is None or end_us is None or not 0 <= end_us - start_us <= MAX_DURATION_US:
         return None
     return end_us - start_us
 
 
 def is_streamed(told: bool | None, first_token_us: int | None) -> bool:
-    """Whether an answer was streamed; where nobody told, a time to the first token says so."""
+    """Whether an answer was streamed; if unknown, a time to first token implies that it was."""
     return first_token_us is not None if told is None else told
 
 
 def first_of(fields: Mapping[str, Any], *names: str) -> Any:
-    """The first value that is there and not empty, None when there is none."""
+    """The first value that is present and not empty, None if there is none."""
     for name in names:
         value = fields.get(name)
         if value is not None and value != "":
@@ -102,7 +102,7 @@ def first_of(fields: Mapping[str, Any], *names: str) -> Any:
 
 
 def opened(value: Any) -> Any:
-    """A value that may stand in its place as JSON; None for text that is none."""
+    """A value that may be encoded as JSON; None for text that is not JSON."""
     if isinstance(value, str):
         try:
             return msgspec.json.decode(value)
@@ -112,7 +112,7 @@ def opened(value: Any) -> Any:
 
 
 def _lenient(text: str) -> Any:
-    """JSON as Python's own writer makes it, with NaN; None for text that is none."""
+    """JSON as Python's own encoder writes it, with NaN; None for text that is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""The lines that a server sends while it works: how far it is, and what came of it.
+"""The lines that a server streams during a verification: progress and result.
 
-Sums go beyond 64 bits, so they are text here.
+Sums exceed 64 bits, so they are text here.
 """
 
 from typing import Annotated
@@ -32,7 +32,7 @@ class _Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render_report(report: VerifyReport) -> object:
-    """A report as values that any writer of JSON takes."""
+    """A report as JSON-compatible values."""
     return msgspec.to_builtins(
         _Report(
             events=report.events,
@@ -56,7 +56,7 @@ def render_report(report: VerifyReport) -> object:
 
 
 def parse_report(values: object) -> VerifyReport:
-    """The same back; raises msgspec.ValidationError for anything else."""
+    """The inverse of `render_report`; raises msgspec.ValidationError for anything else."""
     found = msgspec.convert(values, _Report)
     return VerifyReport(
         events=found.events,

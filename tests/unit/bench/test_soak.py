@@ -44,7 +44,7 @@ def grown(samples: list[dict[str, float]]) -> list[str]:
     return [trend.gauge.name for trend in trends_of(GAUGES, samples) if trend.has_grown]
 
 
-def test_noise_and_peaks_are_no_growth() -> None:
+def test_noise_and_peaks_are_not_growth() -> None:
     assert grown(noisy({})) == []
 
 
@@ -61,14 +61,14 @@ def test_noise_and_peaks_are_no_growth() -> None:
         ("events not in answers yet", 500.0),
     ],
 )
-def test_a_leak_of_each_kind_is_found_and_named(name: str, per_minute: float) -> None:
+def test_every_kind_of_leak_is_found_and_named(name: str, per_minute: float) -> None:
     samples = noisy({name: per_minute})
     assert grown(samples) == [name]
     rows = [line for line in table_of(trends_of(GAUGES, samples)) if line.endswith("GROWS |")]
     assert [row.split(" | ")[0] for row in rows] == [f"| {name}"]
 
 
-def test_warming_up_is_no_growth_and_a_level_that_is_reached_is_none() -> None:
+def test_warm_up_and_plateau_are_not_growth() -> None:
     gauge = Gauge(name="x", slack=5, floor=40)
     assert not trend_of(gauge, [*range(20), *[20.0] * 80]).has_grown
     assert not trend_of(gauge, [*range(40), *[40.0] * 10]).has_grown
@@ -80,7 +80,7 @@ def test_too_few_samples_are_refused() -> None:
         trend_of(Gauge(name="x", slack=0), [1.0] * 14)
 
 
-def test_lost_doubled_and_wrong_answers_are_found() -> None:
+def test_lost_duplicate_and_wrong_answers_are_found() -> None:
     load = Load("http://x", key="k", token="t", seed=1)
     served = [answered(number) for number in range(1, 5)]
     events = [relayed(number) for number in range(1, 5)]
@@ -98,7 +98,7 @@ def test_lost_doubled_and_wrong_answers_are_found() -> None:
     assert wrong.startswith("resp-1 is on record with TokenUsage(")
 
 
-def test_acknowledged_events_that_are_missing_and_others_that_are_not_are_found() -> None:
+def test_missing_and_unexpected_events_are_found() -> None:
     load = Load("http://x", key="k", token="t", seed=1)
     load.acknowledged = {"a": 1, "b": 2}
     load.given_up = {"c"}

@@ -7,9 +7,10 @@ import pytest
 
 from outlay.domain.actor import Channel
 from outlay.domain.audit import GENESIS, Action, AuditEntry
+from outlay.domain.ids import OrganizationId
 
 ENTRY = AuditEntry(
-    organization_id="org_a",
+    organization_id=OrganizationId("org_a"),
     number=7,
     time_us=1,
     channel=Channel.SESSION,
@@ -33,13 +34,13 @@ COVERED = [field.name for field in fields(AuditEntry) if field.name != "digest"]
 
 
 @pytest.mark.parametrize("name", COVERED)
-def test_a_digest_covers_every_field(name: str) -> None:
+def test_digest_covers_every_field(name: str) -> None:
     changed = replace(ENTRY, **{name: OTHER.get(name, "another")})
 
     assert changed.digest_after(GENESIS) != ENTRY.digest_after(GENESIS)
 
 
-def test_a_digest_covers_what_came_before() -> None:
+def test_digest_covers_the_previous_entry() -> None:
     """An entry behind another one has another digest: none can be taken out of the chain."""
     first, second = ENTRY.digest_after(GENESIS), replace(ENTRY, number=8).digest_after(GENESIS)
 
@@ -47,7 +48,7 @@ def test_a_digest_covers_what_came_before() -> None:
     assert ENTRY.digest_after(first) != ENTRY.digest_after(GENESIS)
 
 
-def test_the_same_entry_has_the_same_digest() -> None:
+def test_digest_is_deterministic() -> None:
     again = replace(ENTRY, after=dict(ENTRY.after or {}), digest=b"whatever it was")
 
     assert again.digest_after(GENESIS) == ENTRY.digest_after(GENESIS)

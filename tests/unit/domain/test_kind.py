@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.answers import Totals, sum_totals
 from outlay.domain.kind import (
     CACHE_READ,
     KINDS,
@@ -14,7 +15,6 @@ from outlay.domain.kind import (
     totals_of_kind,
 )
 from outlay.domain.meter import METERS, MeterUnit, join_meters, settle_meters, split_disjoint
-from outlay.domain.result import Totals, sum_totals
 from outlay.domain.usage import TokenUsage, settle_tokens
 
 counts = st.integers(0, 10**9)
@@ -47,7 +47,7 @@ def requests(draw: st.DrawFn) -> tuple[Totals, dict[str, KindAmount]]:
 
 
 @given(st.lists(requests(), max_size=4))
-def test_kinds_come_to_the_cost_and_to_the_tokens(
+def test_kinds_add_up_to_cost_and_tokens(
     found: list[tuple[Totals, dict[str, KindAmount]]],
 ) -> None:
     total = sum_totals([totals for totals, _ in found])
@@ -69,7 +69,7 @@ def test_kinds_come_to_the_cost_and_to_the_tokens(
     assert (shares.input_tokens, shares.output_tokens) == (total.input_tokens, total.output_tokens)
 
 
-def test_cached_sound_is_neither_sound_nor_a_cache_read_of_text() -> None:
+def test_cached_audio_is_a_kind_of_its_own() -> None:
     total = Totals(
         requests=1, input_tokens=100, output_tokens=10, cache_read_input_tokens=40, cost_pusd=9
     )
@@ -94,7 +94,7 @@ def test_cached_sound_is_neither_sound_nor_a_cache_read_of_text() -> None:
     }
 
 
-def test_a_meter_of_a_later_version_stands_for_itself() -> None:
+def test_meter_of_a_later_version_is_a_kind_of_its_own() -> None:
     kinds = kinds_of(Totals(cost_pusd=5), {"smells": KindAmount(3, 5)})
 
     assert kinds == {"smells": KindAmount(3, 5)}

@@ -11,7 +11,7 @@ durations = st.integers(1, MAX_DURATION_US)
 
 
 @given(st.lists(durations, min_size=1, max_size=300), st.sampled_from([0.0, 0.5, 0.95, 0.99, 1.0]))
-def test_a_quantile_is_within_one_percent_of_the_exact_one(values: list[int], q: float) -> None:
+def test_quantile_is_within_one_percent(values: list[int], q: float) -> None:
     bins = Counter(latency_bin(value) for value in values)
     rank = max(1, -(-round(q * 1_000_000) * len(values) // 1_000_000))
 
@@ -23,13 +23,13 @@ def test_a_quantile_is_within_one_percent_of_the_exact_one(values: list[int], q:
 
 
 @given(durations, durations)
-def test_bins_keep_the_order_of_durations(left: int, right: int) -> None:
+def test_bins_preserve_the_order_of_durations(left: int, right: int) -> None:
     assert (latency_bin(left) <= latency_bin(right)) == (left <= right) or latency_bin(
         left
     ) == latency_bin(right)
 
 
-def test_nothing_has_no_quantile() -> None:
+def test_empty_histogram_has_no_quantile() -> None:
     assert quantile_us({}, 0.5) is None
 
 

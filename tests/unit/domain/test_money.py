@@ -19,13 +19,13 @@ def test_dollars_become_whole_pico_dollars(text: str, pusd: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["1e-13", "nan", "inf", "12,5", ""])
-def test_what_is_not_exact_is_refused(text: str) -> None:
+def test_inexact_amounts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"USD|decimal"):
         parse_usd(text)
 
 
 @given(st.integers(-(10**24), 10**24))
-def test_rendering_loses_nothing(pusd: int) -> None:
+def test_rendering_is_lossless(pusd: int) -> None:
     text = render_usd(pusd)
 
     assert "e" not in text.lower()
@@ -39,7 +39,7 @@ def test_division_rounds_half_to_even(numerator: int, denominator: int) -> None:
 
 
 @given(st.integers(-(10**15), 10**15), st.integers(1, 10**9))
-def test_a_half_goes_to_the_even_neighbour(below: int, half: int) -> None:
+def test_half_rounds_to_the_even_neighbour(below: int, half: int) -> None:
     exactly_between = (2 * below + 1) * half
 
     assert divide_half_even(exactly_between, 2 * half) == below + below % 2

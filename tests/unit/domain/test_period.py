@@ -52,11 +52,11 @@ def hours(from_date: str, to_date: str, zone: str) -> float:
         ("2026-06-01", "Asia/Kathmandu", 24),
     ],
 )
-def test_a_day_is_as_long_as_it_is(day: str, zone: str, length: float) -> None:
+def test_length_of_a_local_day(day: str, zone: str, length: float) -> None:
     assert hours(day, day, zone) == length
 
 
-def test_a_day_in_kathmandu_begins_at_a_quarter_past_six_in_the_evening_utc() -> None:
+def test_kathmandu_day_begins_at_18_15_utc() -> None:
     period = period_of_dates(date(2026, 6, 1), date(2026, 6, 1), "Asia/Kathmandu")
 
     assert period.start == datetime(2026, 5, 31, 18, 15, tzinfo=UTC)
@@ -80,7 +80,7 @@ def test_day_edges_are_where_the_local_date_changes(zone: str) -> None:
                 assert bucket_start(bucket).astimezone(local).date().isoformat() == step.label
 
 
-def test_a_date_that_a_zone_skipped_is_empty_and_begins_where_the_next_does() -> None:
+def test_skipped_date_is_empty_and_begins_with_the_next() -> None:
     """Samoa went from 29 to 31 December 2011 at midnight, over the date line."""
     zone = "Pacific/Apia"
     thursday, friday, saturday = (date(2011, 12, day) for day in (29, 30, 31))
@@ -93,7 +93,7 @@ def test_a_date_that_a_zone_skipped_is_empty_and_begins_where_the_next_does() ->
     assert [step.label for step in steps] == ["2011-12-29", "2011-12-31"]
 
 
-def test_a_day_whose_midnight_lies_in_the_middle_of_a_gap_begins_after_the_gap(
+def test_day_with_midnight_in_a_gap_begins_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """No zone has skipped from 23:30 to 00:30 since 2000, but a government may decide so."""
@@ -110,7 +110,7 @@ def test_a_day_whose_midnight_lies_in_the_middle_of_a_gap_begins_after_the_gap(
 
 
 @pytest.mark.parametrize("month", range(1, 13))
-def test_a_quarter_begins_in_january_april_july_or_october(month: int) -> None:
+def test_quarter_begins_in_january_april_july_or_october(month: int) -> None:
     now = datetime(2026, month, 15, 12, tzinfo=UTC)
     first = {1: 1, 2: 1, 3: 1, 4: 4, 5: 4, 6: 4, 7: 7, 8: 7, 9: 7, 10: 10, 11: 10, 12: 10}
 
@@ -152,7 +152,7 @@ def test_steps_abut_and_cover_the_period(
     assert all(step.start_bucket < step.end_bucket for step in steps)
 
 
-def test_the_two_one_oclock_hours_of_autumn_are_two_steps() -> None:
+def test_repeated_hour_in_autumn_is_two_steps() -> None:
     period = period_of_dates(date(2026, 11, 1), date(2026, 11, 1), "America/New_York")
 
     starts = [step.start.isoformat() for step in steps_of(period, Interval.HOUR)]
@@ -185,7 +185,7 @@ def test_weeks_begin_on_monday_and_are_cut_to_the_period() -> None:
         ("2026-11-03", "2026-11-04", Interval.DAY, [False, False]),
     ],
 )
-def test_a_week_or_month_that_goes_on_outside_the_period_is_marked(
+def test_week_or_month_beyond_the_period_is_marked(
     from_date: str, to_date: str, interval: Interval, cut: list[bool]
 ) -> None:
     for zone in ("UTC", "America/Havana", "Asia/Kathmandu"):
@@ -216,9 +216,7 @@ def test_presets_mean_local_dates(preset: Preset, expected: tuple[str, str]) -> 
 
 
 @given(st.sampled_from(ZONES), moments)
-def test_the_last_24_hours_are_24_hours_and_end_with_the_present_one(
-    zone: str, moment: datetime
-) -> None:
+def test_last_24_hours_end_with_the_current_hour(zone: str, moment: datetime) -> None:
     now = moment.replace(tzinfo=UTC)
 
     period = period_of_preset(Preset.LAST_24_HOURS, now, zone)

@@ -94,7 +94,7 @@ def dates_of(period: Period) -> set[date]:
         (Preset.LAST_7_DAYS, "2026-11-20", ("2026-11-07", "2026-11-13")),
     ],
 )
-def test_calendar_presets_have_calendar_predecessors_and_rolling_ones_whole_weeks(
+def test_calendar_presets_compare_with_calendar_predecessors(
     preset: Preset, today: str, expected: tuple[str, str]
 ) -> None:
     for zone in ODD_ZONES:
@@ -143,7 +143,7 @@ def test_whole_months_are_compared_with_as_many_whole_months(
 
 
 @given(days, st.lists(st.integers(1, 400), min_size=1, max_size=8), zones)
-def test_a_year_before_no_day_is_left_out_or_counted_twice(
+def test_year_before_neither_skips_nor_repeats_days(
     first: date, lengths: list[int], zone: str
 ) -> None:
     """Periods that follow each other have predecessors that do: what sums now sums then."""
@@ -171,7 +171,7 @@ def test_a_year_before_no_day_is_left_out_or_counted_twice(
 
 
 @given(instants, zones, st.sampled_from([Preset.THIS_MONTH, Preset.THIS_QUARTER]))
-def test_to_date_is_compared_with_the_same_days_clipped_at_the_end(
+def test_to_date_compares_with_the_same_days_clipped_at_the_end(
     moment: datetime, zone: str, preset: Preset
 ) -> None:
     now = moment.replace(tzinfo=UTC)
@@ -194,7 +194,7 @@ def test_to_date_is_compared_with_the_same_days_clipped_at_the_end(
 
 
 @given(days, st.integers(1, 400), zones, st.integers(0, 400), st.sampled_from(Compare))
-def test_the_part_grows_with_time_from_nothing_to_the_whole(
+def test_elapsed_part_grows_from_nothing_to_everything(
     first: date, length: int, zone: str, after: int, compare: Compare
 ) -> None:
     period = period_of_dates(first, first + timedelta(days=length - 1), zone)
@@ -228,7 +228,7 @@ def test_the_part_grows_with_time_from_nothing_to_the_whole(
         (dated("2026-10-01", "2026-12-31"), "2026-12-10T12:34", "2026-09-10T12:45"),
     ],
 )
-def test_an_unfinished_period_is_compared_with_the_same_part(
+def test_unfinished_period_is_compared_with_its_same_part(
     period: Period, now: str, part_end: str
 ) -> None:
     part = beside(period).part(period, elapsed_part(period, at(now)))
@@ -236,7 +236,7 @@ def test_an_unfinished_period_is_compared_with_the_same_part(
     assert part.end == at(part_end)
 
 
-def test_an_unfinished_day_is_compared_by_the_wall_clock() -> None:
+def test_unfinished_day_is_compared_by_wall_clock() -> None:
     """On 8 March 2026 New York skipped 02:00 to 03:00; on 1 November 2026 it had 01:00 twice."""
     zone = zoneinfo.ZoneInfo("America/New_York")
     for today, hour, like in (
@@ -253,7 +253,7 @@ def test_an_unfinished_day_is_compared_by_the_wall_clock() -> None:
 
 
 @pytest.mark.parametrize("zone", ODD_ZONES)
-def test_the_last_24_hours_are_compared_with_the_24_before(zone: str) -> None:
+def test_last_24_hours_compare_with_the_24_before(zone: str) -> None:
     now = at("2026-11-20T12:34")
     period = period_of_preset(Preset.LAST_24_HOURS, now, zone)
     found = beside(period)
@@ -264,9 +264,7 @@ def test_the_last_24_hours_are_compared_with_the_24_before(zone: str) -> None:
 
 
 @given(days, st.integers(0, 400), zones)
-def test_other_ranges_keep_their_length_and_from_two_weeks_on_their_weekdays(
-    first: date, more: int, zone: str
-) -> None:
+def test_other_ranges_keep_their_length_and_weekdays(first: date, more: int, zone: str) -> None:
     period = period_of_dates(first, first + timedelta(days=more), zone)
     if whole_months(period):
         return
@@ -279,7 +277,7 @@ def test_other_ranges_keep_their_length_and_from_two_weeks_on_their_weekdays(
     assert found.end_bucket == day_start(start + timedelta(days=length), zone)
 
 
-def test_a_period_of_ones_own_begins_where_one_says() -> None:
+def test_custom_period_begins_on_the_given_date() -> None:
     month, week = dated("2026-11-01", "2026-11-30"), dated("2026-11-02", "2026-11-08")
 
     assert dates(beside(month, Compare.CUSTOM, date(2026, 8, 1)).period) == (
@@ -300,7 +298,7 @@ def test_a_period_of_ones_own_begins_where_one_says() -> None:
         assert caught.value.field == "compareFrom"
 
 
-def test_months_stand_beside_each_other_day_by_day() -> None:
+def test_months_are_aligned_day_by_day() -> None:
     period = dated("2026-10-01", "2026-10-31")
     pairs = zip(
         steps_of(period, Interval.DAY), steps_of(beside(period).period, Interval.DAY), strict=False

@@ -24,7 +24,7 @@ def test_windows(interval: LimitInterval, today: date, first: date, last: date) 
     assert (window.from_date, window.to_date) == (first, last)
 
 
-def test_a_window_is_local_and_knows_short_days() -> None:
+def test_window_is_local_with_short_days() -> None:
     window = window_of(LimitInterval.DAY, date(2026, 3, 8), "America/New_York")
     assert window.start == datetime(2026, 3, 8, 5, tzinfo=UTC)
     assert window.end == datetime(2026, 3, 9, 4, tzinfo=UTC)

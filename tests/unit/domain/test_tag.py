@@ -12,7 +12,7 @@ keys = st.from_regex(r"[a-z][a-z0-9_.-]{0,39}", fullmatch=True)
 
 
 @given(st.dictionaries(keys, st.text()))
-def test_a_set_of_tags_is_read_as_it_was_stored(claims: dict[str, str]) -> None:
+def test_tags_round_trip(claims: dict[str, str]) -> None:
     tags = {key: value for key, claim in claims.items() if (value := clean_value(claim))}
     text = join_tags(tags)
 
@@ -23,12 +23,12 @@ def test_a_set_of_tags_is_read_as_it_was_stored(claims: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "Team", "1", "a b", "a=b", "a,b", "a" * 41, "ä", "a'", "a\n"])
-def test_what_no_key_can_be_is_refused(key: str) -> None:
-    with pytest.raises(Invalid, match="tag's key"):
+def test_invalid_keys_are_refused(key: str) -> None:
+    with pytest.raises(Invalid, match="A tag key"):
         Tag(key)
 
 
-def test_a_tag_stands_beside_dimensions() -> None:
+def test_tag_can_be_used_like_a_dimension() -> None:
     found = sorted([Tag("team"), Dimension.MODEL, Tag("env")])
 
     assert found == ["model", "tag:env", "tag:team"]
@@ -36,7 +36,7 @@ def test_a_tag_stands_beside_dimensions() -> None:
     assert (Tag("team").key, Tag("team").value) == ("team", "tag:team")
 
 
-def test_a_header_is_read_for_what_it_can_be() -> None:
+def test_invalid_parts_of_a_header_are_ignored() -> None:
     assert read_tags(" Team = search ,env=prod,, broken, =x, empty= ,a=b=c") == {
         "team": "search",
         "env": "prod",

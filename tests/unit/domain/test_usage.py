@@ -29,7 +29,7 @@ def test_settling_is_flagged_exactly_when_it_changes_something(usage: TokenUsage
     assert settle_tokens(settled) == (settled, False)
 
 
-def test_more_cached_than_input_is_clamped_to_the_input() -> None:
+def test_more_cached_than_input_tokens_are_clamped() -> None:
     settled, is_adjusted = settle_tokens(TokenUsage(100, 10, 150, 30))
 
     assert settled == TokenUsage(100, 10, 100, 0)
@@ -39,7 +39,7 @@ def test_more_cached_than_input_is_clamped_to_the_input() -> None:
 @pytest.mark.parametrize(
     "count", [-1, MAX_TOKENS + 1, 2**63, 1.0, 1.5, float("nan"), float("inf"), True, "7", None]
 )
-def test_counts_that_are_not_whole_numbers_in_range_are_refused_by_name(count: object) -> None:
+def test_invalid_counts_are_refused_by_name(count: object) -> None:
     with pytest.raises(Invalid, match="output_tokens") as caught:
         check_tokens(TokenUsage(1, count))  # type: ignore[arg-type]  # that is the point
 

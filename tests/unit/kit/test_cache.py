@@ -7,7 +7,7 @@ import pytest
 from outlay.kit.cache import Cache
 
 
-def test_answers_are_loaded_once_until_refreshed() -> None:
+def test_values_are_loaded_once_until_refreshed() -> None:
     asked: list[str] = []
 
     def load(key: str) -> int:
@@ -21,7 +21,7 @@ def test_answers_are_loaded_once_until_refreshed() -> None:
     assert cache.get("a") == 3
 
 
-def test_what_was_read_before_a_refresh_is_not_kept_after_it() -> None:
+def test_value_loaded_before_a_refresh_is_not_kept() -> None:
     truth = "old"
     reading, refreshed = threading.Event(), threading.Event()
 
@@ -43,7 +43,7 @@ def test_what_was_read_before_a_refresh_is_not_kept_after_it() -> None:
     assert cache.values() == ["new"]
 
 
-def test_what_is_first_asked_for_during_a_refresh_is_kept() -> None:
+def test_value_first_loaded_during_a_refresh_is_kept() -> None:
     loaded: list[str] = []
 
     def load(key: str) -> str:
@@ -59,7 +59,7 @@ def test_what_is_first_asked_for_during_a_refresh_is_kept() -> None:
     assert loaded == ["a", "a", "b"]
 
 
-def test_what_there_is_not_is_not_remembered_and_what_is_gone_is_forgotten() -> None:
+def test_missing_values_are_not_cached_and_deleted_ones_are_dropped() -> None:
     there = {"a": 1}
     cache: Cache[str, int | None] = Cache(there.get)
     for number in range(100):
@@ -72,7 +72,7 @@ def test_what_there_is_not_is_not_remembered_and_what_is_gone_is_forgotten() -> 
     assert (cache.get("a"), cache.values()) == (None, [])
 
 
-def test_one_answer_is_loaded_anew_and_the_old_one_stays_when_that_fails() -> None:
+def test_single_reload_keeps_the_old_value_on_failure() -> None:
     answers = iter([1, 2])
 
     def load(_: str) -> int:
@@ -90,14 +90,14 @@ def test_one_answer_is_loaded_anew_and_the_old_one_stays_when_that_fails() -> No
     assert cache.get("a") == 2
 
 
-def test_it_does_not_grow_without_bound() -> None:
+def test_cache_size_is_bounded() -> None:
     cache: Cache[int, int] = Cache(lambda key: key, capacity=10)
     for key in range(1000):
         assert cache.get(key) == key
     assert len(cache.values()) <= 10
 
 
-def test_a_key_whose_error_drops_it_keeps_no_other_from_being_refreshed() -> None:
+def test_dropped_key_does_not_stop_other_refreshes() -> None:
     answers: dict[str, str] = {"a": "old", "b": "old", "c": "old"}
 
     def load(key: str) -> str:
@@ -116,7 +116,7 @@ def test_a_key_whose_error_drops_it_keeps_no_other_from_being_refreshed() -> Non
     assert "a" not in cache
 
 
-def test_any_other_error_leaves_what_is_known() -> None:
+def test_other_errors_keep_cached_values() -> None:
     answers = {"a": "old"}
 
     def load(key: str) -> str:
@@ -134,7 +134,7 @@ def test_any_other_error_leaves_what_is_known() -> None:
     assert cache.get("a") == "old"
 
 
-def test_a_full_cache_forgets_one_key_for_each_new_one() -> None:
+def test_full_cache_evicts_one_key_per_new_one() -> None:
     cache = Cache(str, capacity=2)
     for number in (1, 2, 3):
         cache.get(number)

@@ -20,7 +20,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "a file"
 
 
-def test_a_file_is_replaced_wholly_or_not_at_all(path: Path) -> None:
+def test_file_is_replaced_atomically(path: Path) -> None:
     write_file(path, b"old")
     runs = 0
     for error in every_fault(lambda: write_file(path, b"new content")):
@@ -34,7 +34,7 @@ def test_a_file_is_replaced_wholly_or_not_at_all(path: Path) -> None:
     assert path.read_bytes() == b"new content"
 
 
-def test_a_file_that_is_there_is_never_replaced_by_a_new_one(path: Path) -> None:
+def test_existing_file_is_never_replaced_by_a_new_one(path: Path) -> None:
     create_file(path, b"first")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(FileExistsError):
@@ -43,7 +43,7 @@ def test_a_file_that_is_there_is_never_replaced_by_a_new_one(path: Path) -> None
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_file_systems_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
@@ -54,7 +54,7 @@ def test_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPat
     assert path.read_bytes() == b"first"
 
 
-def test_a_process_that_is_killed_leaves_the_old_or_the_new(path: Path) -> None:
+def test_killed_process_leaves_the_old_or_the_new_content(path: Path) -> None:
     write_file(path, b"old")
     for _ in every_kill(lambda: write_file(path, b"new")):
         assert path.read_bytes() in {b"old", b"new"}
@@ -62,9 +62,7 @@ def test_a_process_that_is_killed_leaves_the_old_or_the_new(path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_a_disk_that_takes_a_part_at_a_time_gets_it_all(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_partial_writes_are_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = os.write
     monkeypatch.setattr(os, "write", lambda file, body: write(file, bytes(body[:3])))
     write_file(path, b"ten bytes!")
@@ -74,7 +72,7 @@ def test_a_disk_that_takes_a_part_at_a_time_gets_it_all(
         write_all(1, b"more")
 
 
-def test_the_order_on_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_order_of_flushes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The content before the name, the name before anybody is told."""
     calls: list[str] = []
 
@@ -100,7 +98,7 @@ def test_the_order_on_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
-def test_a_key_is_whole_or_made_again(path: Path) -> None:
+def test_key_file_is_complete_or_recreated(path: Path) -> None:
     for error in every_fault(lambda: create_key(path), input_output_error):
         assert error is not None
         found = read_key(path)
@@ -113,13 +111,13 @@ def test_a_key_is_whole_or_made_again(path: Path) -> None:
         path.unlink()
 
 
-def test_a_lock_that_cannot_be_written_is_not_held(path: Path) -> None:
+def test_unwritable_lock_is_not_held(path: Path) -> None:
     for error in every_fault(lambda: LockFile(path).release()):
         assert isinstance(error, OSError)
         LockFile(path).release()
 
 
-def test_parts_have_the_mode_of_private_files(path: Path) -> None:
+def test_temporary_files_are_private(path: Path) -> None:
     before = os.umask(0)
     try:
         with durable.new_file(path):

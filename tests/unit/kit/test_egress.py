@@ -49,24 +49,24 @@ PUBLIC = ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2
 
 
 @pytest.mark.parametrize("text", METADATA + NOWHERE)
-def test_metadata_services_are_closed_in_every_spelling(text: str) -> None:
+def test_metadata_services_are_forbidden_in_every_spelling(text: str) -> None:
     assert not OPEN.allows(ip_address(text))
     assert not PUBLIC_ONLY.allows(ip_address(text))
 
 
 @pytest.mark.parametrize("text", PRIVATE)
-def test_private_networks_are_open_until_they_are_closed(text: str) -> None:
+def test_private_networks_are_allowed_by_default(text: str) -> None:
     assert OPEN.allows(ip_address(text))
     assert not PUBLIC_ONLY.allows(ip_address(text))
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_public_addresses_are_open(text: str) -> None:
+def test_public_addresses_are_allowed(text: str) -> None:
     assert PUBLIC_ONLY.allows(ip_address(text))
 
 
 @given(st.ip_addresses(v=4))
-def test_an_embedded_address_is_judged_like_the_address_itself(address: object) -> None:
+def test_embedded_address_is_checked_like_the_address_itself(address: object) -> None:
     number = int(ip_address(str(address)))
     spellings = [
         IPv6Address(0xFFFF << 32 | number),
@@ -78,7 +78,7 @@ def test_an_embedded_address_is_judged_like_the_address_itself(address: object) 
         assert [egress.allows(spelling) for spelling in spellings] == [expected] * 3
 
 
-def test_named_networks_stay_open() -> None:
+def test_listed_networks_are_allowed() -> None:
     egress = parse_egress("10.1.2.0/24, 127.0.0.1,fd12::/16")
     allowed = {"10.1.2.9", "127.0.0.1", "::ffff:10.1.2.9", "fd12::8", "1.1.1.1"}
     refused = {"10.1.3.9", "127.0.0.2", "fd13::8", "169.254.169.254"}
@@ -87,14 +87,14 @@ def test_named_networks_stay_open() -> None:
     assert not parse_egress("169.254.0.0/16").allows(ip_address("169.254.169.254"))
 
 
-def test_the_words() -> None:
+def test_parsing_the_setting() -> None:
     assert parse_egress("") == parse_egress("Allow ") == OPEN
     assert parse_egress("refuse") == PUBLIC_ONLY
     with pytest.raises(ValueError, match="no"):
         parse_egress("no")
 
 
-def test_a_socket_is_made_only_for_what_is_allowed() -> None:
+def test_socket_is_created_only_for_allowed_addresses() -> None:
     make = guarded_socket(OPEN.allows)
     info = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))
     make(info).close()

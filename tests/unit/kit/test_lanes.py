@@ -9,7 +9,7 @@ values = st.lists(st.integers(-(2**100), 2**100), min_size=1, max_size=25)
 
 
 @given(values, st.data())
-def test_lanes_add_up_and_multiply_each_for_itself(one: list[int], data: st.DataObject) -> None:
+def test_lanes_add_and_multiply_independently(one: list[int], data: st.DataObject) -> None:
     other = data.draw(
         st.lists(st.integers(-(2**100), 2**100), min_size=len(one), max_size=len(one))
     )

@@ -38,7 +38,7 @@ def hold(path: Path) -> "subprocess.Popen[str]":
     return process
 
 
-def test_a_held_lock_names_its_holder(path: Path) -> None:
+def test_held_lock_names_its_holder(path: Path) -> None:
     lock = LockFile(path)
 
     assert path.read_text() == f"{os.getpid()}\n"
@@ -48,14 +48,14 @@ def test_a_held_lock_names_its_holder(path: Path) -> None:
     lock.release()
 
 
-def test_a_lock_that_was_given_up_is_free_again(path: Path) -> None:
+def test_released_lock_can_be_acquired(path: Path) -> None:
     for _ in range(3):
         LockFile(path).release()
 
     assert path.exists()
 
 
-def test_another_process_is_refused_and_named(path: Path) -> None:
+def test_other_process_is_refused_with_the_holder(path: Path) -> None:
     process = hold(path)
     with pytest.raises(LockHeld) as refused:
         LockFile(path)
@@ -65,7 +65,7 @@ def test_another_process_is_refused_and_named(path: Path) -> None:
     LockFile(path).release()
 
 
-def test_a_process_that_is_killed_holds_nothing(path: Path) -> None:
+def test_killed_process_holds_no_lock(path: Path) -> None:
     process = hold(path)
     process.kill()
     process.communicate()
@@ -75,7 +75,7 @@ def test_a_process_that_is_killed_holds_nothing(path: Path) -> None:
     lock.release()
 
 
-def test_the_holder_before_leaves_nothing_of_its_name(path: Path) -> None:
+def test_name_of_the_previous_holder_is_overwritten(path: Path) -> None:
     path.write_text("12345678901234567890\n")
     lock = LockFile(path)
 
@@ -83,7 +83,7 @@ def test_the_holder_before_leaves_nothing_of_its_name(path: Path) -> None:
     lock.release()
 
 
-def test_only_the_owner_reads_it(path: Path) -> None:
+def test_lock_file_is_private(path: Path) -> None:
     lock = LockFile(path)
 
     assert path.stat().st_mode & 0o777 == 0o600

@@ -11,7 +11,7 @@ def busy(seconds: float) -> None:
         pass
 
 
-def test_work_with_a_quarter_of_a_processor_sleeps_three_times_as_long_as_it_works() -> None:
+def test_quarter_share_sleeps_three_times_the_work() -> None:
     slept: list[float] = []
     throttle = Throttle(0.25, slept.append)
     busy(0.02)
@@ -23,7 +23,7 @@ def test_work_with_a_quarter_of_a_processor_sleeps_three_times_as_long_as_it_wor
     assert 0.03 <= slept[1] < slept[0] + 0.03
 
 
-def test_work_with_all_of_it_never_sleeps() -> None:
+def test_full_share_never_sleeps() -> None:
     slept: list[float] = []
     throttle = Throttle(1, slept.append)
     throttle.pause()

@@ -57,16 +57,14 @@ def load(tmp_path: Path, text: str) -> PriceBook:
         ("openai/gpt-5.5", TokenUsage(272_001, 0), "2.72001"),
     ],
 )
-def test_known_bills_come_out_to_the_last_digit(
-    mapping: str, usage: TokenUsage, dollars: str
-) -> None:
+def test_known_bills_are_exact(mapping: str, usage: TokenUsage, dollars: str) -> None:
     priced = price(PriceBook(), mapping, usage)
 
     assert Decimal(priced.cost_pusd).scaleb(-12) == Decimal(dollars)
     assert priced.cost_source is CostSource.COMPUTED
 
 
-def test_a_price_is_given_with_its_parts_and_its_reference() -> None:
+def test_price_has_its_parts_and_reference() -> None:
     priced = price(PriceBook(), "openai/gpt-5.5", TokenUsage(1_000, 100, 400))
 
     assert priced[:7] == (
@@ -80,7 +78,7 @@ def test_a_price_is_given_with_its_parts_and_its_reference() -> None:
     )
 
 
-def test_a_price_cut_applies_from_its_date_on_and_not_before() -> None:
+def test_price_cut_applies_from_its_date() -> None:
     book = PriceBook()
 
     after = price(book, "openai/o3", MILLION, datetime(2025, 6, 10, tzinfo=UTC))
@@ -91,7 +89,7 @@ def test_a_price_cut_applies_from_its_date_on_and_not_before() -> None:
     assert (before.cost_pusd, after.cost_pusd) == (10 * 10**12, 2 * 10**12)
 
 
-def test_a_context_has_a_price_of_its_own_in_the_cache() -> None:
+def test_contexts_are_cached_separately() -> None:
     book = PriceBook()
 
     costs = [
@@ -110,7 +108,7 @@ def test_unknown_models_are_unpriced_rather_than_free(mapping: str) -> None:
     assert (priced.cost_pusd, priced.cost_source, priced.price_ref) == (0, CostSource.UNPRICED, "")
 
 
-def test_contradictory_counts_are_priced_once_they_are_settled() -> None:
+def test_contradictory_counts_are_priced_after_settling() -> None:
     settled, is_adjusted = settle_tokens(TokenUsage(1_000, 10, 5_000, 5_000, 0, 50))
 
     priced = price(PriceBook(), "openai/gpt-5.5", settled)
@@ -121,7 +119,7 @@ def test_contradictory_counts_are_priced_once_they_are_settled() -> None:
 
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
-def test_the_parts_of_a_cost_add_up_to_it(input_tokens: int, output_tokens: int) -> None:
+def test_parts_of_a_cost_add_up(input_tokens: int, output_tokens: int) -> None:
     usage = TokenUsage(input_tokens, output_tokens, input_tokens // 3, input_tokens // 5)
 
     priced = price(PriceBook(), "openai/gpt-4o", usage)
@@ -163,7 +161,7 @@ def overridden(tmp_path: Path) -> PriceBook:
     return load(tmp_path, OVERRIDES)
 
 
-def test_overrides_beat_the_list_in_their_time_only(overridden: PriceBook) -> None:
+def test_overrides_win_only_within_their_period(overridden: PriceBook) -> None:
     usage = TokenUsage(1000, 0)
     last_of_november = datetime(2026, 11, 30, 23, 59, 59, 999_999, UTC)
 
@@ -192,7 +190,7 @@ def test_overrides_beat_the_list_in_their_time_only(overridden: PriceBook) -> No
     ]
 
 
-def test_the_more_specific_override_wins_and_honours_its_tier(overridden: PriceBook) -> None:
+def test_more_specific_override_wins_and_uses_its_tier(overridden: PriceBook) -> None:
     small = price(overridden, "openai/gpt-4o", TokenUsage(100_000, 0))
     large = price(overridden, "openai/gpt-4o", TokenUsage(100_001, 0))
 
@@ -200,13 +198,13 @@ def test_the_more_specific_override_wins_and_honours_its_tier(overridden: PriceB
     assert (large.cost_pusd, large.cost_source) == (100_001 * 5_000_000, CostSource.OVERRIDE)
 
 
-def test_a_free_model_is_priced_at_zero_which_is_not_unpriced(overridden: PriceBook) -> None:
+def test_free_model_costs_zero_and_is_not_unpriced(overridden: PriceBook) -> None:
     priced = price(overridden, "acme/house-model", TokenUsage(9, 9))
 
     assert (priced.cost_pusd, priced.cost_source) == (0, CostSource.OVERRIDE)
 
 
-def test_an_alias_is_priced_and_named_as_its_model(overridden: PriceBook) -> None:
+def test_alias_is_priced_and_shown_as_its_model(overridden: PriceBook) -> None:
     october = datetime(2026, 10, 1, tzinfo=UTC)
 
     listed = price(overridden, "openai/my-fast-model", MILLION, october)
@@ -217,12 +215,12 @@ def test_an_alias_is_priced_and_named_as_its_model(overridden: PriceBook) -> Non
     assert (override.cost_pusd, override.price_ref) == (10**12, "override:1")
 
 
-def test_faults_of_the_file_refuse_the_book(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match=r"prices\.toml has mistakes:\n  price 1, input"):
+def test_errors_in_the_file_refuse_the_book(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"prices\.toml has errors:\n  price 1, input"):
         load(tmp_path, '[[price]]\nmodel = "x"\n')
 
 
-def test_a_cost_that_no_event_can_carry_names_its_price(tmp_path: Path) -> None:
+def test_too_large_cost_names_its_price(tmp_path: Path) -> None:
     book = load(tmp_path, '[[price]]\nmodel = "x"\ninput = 10000\n')
     enough = MAX_PUSD // 10**10
 
@@ -232,7 +230,7 @@ def test_a_cost_that_no_event_can_carry_names_its_price(tmp_path: Path) -> None:
     assert caught.value.code == "cost-too-large"
 
 
-def test_hostile_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hostile_names_do_not_fill_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(book_module, "MAX_CACHED", 50)
     book = PriceBook()
 
@@ -245,7 +243,7 @@ def test_hostile_names_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -
     assert len(book._models) <= 50
 
 
-def test_a_price_by_time_of_day_does_not_fill_the_memory() -> None:
+def test_prices_by_time_of_day_do_not_fill_memory() -> None:
     book = PriceBook()
 
     for day in range(1, 31):
@@ -256,7 +254,7 @@ def test_a_price_by_time_of_day_does_not_fill_the_memory() -> None:
     assert [len(spans) for spans in book._applied.values()] == [book_module.MAX_SPANS]
 
 
-def test_threads_agree() -> None:
+def test_book_is_thread_safe() -> None:
     book = PriceBook()
     found: list[tuple[str, PricedUsage]] = []
     mappings = ("openai/gpt-4o", "acme/x", "anthropic/claude-opus-4-5") * 50
@@ -274,7 +272,7 @@ def test_threads_agree() -> None:
     assert len(set(found)) == 3
 
 
-def test_the_list_is_not_loaded_before_it_is_needed() -> None:
+def test_list_is_loaded_on_demand() -> None:
     script = (
         "import sys; from outlay.pricing.book import PriceBook; PriceBook.load(); "
         "sys.exit('genai_prices' in sys.modules)"
@@ -283,7 +281,7 @@ def test_the_list_is_not_loaded_before_it_is_needed() -> None:
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 
-def test_a_percentage_of_the_list_keeps_cache_tier_context_and_meter_rates(tmp_path: Path) -> None:
+def test_percentage_keeps_cache_tier_context_and_meter_rates(tmp_path: Path) -> None:
     path = tmp_path / "prices.toml"
     path.write_text('[[price]]\nprovider = "openai"\npercent_of_list = "85"\n')
     usage = TokenUsage(300_000, 2_000, 100_000)
@@ -302,7 +300,7 @@ def test_a_percentage_of_the_list_keeps_cache_tier_context_and_meter_rates(tmp_p
         assert agreed.price_ref == f"override:1*{listed.price_ref}"
 
 
-def test_meters_have_prices_of_their_own(tmp_path: Path) -> None:
+def test_meters_have_their_own_prices(tmp_path: Path) -> None:
     path = tmp_path / "prices.toml"
     path.write_text(
         '[[price]]\nmodel = "acme/x"\ninput = "1"\n'

@@ -119,12 +119,12 @@ APART = [
 @pytest.mark.parametrize(
     ("model", "mapping"), [(model, name) for model, names in SAME.items() for name in names]
 )
-def test_routes_of_a_model_collapse(model: str, mapping: str) -> None:
+def test_routes_of_a_model_have_one_canonical_model(model: str, mapping: str) -> None:
     assert canonical_model(mapping) == model
 
 
 @pytest.mark.parametrize("model", APART)
-def test_what_makes_another_model_stays(model: str) -> None:
+def test_different_models_stay_different(model: str) -> None:
     assert canonical_model(f"provider/{model}") == model
 
 
@@ -135,7 +135,7 @@ def test_versions_of_titan_and_nemotron_are_not_revisions() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   "])
-def test_nothing_stays_nothing(name: str) -> None:
+def test_empty_name_stays_empty(name: str) -> None:
     assert canonical_model(name) == ""
 
 
@@ -150,11 +150,11 @@ def test_nothing_stays_nothing(name: str) -> None:
         ("-latest", "-latest"),
     ],
 )
-def test_strange_names_keep_what_they_have(name: str, model: str) -> None:
+def test_unusual_names_are_preserved(name: str, model: str) -> None:
     assert canonical_model(name) == model
 
 
-def test_the_operators_aliases_win_in_any_case_of_letters() -> None:
+def test_operator_aliases_win_ignoring_case() -> None:
     aliases = {"My-Fast-Model": "openai/gpt-5.5", "azure/GPT-4o": "gpt-4o-mini"}
 
     assert canonical_model("azure/my-fast-model", aliases) == "gpt-5.5"
@@ -163,20 +163,20 @@ def test_the_operators_aliases_win_in_any_case_of_letters() -> None:
     assert canonical_model("openai/gpt-4o", aliases) == "gpt-4o"
 
 
-def test_an_alias_can_keep_apart_what_a_rule_would_merge() -> None:
+def test_alias_can_separate_what_a_rule_would_merge() -> None:
     dated = "gpt-4o-2024-05-13"
 
     assert canonical_model(f"openai/{dated}", {dated: dated}) == dated
 
 
-def test_aliases_are_followed_and_circles_end() -> None:
+def test_aliases_are_followed_and_cycles_end() -> None:
     assert canonical_model("a", {"a": "b", "b": "c"}) == "c"
     assert resolve_alias("x/a", {"a": "b", "b": "openai/gpt-5.5"}) == "openai/gpt-5.5"
     assert canonical_model("a", {"a": "b", "b": "a"}) in {"a", "b"}
     assert resolve_alias("a", {"a": "b", "b": "a"}) in {"a", "b"}
 
 
-def test_every_listed_model_settles_and_keeps_its_letters() -> None:
+def test_every_listed_model_is_a_fixed_point() -> None:
     for provider in providers:
         for model in provider.models:
             canonical = canonical_model(f"{provider.id}/{model.id}")
@@ -195,7 +195,7 @@ known = st.sampled_from([name for names in SAME.values() for name in names] + AP
 
 
 @given(st.one_of(names, known, deep, st.text(max_size=30)))
-def test_names_are_never_lost_and_settle_at_once(name: str) -> None:
+def test_canonicalization_is_idempotent_and_never_empty(name: str) -> None:
     model = canonical_model(name)
 
     assert bool(model) == bool(name.strip())

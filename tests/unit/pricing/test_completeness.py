@@ -113,7 +113,7 @@ def check(
 BOOK: Final = PriceBook()
 
 
-def test_no_event_is_computed_while_a_meter_or_context_has_no_price() -> None:
+def test_event_with_an_unpriced_meter_or_context_is_never_computed() -> None:
     seeded = random.Random()
     lacking = sum(
         check(seeded, model, provider.id, context)
@@ -125,7 +125,7 @@ def test_no_event_is_computed_while_a_meter_or_context_has_no_price() -> None:
 
 
 @pytest.mark.long
-def test_no_event_of_any_model_is_computed_while_something_has_no_price() -> None:
+def test_event_of_any_model_with_unpriced_parts_is_never_computed() -> None:
     seeded = random.Random()
     for provider, model in MODELS:
         for context in CONTEXTS:

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import METERS, join_meters, settle_meters
 from outlay.domain.usage import TokenUsage, settle_tokens
 from outlay.kit.clock import to_us
@@ -47,7 +48,7 @@ rates = st.builds(
 
 
 @given(rates, usages, quantities)
-def test_lines_add_up_to_the_cost_and_each_is_its_quantity_times_its_rate(
+def test_lines_add_up_to_the_cost(
     rates: TieredRates, usage: TokenUsage, drawn: Mapping[str, int]
 ) -> None:
     meters, _ = settle_meters(usage, drawn)
@@ -96,7 +97,7 @@ def event_of(
 ) -> UsageEvent:
     return UsageEvent(
         event_id="e",
-        organization_id="org",
+        organization_id=OrganizationId("org"),
         event_time_us=to_us(at),
         provider=provider,
         mapping=mapping,
@@ -155,7 +156,7 @@ USAGES = [
 ]
 
 
-def test_every_price_of_the_list_is_found_again_by_its_reference() -> None:
+def test_every_list_price_is_found_by_its_reference() -> None:
     explained = 0
     for provider, model in MODELS:
         contexts = [{}, *(dict(variant.when) for variant in model.price_variants or ())]
@@ -173,7 +174,7 @@ def test_every_price_of_the_list_is_found_again_by_its_reference() -> None:
     assert explained > 10_000
 
 
-def test_no_context_of_the_list_has_a_name_that_references_use() -> None:
+def test_no_list_context_uses_a_reserved_name() -> None:
     keys = {
         key for _, model in MODELS for variant in model.price_variants or () for key in variant.when
     }
@@ -192,7 +193,7 @@ def test_no_context_of_the_list_has_a_name_that_references_use() -> None:
     ),
     st.integers(0, 10**9).map(lambda seconds: AT - timedelta(seconds=seconds / 10)),
 )
-def test_what_any_request_costs_is_explained(
+def test_any_request_cost_is_explained(
     listed: tuple[Provider, ModelInfo],
     usage: TokenUsage,
     drawn: Mapping[str, int],
@@ -240,7 +241,7 @@ def test_what_any_request_costs_is_explained(
         ("azure/gpt-4o", {}, 1000, f"azure/gpt-4o?list=openai&own={OWN_DATA}"),
     ],
 )
-def test_a_reference_pins_variant_tier_date_and_list(
+def test_reference_pins_variant_tier_date_and_list(
     mapping: str, context: Mapping[str, str], tokens: int, ref: str
 ) -> None:
     provider = mapping.partition("/")[0]
@@ -259,7 +260,7 @@ def book_with(*entries: Mapping[str, object]) -> PriceBook:
     return PriceBook(Overrides(prices=read_entries(numbered, rates)))
 
 
-def test_own_prices_and_shares_of_the_list_are_explained() -> None:
+def test_overrides_and_percentages_are_explained() -> None:
     book = book_with(
         {
             "model": "openai/gpt-4o",
@@ -287,7 +288,7 @@ def test_own_prices_and_shares_of_the_list_are_explained() -> None:
     assert_explained(share, book)
 
 
-def test_prices_of_meters_over_others_and_in_other_currencies_are_explained() -> None:
+def test_added_meter_prices_and_currencies_are_explained() -> None:
     usage, meters = TokenUsage(300_000, 20), {"web_searches": 3, "social_searches": 2}
     book = book_with(
         {
@@ -312,7 +313,7 @@ def test_prices_of_meters_over_others_and_in_other_currencies_are_explained() ->
     assert_explained(laid, book)
 
 
-def test_references_of_earlier_versions_are_still_understood() -> None:
+def test_references_of_earlier_versions_are_understood() -> None:
     event = priced_event(
         "openai", "openai/gpt-5.4-mini", TokenUsage(1_000, 20), {}, context={"service_tier": "flex"}
     )
@@ -321,14 +322,14 @@ def test_references_of_earlier_versions_are_still_understood() -> None:
     assert_explained(old)
 
 
-def test_a_deleted_price_is_said_to_be_gone() -> None:
+def test_deleted_price_is_reported() -> None:
     book = book_with({"model": "openai/gpt-4o", "input": "3", "output": "9"})
     event = priced_event("openai", "openai/gpt-4o", TokenUsage(1_000, 20), {}, book=book)
 
     assert explain(event) == Evidence(note="There is no price override:1 any more.")
 
 
-def test_a_price_that_gives_another_amount_today_has_no_lines() -> None:
+def test_changed_price_has_no_lines() -> None:
     before = book_with({"model": "openai/gpt-4o", "input": "3", "output": "9"})
     after = book_with({"model": "openai/gpt-4o", "input": "4", "output": "9"})
     event = priced_event("openai", "openai/gpt-4o", TokenUsage(1_000, 20), {}, book=before)
@@ -341,13 +342,13 @@ def test_a_price_that_gives_another_amount_today_has_no_lines() -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_one_part_that_differs_is_enough_to_show_no_lines(part: str) -> None:
+def test_one_differing_part_suppresses_the_lines(part: str) -> None:
     event = priced_event("openai", "openai/gpt-5.5", TokenUsage(1_000, 20, 100, 50), {})
 
     assert explain(replace(event, **{part: getattr(event, part) + 1})).lines == ()
 
 
-def test_a_list_that_has_been_replaced_is_named_and_only_equal_amounts_are_shown() -> None:
+def test_replaced_list_is_named() -> None:
     event = priced_event("openai", "openai/gpt-5.5", TokenUsage(1_000, 20), {})
     older = replace(event, price_ref="genai-prices:0.1.0/openai/gpt-5.5")
     other = replace(older, cost_pusd=7, input_cost_pusd=7)
@@ -361,7 +362,7 @@ def test_a_list_that_has_been_replaced_is_named_and_only_equal_amounts_are_shown
     assert "has no price for openai/gpt-nil" in explain(gone).note
 
 
-def test_a_reported_cost_stands_beside_the_lines_of_the_computed_one() -> None:
+def test_reported_cost_is_shown_with_computed_lines() -> None:
     event = priced_event("openai", "openai/gpt-5.5", TokenUsage(1_000, 20), {})
     reported = replace(
         event,

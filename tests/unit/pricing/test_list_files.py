@@ -36,7 +36,7 @@ def parsed(*models: dict[str, Any]) -> PriceList:
 PLAIN = model("m", {"input_mtok": 2.5, "output_mtok": 10})
 
 
-def test_prices_of_a_file_are_exact_and_named_by_its_version() -> None:
+def test_prices_of_a_file_are_exact_and_versioned() -> None:
     tiers = {"base": 0.1, "tiers": [{"start": 1000, "price": 0.3}]}
     found = parsed(
         model(
@@ -59,14 +59,14 @@ def test_prices_of_a_file_are_exact_and_named_by_its_version() -> None:
     [
         (b"", "not valid JSON"),
         (b"\xff\xfe", "not valid JSON"),
-        (b"{}", "expected the array of providers"),
-        (b"[]", "it has no models"),
-        (b"[1]", "expected the array of providers"),
+        (b"{}", "Use the array of providers"),
+        (b"[]", "The list has no models"),
+        (b"[1]", "Use the array of providers"),
         (b'[{"id": "acme"}]', "Field required"),
         (b"[" * 100_000, "not valid JSON"),
     ],
 )
-def test_what_is_no_price_list_is_said_to_be_none(body: bytes, fault: str) -> None:
+def test_invalid_price_lists_are_refused(body: bytes, fault: str) -> None:
     with pytest.raises(Invalid, match=fault):
         read_list(body, VERSION)
 
@@ -78,12 +78,12 @@ def test_what_is_no_price_list_is_said_to_be_none(body: bytes, fault: str) -> No
         (model("m", {"input_mtok": 100_001}), "100001 is not a price"),
         (model("m", {"input_mtok": "NaN"}), "finite number|not a price"),
         (model("m", {"input_mtok": "dear"}), "valid decimal"),
-        (model("m", []), "acme/m: no prices"),
-        (model("m?x", {"input_mtok": 1}), "no id of a model"),
-        (model("m" * 101, {"input_mtok": 1}), "no id of a model"),
+        (model("m", []), "acme/m has no prices."),
+        (model("m?x", {"input_mtok": 1}), "is not a valid model id."),
+        (model("m" * 101, {"input_mtok": 1}), "is not a valid model id."),
         (
             model("m", {"input_mtok": {"base": 1, "tiers": [{"start": 0, "price": 2}]}}),
-            "tiers begin twice at one size, or at none",
+            "tiers must start at different sizes above 0.",
         ),
         (
             {**model("m", {"input_mtok": 1}), "match": {"or": [{"regex": "("}]}},
@@ -96,11 +96,11 @@ def test_what_is_no_price_list_is_said_to_be_none(body: bytes, fault: str) -> No
                 {"input_mtok": 1},
                 price_variants=[{"when": {"above": "1"}, "prices": {"input_mtok": 1}}],
             ),
-            "no context may be called above",
+            "uses the reserved context above.",
         ),
     ],
 )
-def test_each_mistake_is_named(wrong: dict[str, Any], fault: str) -> None:
+def test_each_error_is_named(wrong: dict[str, Any], fault: str) -> None:
     with pytest.raises(Invalid, match=fault):
         parsed(PLAIN, wrong)
 
@@ -109,7 +109,7 @@ VALID = json.dumps(document(PLAIN, model("n", [{"prices": {"input_mtok": 1}}])))
 
 
 @given(st.integers(0, len(VALID) - 1), st.integers(0, len(VALID) - 1), st.binary(max_size=4))
-def test_a_damaged_file_is_refused_or_still_a_list(start: int, end: int, put: bytes) -> None:
+def test_damaged_file_is_refused_or_still_valid(start: int, end: int, put: bytes) -> None:
     try:
         found = read_list(VALID[:start] + put + VALID[end:], VERSION)
     except Invalid:
@@ -117,7 +117,7 @@ def test_a_damaged_file_is_refused_or_still_a_list(start: int, end: int, put: by
     assert found.providers
 
 
-def test_models_that_come_and_go_and_prices_that_change_are_told() -> None:
+def test_added_and_removed_models_and_changed_prices_are_listed() -> None:
     batch = [{"when": {"processing": "batch"}, "prices": {"input_mtok": 1}}]
     halved = [{"when": {"processing": "batch"}, "prices": {"input_mtok": 0.5}}]
     before = parsed(PLAIN, model("gone", {"input_mtok": 1}), model("b", {}, price_variants=batch))
@@ -146,9 +146,7 @@ def test_models_that_come_and_go_and_prices_that_change_are_told() -> None:
     ("after", "is_doubtful"),
     [(250, False), (250.1, True), (0.025, False), (0.02499, True), (0, True)],
 )
-def test_a_price_that_jumps_a_hundredfold_or_to_nothing_is_doubtful(
-    after: float, is_doubtful: bool
-) -> None:
+def test_extreme_price_changes_are_suspicious(after: float, is_doubtful: bool) -> None:
     changes = compare_lists(
         parsed(PLAIN), parsed(model("m", {"input_mtok": after, "output_mtok": 10})), AT
     )
@@ -156,7 +154,7 @@ def test_a_price_that_jumps_a_hundredfold_or_to_nothing_is_doubtful(
     assert bool(changes.doubts) is is_doubtful
 
 
-def test_a_list_without_most_models_is_doubtful() -> None:
+def test_list_without_most_models_is_suspicious() -> None:
     before = parsed(PLAIN, model("a", {"input_mtok": 1}), model("b", {"input_mtok": 1}))
 
     assert compare_lists(before, parsed(PLAIN), AT).doubts == ["2 of 3 models are gone"]

@@ -53,7 +53,7 @@ def fault(tmp_path: Path, text: str) -> str:
     return told.strip()
 
 
-def test_a_percentage_keeps_the_proportions_of_cache_tiers_and_meters(tmp_path: Path) -> None:
+def test_percentage_keeps_proportions_of_cache_tiers_and_meters(tmp_path: Path) -> None:
     listed, agreed = (
         PriceBook(),
         book(tmp_path, '[[price]]\nprovider = "anthropic"\npercent_of_list = "85"\n'),
@@ -67,7 +67,7 @@ def test_a_percentage_keeps_the_proportions_of_cache_tiers_and_meters(tmp_path: 
         assert after.price_ref == f"override:1*{before.price_ref}"
 
 
-def test_single_prices_and_meters_have_percentages_of_their_own(tmp_path: Path) -> None:
+def test_single_prices_and_meters_can_have_percentages(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -87,7 +87,7 @@ def test_single_prices_and_meters_have_percentages_of_their_own(tmp_path: Path) 
     assert after.meter_cost_pusd == before.meter_cost_pusd == 10 * USD
 
 
-def test_a_percentage_falls_to_that_of_what_it_is_part_of() -> None:
+def test_percentage_falls_back_to_that_of_the_whole() -> None:
     shares = Shares(
         Decimal(90), {"input": Decimal(80), "cache_write": Decimal(70), "output": Decimal(60)}
     )
@@ -101,7 +101,7 @@ def test_a_percentage_falls_to_that_of_what_it_is_part_of() -> None:
     assert shares.of("cache_audio_read_tokens") == shares.of("input_audio_tokens") == 80
 
 
-def test_a_price_of_a_meter_alone_leaves_the_rest_at_its_price(tmp_path: Path) -> None:
+def test_meter_only_price_keeps_other_prices(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -121,7 +121,7 @@ def test_a_price_of_a_meter_alone_leaves_the_rest_at_its_price(tmp_path: Path) -
     assert after.cost_source is CostSource.OVERRIDE
 
 
-def test_a_price_keeps_its_own_meters_before_those_of_all_models(tmp_path: Path) -> None:
+def test_own_meters_of_a_price_win_over_general_ones(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         f"""
@@ -140,7 +140,7 @@ def test_a_price_keeps_its_own_meters_before_those_of_all_models(tmp_path: Path)
     assert dict(priced.meter_costs) == {"web_searches": 3 * USD, "code_executions": 5 * USD}
 
 
-def test_tokens_without_a_price_are_marked_and_never_free(tmp_path: Path) -> None:
+def test_unpriced_tokens_are_marked_and_never_free(tmp_path: Path) -> None:
     agreed = book(
         tmp_path,
         """
@@ -192,7 +192,7 @@ meters = { web_searches = "10" }
 """
 
 
-def test_a_price_in_another_currency_is_converted_at_the_rate_of_its_day(tmp_path: Path) -> None:
+def test_price_in_another_currency_uses_the_rate_of_the_day(tmp_path: Path) -> None:
     agreed = book(tmp_path, EUROS)
     usage, meters = TokenUsage(input_tokens=200_000), {"web_searches": 100}
     october = price(agreed, "x/y", datetime(2026, 10, 31, 23, 59, tzinfo=UTC), usage, meters)
@@ -212,7 +212,7 @@ rates = st.decimals(min_value="0.000001", max_value=100, places=12, allow_nan=Fa
 
 
 @given(amount=amounts, rate=rates)
-def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decimal) -> None:
+def test_conversion_is_exact_up_to_one_rounding(amount: Decimal, rate: Decimal) -> None:
     exact = Context(prec=80)
     expected = exact.multiply(amount, rate).quantize(Decimal("1e-12"), ROUND_HALF_EVEN, exact)
 
@@ -224,53 +224,54 @@ def test_a_conversion_is_exact_but_for_one_rounding(amount: Decimal, rate: Decim
     [
         (
             'currency = "EURO"\ninput = "1"',
-            "currency: 'EURO' is no currency; write a code of ISO 4217 such as EUR",
+            "currency: 'EURO' is not an ISO 4217 currency code such as EUR.",
         ),
         (
             'currency = "GBP"\ninput = "1"',
-            "currency: there is no exchange rate of GBP; add one first",
+            "currency: There is no exchange rate for GBP. Add one first.",
         ),
         (
             'currency = "EUR"\ninput = "1"\neffective_from = 2026-09-01',
-            "currency: the price is from 2026-09-01 on, and the first exchange rate of EUR is from "
-            "2026-10-01 on; add an earlier rate, or let the price begin then",
+            "currency: The price starts on 2026-09-01, but the first exchange rate for EUR starts "
+            "on 2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\ninput = "1"',
-            "currency: the price has no first day, and the first exchange rate of EUR is from "
-            "2026-10-01 on; add an earlier rate, or let the price begin then",
+            "currency: The price has no start date, but the first exchange rate for EUR starts "
+            "on 2026-10-01. Add an earlier rate or start the price then.",
         ),
         (
             'currency = "EUR"\npercent_of_list = "85"',
-            "currency: goes with prices; a percentage is the same in every currency",
+            "currency: Cannot be combined with a percentage, which has no currency.",
         ),
         (
             'percent_of_list = "85"\ninput = "1"',
-            "percent_of_list: stands alone; write prices in an entry of their own",
+            "percent_of_list: Cannot be combined with prices. Write the prices as a separate "
+            "entry.",
         ),
         (
             'percents = { output = "85" }\nmeters = { web_searches = "1" }',
-            "percents: stands alone; write prices in an entry of their own",
+            "percents: Cannot be combined with prices. Write the prices as a separate entry.",
         ),
         (
             'percent_of_list = "0"',
-            "percent_of_list: must be between 1 and 500 percent, 85 for 85 %, not 0",
+            "percent_of_list: Must be between 1 and 500 percent, 85 for 85 %, not 0.",
         ),
         (
             'percent_of_list = "1000"',
-            "percent_of_list: must be between 1 and 500 percent, 85 for 85 %, not 1000",
+            "percent_of_list: Must be between 1 and 500 percent, 85 for 85 %, not 1000.",
         ),
         (
             'percents = { output = "0.85" }',
-            "percents.output: must be between 1 and 500 percent, 85 for 85 %, not 0.85",
+            "percents.output: Must be between 1 and 500 percent, 85 for 85 %, not 0.85.",
         ),
         (
             'currency = "EUR"\ninput = "99999"\neffective_from = 2026-10-01',
-            "input: is 108,418.9158 USD; it must be at most 100,000 USD",
+            "input: Is 108,418.9158 USD, above the maximum of 100,000 USD.",
         ),
     ],
 )
-def test_what_is_wrong_is_told_at_its_field(tmp_path: Path, text: str, told: str) -> None:
+def test_errors_are_reported_at_their_field(tmp_path: Path, text: str, told: str) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\neffective_from = 2026-10-01\nusd = "1.0842"\n'
 
     assert fault(tmp_path, f'{rate}[[price]]\nmodel = "x/y"\n{text}') == f"price 1, {told}"
@@ -279,31 +280,34 @@ def test_what_is_wrong_is_told_at_its_field(tmp_path: Path, text: str, told: str
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ('currency = "USD"\nusd = "1"', "currency: USD needs no exchange rate"),
-        ('usd = "1"', "currency: '' is no currency; write a code of ISO 4217 such as EUR"),
+        ('currency = "USD"\nusd = "1"', "currency: USD needs no exchange rate."),
+        ('usd = "1"', "currency: '' is not an ISO 4217 currency code such as EUR."),
         (
             'currency = "EUR"\nusd = "0"',
-            "usd: must be between 0.000001 and 100 USD for one EUR, not 0",
+            "usd: Must be between 0.000001 and 100 USD for one EUR, not 0.",
         ),
         (
             'currency = "EUR"\nusd = "-1.1"',
-            "usd: must be between 0.000001 and 100 USD for one EUR, not -1.1",
+            "usd: Must be between 0.000001 and 100 USD for one EUR, not -1.1.",
         ),
-        ('currency = "EUR"\nusd = 1.1\nday = 1', "day: unknown key; there are currency, effective"),
-        ('currency = "EUR"', 'usd: expected USD for one EUR such as "4.25"'),
+        (
+            'currency = "EUR"\nusd = 1.1\nday = 1',
+            "day: Unknown key. Available: currency, effective",
+        ),
+        ('currency = "EUR"', 'usd: Must be USD for one EUR such as "4.25".'),
     ],
 )
-def test_a_wrong_exchange_rate_is_told(tmp_path: Path, text: str, told: str) -> None:
+def test_invalid_exchange_rate_is_reported(tmp_path: Path, text: str, told: str) -> None:
     assert fault(tmp_path, f"[[exchange_rate]]\n{text}").startswith(f"exchange rate 1, {told}")
 
 
-def test_one_currency_has_one_rate_a_day(tmp_path: Path) -> None:
+def test_one_rate_per_currency_and_day(tmp_path: Path) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\nusd = "1.1"\n'
 
-    assert fault(tmp_path, rate + rate).startswith("exchange rate 2, effective_from: there is")
+    assert fault(tmp_path, rate + rate).startswith("exchange rate 2, effective_from: Another")
 
 
-def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) -> None:
+def test_overlapping_new_price_must_end(tmp_path: Path) -> None:
     told = fault(
         tmp_path,
         '[[price]]\nmodel = "m"\ninput = 1\noutput = 1\neffective_from = 2026-03-01\n'
@@ -311,12 +315,12 @@ def test_a_new_price_that_reaches_into_a_later_one_has_to_end(tmp_path: Path) ->
     )
 
     assert told == (
-        "price 2, effective_to: overlaps price 1 for the same model; end this one with "
-        "effective_to by 2026-03-01"
+        "price 2, effective_to: Overlaps price 1 for the same model. End this one with "
+        "effective_to by 2026-03-01."
     )
 
 
-def test_a_price_for_all_models_does_not_hide_the_model_that_answered(tmp_path: Path) -> None:
+def test_price_for_all_models_does_not_hide_the_answering_model(tmp_path: Path) -> None:
     general = book(tmp_path, '[[price]]\nprovider = "openai"\npercent_of_list = "85"\n')
     own = book(tmp_path, '[[price]]\nmodel = "openai/gpt-5.5"\npercent_of_list = "85"\n')
 
@@ -324,7 +328,7 @@ def test_a_price_for_all_models_does_not_hide_the_model_that_answered(tmp_path: 
     assert own.find("openai", "openai/gpt-5.5", to_us(AT)).is_named
 
 
-def test_a_file_without_tables_has_no_prices(tmp_path: Path) -> None:
+def test_file_without_tables_has_no_prices(tmp_path: Path) -> None:
     path = tmp_path / "prices.toml"
     path.write_text("exchange_rate = 3", encoding="utf-8")
 

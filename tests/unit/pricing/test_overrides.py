@@ -26,12 +26,12 @@ def faults(tmp_path: Path, text: str) -> list[str]:
     with pytest.raises(Invalid) as caught:
         read(tmp_path, text)
     first, *others = caught.value.message.splitlines()
-    assert first == f"{tmp_path / 'prices.toml'} has mistakes:"
+    assert first == f"{tmp_path / 'prices.toml'} has errors:"
     assert caught.value.code == "invalid-prices"
     return [line.strip() for line in others]
 
 
-def test_numbers_and_texts_are_read_exactly(tmp_path: Path) -> None:
+def test_numbers_and_texts_are_exact(tmp_path: Path) -> None:
     overrides = read(
         tmp_path,
         """
@@ -50,7 +50,7 @@ def test_numbers_and_texts_are_read_exactly(tmp_path: Path) -> None:
     assert base.per_request == USD // 4
 
 
-def test_a_tier_keeps_what_it_does_not_change(tmp_path: Path) -> None:
+def test_tier_keeps_unchanged_prices(tmp_path: Path) -> None:
     rates = (
         read(
             tmp_path,
@@ -77,7 +77,7 @@ def test_a_tier_keeps_what_it_does_not_change(tmp_path: Path) -> None:
     ]
 
 
-def test_names_are_compared_in_lower_case(tmp_path: Path) -> None:
+def test_names_are_case_insensitive(tmp_path: Path) -> None:
     overrides = read(
         tmp_path,
         '[aliases]\n"My-Model" = " gpt-5.5 "\n[[price]]\nmodel = "OpenAI/GPT-5.5"\ninput = 1\n',
@@ -87,7 +87,7 @@ def test_names_are_compared_in_lower_case(tmp_path: Path) -> None:
     assert overrides.prices[0].model == "openai/gpt-5.5"
 
 
-def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
+def test_example_in_the_documents_is_valid(tmp_path: Path) -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "price-file.md"
     [example] = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
 
@@ -108,7 +108,7 @@ def test_the_example_of_the_documents_is_valid(tmp_path: Path) -> None:
     assert converted.rates.base.input == 487_890_000_000
 
 
-def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
+def test_every_error_of_a_file_is_named(tmp_path: Path) -> None:
     found = faults(
         tmp_path,
         """
@@ -160,27 +160,27 @@ def test_every_fault_of_a_file_is_named_at_once(tmp_path: Path) -> None:
     )
 
     expected = [
-        "prices: unknown key; there are aliases, cost_policy, exchange_rate, price",
-        "aliases, 'a': expected two names",
-        "aliases, 'b': given twice",
-        "aliases, 'c': leads back to itself",
-        "aliases, 'd': leads back to itself",
-        "price 1, inputt: unknown key; there are model, provider",
-        "price 1, input: no price is given",
-        "price 2, input: must be between 0 and 100,000 USD, not -1",
+        "prices: Unknown key. Available: aliases, cost_policy, exchange_rate, price",
+        "aliases, 'a': Must be two names",
+        "aliases, 'b': Appears twice",
+        "aliases, 'c': Refers to itself.",
+        "aliases, 'd': Refers to itself.",
+        "price 1, inputt: Unknown key. Available: model, provider",
+        "price 1, input: There is no price.",
+        "price 2, input: Must be between 0 and 100,000 USD, not -1",
         "price 2, output: 'four' is not a number",
-        'price 2, reasoning: expected USD such as "4.25"',
+        'price 2, reasoning: Must be USD such as "4.25".',
         "price 2, cache_read: 0.0000000000001 has more than 12 decimal places",
-        "price 3, model: expected text",
-        "price 3, provider: expected text",
-        "price 3, input: must be between",
-        "price 4, effective_to: must be after effective_from",
-        "price 5, effective_to: expected a date (UTC)",
-        "price 5, context: expected a table of texts",
-        "price 6, tier.above: expected a number of input tokens",
-        "price 6, tier.colour: unknown key; there are above",
-        "price 6, tier.input: no price is given above 100",
-        "price 6, tier.above: 200 is given twice",
+        "price 3, model: Must be text",
+        "price 3, provider: Must be text",
+        "price 3, input: Must be between",
+        "price 4, effective_to: Must be after effective_from",
+        "price 5, effective_to: Must be a date (UTC)",
+        "price 5, context: Must be a table of texts",
+        "price 6, tier.above: Must be a number of input tokens",
+        "price 6, tier.colour: Unknown key. Available: above",
+        "price 6, tier.input: There is no price above 100.",
+        "price 6, tier.above: 200 appears twice.",
     ]
     for start in expected:
         assert any(fault.startswith(start) for fault in found), (start, found)
@@ -212,13 +212,13 @@ def test_every_overlap_is_named(tmp_path: Path) -> None:
     found = faults(tmp_path, PERIODS)
 
     assert found == [
-        f"price {number}, effective_from: overlaps price 1 for the same model; "
-        "end that one with effective_to"
+        f"price {number}, effective_from: Overlaps price 1 for the same model. "
+        "End that one with effective_to."
         for number in (2, 3)
     ]
 
 
-def test_periods_that_touch_do_not_overlap(tmp_path: Path) -> None:
+def test_adjacent_periods_do_not_overlap(tmp_path: Path) -> None:
     text = PERIODS.replace(
         "effective_from = 2026-01-01", "effective_from = 2026-01-01\neffective_to = 2026-02-01"
     )
@@ -229,32 +229,32 @@ def test_periods_that_touch_do_not_overlap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("price = 1", "price: write each as a table that begins with [[price]]"),
-        ("price = [1]", "price: write each as a table that begins with [[price]]"),
+        ("price = 1", "price: Write each one as a table that begins with [[price]]."),
+        ("price = [1]", "price: Write each one as a table that begins with [[price]]."),
         (
             "aliases = 1",
-            'aliases: write them as a table, [aliases] and "my-fast-model" = "gpt-5.5"',
+            'aliases: Write a table: [aliases] and "my-fast-model" = "gpt-5.5".',
         ),
         (
             '[[price]]\nmodel = "m"\ninput = 1\ntier = 3',
-            "price 1, tier: write each tier as a table that begins with [[price.tier]]",
+            "price 1, tier: Write each tier as a table that begins with [[price.tier]].",
         ),
         (
             '[[price]]\nmodel = "m"\ninput = 1\ncontext = 3',
-            'price 1, context: expected a table of texts such as { service_tier = "flex" }',
+            'price 1, context: Must be a table of texts such as { service_tier = "flex" }.',
         ),
     ],
 )
-def test_values_of_the_wrong_kind_are_faults_too(tmp_path: Path, text: str, fault: str) -> None:
+def test_values_of_wrong_types_are_errors(tmp_path: Path, text: str, fault: str) -> None:
     assert faults(tmp_path, text) == [fault]
 
 
-def test_a_file_that_is_not_toml_is_refused_with_its_line(tmp_path: Path) -> None:
+def test_invalid_toml_is_refused_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match="line 1"):
         read(tmp_path, "[[price]\n")
 
 
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"missing\.toml"):
         read_overrides(tmp_path / "missing.toml")
 
@@ -293,7 +293,7 @@ NAMES = ("openai/GPT-4o-2024-08-06", "gpt-4o-2024-08-06", "gpt-4o")
         ("OpenAI", NAMES, {"service_tier": "flex", "region": "eu"}, 5),
     ],
 )
-def test_the_most_specific_override_wins(
+def test_most_specific_override_wins(
     tmp_path: Path, provider: str, names: tuple[str, ...], context: dict[str, str], number: int
 ) -> None:
     best, _, _ = find_override(read(tmp_path, LADDER), provider, names, NOW, context)
@@ -302,7 +302,7 @@ def test_the_most_specific_override_wins(
     assert best.number == number
 
 
-def test_an_exact_mapping_wins_over_a_later_canonical_model(tmp_path: Path) -> None:
+def test_exact_model_id_wins_over_a_later_canonical_model(tmp_path: Path) -> None:
     overrides = read(
         tmp_path,
         '[[price]]\nmodel = "azure/gpt-4o"\ninput = 1\n[[price]]\nmodel = "gpt-4o"\ninput = 2\n',
@@ -313,7 +313,7 @@ def test_an_exact_mapping_wins_over_a_later_canonical_model(tmp_path: Path) -> N
     assert exact == overrides.prices[0]
 
 
-def test_a_name_that_no_override_has_finds_none(tmp_path: Path) -> None:
+def test_unknown_name_finds_no_override(tmp_path: Path) -> None:
     best, from_us, until_us = find_override(read(tmp_path, LADDER), "openai", ("x/y", "y"), NOW, {})
 
     assert best is None

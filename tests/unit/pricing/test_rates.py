@@ -12,19 +12,19 @@ from outlay.pricing.rates import PRICES, Rates, TieredRates, compile_rates, cost
 USD = 10**12
 
 
-def test_a_rate_is_pico_dollars_per_million_tokens() -> None:
+def test_rate_is_pico_dollars_per_million_tokens() -> None:
     rates = compile_rates({"input": Decimal("0.0375"), "output": Decimal("1e-12")})
 
     assert rates.input == 37_500_000_000
     assert rates.output == 1
 
 
-def test_a_price_that_is_not_exact_is_refused() -> None:
+def test_inexact_price_is_refused() -> None:
     with pytest.raises(ValueError, match="12 decimal places"):
         compile_rates({"input": Decimal("0.18000000000000002")})
 
 
-def test_missing_rates_fall_to_what_their_tokens_are_part_of() -> None:
+def test_missing_rates_fall_back_to_the_whole() -> None:
     assert compile_rates({"input": Decimal(2), "output": Decimal(8)}) == Rates(
         2 * USD, 2 * USD, 2 * USD, 2 * USD, 8 * USD, 8 * USD, 0
     )
@@ -33,7 +33,7 @@ def test_missing_rates_fall_to_what_their_tokens_are_part_of() -> None:
     )
 
 
-def test_a_price_of_zero_does_not_fall_back() -> None:
+def test_price_of_zero_does_not_fall_back() -> None:
     prices = {"input": Decimal(2), "output": Decimal(8)}
     prices |= dict.fromkeys(
         ("cache_read", "cache_write", "cache_write_1h", "reasoning"), Decimal(0)
@@ -56,7 +56,7 @@ def test_every_part_has_its_own_rate() -> None:
     assert parts.total == sum(parts[1:6])
 
 
-def test_the_fee_per_request_counts_as_input_even_without_tokens() -> None:
+def test_fee_per_request_counts_as_input_without_tokens() -> None:
     rates = TieredRates(compile_rates({"per_request": Decimal("0.012")}))
 
     parts = cost_of(rates, TokenUsage())
@@ -64,7 +64,7 @@ def test_the_fee_per_request_counts_as_input_even_without_tokens() -> None:
     assert (parts.total, parts.input) == (12_000_000_000, 12_000_000_000)
 
 
-def test_a_tier_applies_to_the_whole_request_above_its_start() -> None:
+def test_tier_applies_to_the_whole_request() -> None:
     low, middle, high = (compile_rates({"input": Decimal(price)}) for price in (1, 2, 4))
     rates = TieredRates(low, ((500, high), (200, middle)))
 
@@ -88,7 +88,7 @@ counts = st.integers(0, 10**9)
     st.builds(TokenUsage, counts, counts, counts, counts, counts, counts),
     st.tuples(*(st.integers(0, 10**17) for _ in PRICES)).map(lambda rates: Rates(*rates)),
 )
-def test_parts_of_settled_usage_add_up_and_are_never_negative(
+def test_parts_of_settled_usage_add_up_and_are_not_negative(
     usage: TokenUsage, rates: Rates
 ) -> None:
     settled, _ = settle_tokens(usage)

@@ -33,7 +33,7 @@ def assert_equal(cost_pusd: int, listed: Decimal, what: object) -> None:
         assert abs(cost_pusd - exact) <= 9, what
 
 
-def test_every_model_is_found_by_its_own_name_as_genai_prices_finds_it() -> None:
+def test_every_model_is_found_like_genai_prices_does() -> None:
     usage = TokenUsage(1_000, 100, 300, 200, 50, 40)
     compared = 0
     for provider, model in MODELS:
@@ -107,7 +107,7 @@ def find(mapping: str, at: datetime = AT, context: Mapping[str, str] | None = No
         ),
     ],
 )
-def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str, ref: str) -> None:
+def test_routes_use_the_price_of_their_provider(provider: str, mapping: str, ref: str) -> None:
     found = LISTED.find(provider, mapping, to_us(AT))
 
     assert found is not None
@@ -128,11 +128,11 @@ def test_routes_lead_to_the_price_of_their_provider(provider: str, mapping: str,
         ("openai", ""),
     ],
 )
-def test_what_has_no_price_is_none(provider: str, mapping: str) -> None:
+def test_unpriced_models_have_no_price(provider: str, mapping: str) -> None:
     assert LISTED.find(provider, mapping, to_us(AT)) is None
 
 
-def test_the_cut_of_o3_came_with_the_day_in_utc() -> None:
+def test_o3_price_cut_starts_on_its_utc_day() -> None:
     before = find("openai/o3", datetime(2025, 6, 9, 23, 59, 59, 999_999, UTC))
     after = find("openai/o3", datetime(2025, 6, 10, tzinfo=UTC))
 
@@ -141,7 +141,7 @@ def test_the_cut_of_o3_came_with_the_day_in_utc() -> None:
     assert before.from_us == -FOREVER_US
 
 
-def test_a_price_by_time_of_day_holds_within_its_window_only() -> None:
+def test_price_by_time_of_day_holds_within_its_window() -> None:
     off_peak = find("deepseek/deepseek-chat", datetime(2025, 5, 5, 20, tzinfo=UTC))
     peak = find("deepseek/deepseek-chat", datetime(2025, 5, 5, 12, tzinfo=UTC))
 
@@ -152,7 +152,7 @@ def test_a_price_by_time_of_day_holds_within_its_window_only() -> None:
     assert peak.rates.base.input > off_peak.rates.base.input
 
 
-def test_prices_do_not_change_within_the_span_they_are_given_for() -> None:
+def test_prices_do_not_change_within_their_span() -> None:
     seeded = random.Random(7)
     for provider, model in MODELS:
         if not conditions(model):
@@ -176,7 +176,7 @@ def check_span(provider: Provider, model: ModelInfo, at: datetime, seeded: rando
             assert compile_prices(model.get_prices(from_us(moment))) == found.rates
 
 
-def test_the_context_of_a_request_selects_its_variant() -> None:
+def test_request_context_selects_its_variant() -> None:
     standard = find("openai/gpt-5.4-mini").rates.base
     flex = find("openai/gpt-5.4-mini", context={"service_tier": "flex"}).rates.base
     batch = find("openai/gpt-5.4-mini", context={"processing": "batch"}).rates.base
@@ -186,18 +186,18 @@ def test_the_context_of_a_request_selects_its_variant() -> None:
     assert other == standard
 
 
-def test_a_reseller_does_not_take_part_in_the_makers_variants() -> None:
+def test_resellers_do_not_use_the_makers_variants() -> None:
     context = {"processing": "batch"}
 
     assert find("azure/gpt-4o", context=context).rates == find("azure/gpt-4o").rates
     assert find("openai/gpt-4o", context=context).rates != find("openai/gpt-4o").rates
 
 
-def test_a_fee_per_request_is_priced() -> None:
+def test_fee_per_request_is_priced() -> None:
     assert find("perplexity/sonar-pro").rates.base.per_request == 14_000_000_000
 
 
-def test_deepseek_has_no_peak_hours_on_weekends_by_the_calendar_of_beijing() -> None:
+def test_deepseek_has_no_peak_hours_on_beijing_weekends() -> None:
     def input_rate(at: datetime) -> int:
         return find("deepseek/deepseek-v4-flash", at).rates.base.input
 
@@ -212,7 +212,7 @@ def test_deepseek_has_no_peak_hours_on_weekends_by_the_calendar_of_beijing() -> 
     assert late.until_us == to_us(datetime(2026, 11, 21, 16, tzinfo=UTC))
 
 
-def test_our_own_rates_stand_in_place_of_wrong_ones() -> None:
+def test_own_data_replaces_wrong_rates() -> None:
     cut = datetime(2025, 6, 10, tzinfo=UTC)
 
     assert find("openai/o3", cut - MICROSECOND).rates.base.cache_read == 2_500_000_000_000
@@ -220,7 +220,7 @@ def test_our_own_rates_stand_in_place_of_wrong_ones() -> None:
     assert find("openai/ft:gpt-4o:acme::x").rates.base.cache_read == 1_875_000_000_000
 
 
-def test_a_place_multiplies_all_rates_and_an_unknown_one_is_named() -> None:
+def test_region_multiplies_all_rates_and_unknown_ones_are_named() -> None:
     listed = find("anthropic/claude-opus-4-8").rates.base
     there = find("anthropic/claude-opus-4-8", context={"inference_geo": "us"})
     elsewhere = find("anthropic/claude-opus-4-8", context={"inference_geo": "mars"})
@@ -250,7 +250,7 @@ def test_a_place_multiplies_all_rates_and_an_unknown_one_is_named() -> None:
         ),
     ],
 )
-def test_a_region_in_the_name_has_its_price_or_is_named(
+def test_region_in_the_name_is_priced_or_named(
     mapping: str, percent: int, unlisted: tuple[str, ...]
 ) -> None:
     provider, _, route = mapping.partition("/")
@@ -274,25 +274,25 @@ def test_a_region_in_the_name_has_its_price_or_is_named(
         "aws/arn:aws:bedrock:us-east-1:123456789012:custom-model/amazon.nova-pro-v1:0/abc",
     ],
 )
-def test_what_the_list_takes_for_another_model_or_another_seller_has_no_price(mapping: str) -> None:
+def test_mismatched_models_and_sellers_have_no_price(mapping: str) -> None:
     assert LISTED.find(mapping.partition("/")[0], mapping, to_us(AT)) is None
 
 
-def test_anthropic_s_platform_on_aws_costs_what_anthropic_does() -> None:
+def test_anthropic_platform_on_aws_uses_anthropic_prices() -> None:
     found = find("aws/claude_platform/claude-opus-4-8")
 
     assert found.rates == find("anthropic/claude-opus-4-8").rates
     assert named(found) == f"{SOURCE}/anthropic/claude-opus-4-8"
 
 
-def test_own_rates_of_standard_prices_leave_variants_alone() -> None:
+def test_own_standard_rates_leave_variants_unchanged() -> None:
     fine_tuned = "openai/ft:gpt-4o-mini-2024-07-18:acme::x"
 
     assert find(fine_tuned).rates.base.cache_read == 150_000_000_000
     assert find(fine_tuned, context={"processing": "batch"}).rates.base.cache_read == 75_000_000_000
 
 
-def test_ten_seconds_are_billed_at_least_where_the_provider_does_so() -> None:
+def test_minimum_of_ten_seconds_is_billed_where_it_applies() -> None:
     rates = find("groq/whisper-large-v3").rates
     costs = [
         cost_of(rates, TokenUsage(), {"input_audio_milliseconds": ms}).total
@@ -302,7 +302,7 @@ def test_ten_seconds_are_billed_at_least_where_the_provider_does_so() -> None:
     assert costs == [308_333_333, 308_333_333, 616_666_667]
 
 
-def test_a_fee_by_the_size_of_the_search_context_names_it_where_it_is_not_told() -> None:
+def test_missing_search_context_size_is_named() -> None:
     small = find("perplexity/sonar-pro", context={"search_context_size": "low"})
     unknown = find("perplexity/sonar-pro")
 

@@ -13,7 +13,7 @@ from outlay.domain.actor import Actor, Plan
 from outlay.domain.organization import Member, operator_of
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
@@ -47,14 +47,14 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def trail(directory: Directory, settings: Settings, clock: FixedClock) -> Trail:
+def trail(directory: Directory, settings: Settings, clock: FixedClock) -> AuditedChanges:
     """What changes the directory."""
-    return Trail(directory, open_checkpoints(settings), clock)
+    return AuditedChanges(directory, open_checkpoints(settings), clock)
 
 
 @pytest.fixture
 def administration(
-    directory: Directory, settings: Settings, trail: Trail, clock: FixedClock
+    directory: Directory, settings: Settings, trail: AuditedChanges, clock: FixedClock
 ) -> Iterator[Administration]:
     """What sets up organizations."""
     passwords = Passwords()
@@ -71,7 +71,7 @@ def operator(administration: Administration) -> Actor:
 @pytest.fixture
 def owner(administration: Administration, operator: Actor) -> Member:
     """The owner of the operator's organization."""
-    organization = administration.organizations.of(operator)
+    organization = administration.organizations.organization_of(operator)
     return administration.sign_in.set_owner(
         organization, "ada@example.test", "several words are best"
     )

@@ -27,14 +27,14 @@ def rows_of(*events: UsageEvent) -> list[EventRow]:
     ("offset_us", "bucket"),
     [(-1, BUCKET - 1), (0, BUCKET), (BUCKET_US - 1, BUCKET), (BUCKET_US, BUCKET + 1)],
 )
-def test_an_event_is_in_the_quarter_of_an_hour_that_holds_it(offset_us: int, bucket: int) -> None:
+def test_event_is_in_its_15_minute_bucket(offset_us: int, bucket: int) -> None:
     event = make_event(event_time_us=BUCKET * BUCKET_US + offset_us)
     (key,) = aggregate(rows_of(event), Deltas()).usage
 
     assert key[BUCKET_AT] == bucket
 
 
-def test_events_of_one_cell_are_added_and_others_kept_apart() -> None:
+def test_events_of_one_cell_are_summed() -> None:
     time_us = BUCKET * BUCKET_US
     events = [
         make_event(event_time_us=time_us, input_tokens=5, cost_pusd=7, duration_us=2_000),
@@ -51,7 +51,7 @@ def test_events_of_one_cell_are_added_and_others_kept_apart() -> None:
 
 
 @given(st.lists(st.integers(0, 5 * MAX_MEASURE), min_size=1, max_size=4).map(tuple))
-def test_a_cell_beyond_64_bits_is_several_rows_that_add_up_to_it(measures: tuple[int, ...]) -> None:
+def test_cell_beyond_64_bits_is_split_into_rows(measures: tuple[int, ...]) -> None:
     rows = split_cell(measures)
 
     assert all(0 <= value <= MAX_MEASURE for row in rows for value in row)
@@ -60,7 +60,7 @@ def test_a_cell_beyond_64_bits_is_several_rows_that_add_up_to_it(measures: tuple
 
 
 @pytest.mark.parametrize("month", range(1, 13))
-def test_a_month_ends_where_the_next_begins(month: int) -> None:
+def test_month_ends_where_the_next_begins(month: int) -> None:
     start, end = month_buckets(date(2027, month, 1))
 
     assert bucket_start(start).date() == date(2027, month, 1)

@@ -16,7 +16,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "backup.outlay"
 
 
-def test_a_fault_anywhere_leaves_no_file(path: Path) -> None:
+def test_any_fault_leaves_no_file(path: Path) -> None:
     for act in (disk_full, input_output_error):
         for error in every_fault(lambda: write_archive(path, RECORDS), act):
             assert isinstance(error, OSError) or list(read_archive(path)) == RECORDS
@@ -27,14 +27,14 @@ def test_a_fault_anywhere_leaves_no_file(path: Path) -> None:
         path.unlink()
 
 
-def test_a_kill_anywhere_leaves_a_whole_file_or_none(path: Path) -> None:
+def test_kill_leaves_a_complete_file_or_none(path: Path) -> None:
     for _ in every_kill(lambda: write_archive(path, RECORDS)):
         assert not path.exists() or list(read_archive(path)) == RECORDS
         path.unlink(missing_ok=True)
     assert list(read_archive(path)) == RECORDS
 
 
-def test_records_that_cannot_be_read_leave_no_file(path: Path) -> None:
+def test_unreadable_records_leave_no_file(path: Path) -> None:
     def broken() -> Iterator[Record]:
         yield RECORDS[0]
         raise RuntimeError("the ledger went away")

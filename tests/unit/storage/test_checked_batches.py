@@ -12,7 +12,7 @@ def rows(of: BatchHead) -> list[tuple[int, str]]:
     return [(seq, f"value {seq}") for seq in range(of.first_seq, of.last_seq + 1)]
 
 
-def test_a_row_is_compared_with_the_one_that_was_checked() -> None:
+def test_row_is_compared_with_the_checked_one() -> None:
     known, batch = CheckedBatches(), head(1)
     known.add(batch, rows(batch))
 
@@ -22,14 +22,14 @@ def test_a_row_is_compared_with_the_one_that_was_checked() -> None:
     assert not known.vouches_for(head(2), [])
 
 
-def test_a_restated_batch_counts_as_not_checked() -> None:
+def test_restated_batch_counts_as_unchecked() -> None:
     known, batch = CheckedBatches(), head(1)
     known.add(batch, rows(batch))
 
     assert not known.vouches_for(head(1, restated=b"other"), rows(batch))
 
 
-def test_batches_that_nobody_asked_for_are_forgotten_first() -> None:
+def test_least_recently_used_batches_are_evicted() -> None:
     known = CheckedBatches(capacity=25)
     first, second, third, large = head(1), head(2), head(3), head(4, size=60)
     for batch in (first, second):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.faults import disk_full, every_fault, every_kill, input_output_error
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile, read_checkpoints
 
 SEED = bytes(range(32))
@@ -23,7 +24,7 @@ def file(tmp_path: Path) -> CheckpointFile:
 
 
 def checkpoint(number: int) -> Checkpoint:
-    return Checkpoint("org_1", number, bytes([number]) * 32, number)
+    return Checkpoint(OrganizationId("org_1"), number, bytes([number]) * 32, number)
 
 
 def numbers(file: CheckpointFile) -> list[int]:
@@ -38,7 +39,7 @@ def _whole(file: CheckpointFile) -> Iterator[Checkpoint]:
             yield line.checkpoint
 
 
-def test_a_last_line_cut_anywhere_is_unfinished_and_spoils_no_other(file: CheckpointFile) -> None:
+def test_truncated_last_line_is_incomplete_and_affects_no_other(file: CheckpointFile) -> None:
     whole = file.path.read_bytes()
     last = whole.splitlines(keepends=True)[-1]
     for cut in range(1, len(last) + 1):
@@ -52,14 +53,14 @@ def test_a_last_line_cut_anywhere_is_unfinished_and_spoils_no_other(file: Checkp
         assert not file.has_unfinished_end()
 
 
-def test_zeros_that_a_power_cut_leaves_are_unfinished_too(file: CheckpointFile) -> None:
+def test_zeros_after_a_power_cut_are_incomplete(file: CheckpointFile) -> None:
     whole = file.path.read_bytes()
     file.path.write_bytes(whole[:-150] + bytes(150))
     file.append(checkpoint(4))
     assert numbers(file) == [1, 2, 4]
 
 
-def test_every_failing_call_leaves_the_lines_before(file: CheckpointFile) -> None:
+def test_failing_call_keeps_earlier_lines(file: CheckpointFile) -> None:
     for act in (disk_full, input_output_error):
         for error in every_fault(lambda: file.append(checkpoint(4)), act):
             assert isinstance(error, OSError)
@@ -68,13 +69,13 @@ def test_every_failing_call_leaves_the_lines_before(file: CheckpointFile) -> Non
             assert numbers(file)[-1] == 5
 
 
-def test_every_kill_leaves_the_lines_before(file: CheckpointFile) -> None:
+def test_kill_keeps_earlier_lines(file: CheckpointFile) -> None:
     for _ in every_kill(lambda: file.append(checkpoint(4))):
         assert numbers(file)[:3] == [1, 2, 3]
     assert numbers(file)[-1] == 4
 
 
-def test_a_disk_that_takes_a_part_is_an_error_and_the_next_line_is_whole(
+def test_partial_write_is_an_error_and_the_next_line_is_complete(
     file: CheckpointFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = os.write
@@ -94,7 +95,7 @@ def test_a_disk_that_takes_a_part_is_an_error_and_the_next_line_is_whole(
     assert numbers(file) == [1, 2, 3, 5]
 
 
-def test_a_checkpoint_is_on_disk_before_it_counts(
+def test_checkpoint_is_flushed_before_it_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
@@ -113,7 +114,7 @@ def test_a_checkpoint_is_on_disk_before_it_counts(
     assert synced == [str(size), "folder", str(size * 2)]
 
 
-def test_many_that_append_at_once_write_whole_lines(file: CheckpointFile) -> None:
+def test_concurrent_appends_write_whole_lines(file: CheckpointFile) -> None:
     others = [CheckpointFile(file.path, SEED) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda n: others[n % 4].append(checkpoint(n)), range(4, 44)))

@@ -17,7 +17,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_another_thread_is_refused(database: duckdb.DuckDBPyConnection) -> None:
+def test_other_threads_are_refused(database: duckdb.DuckDBPyConnection) -> None:
     with Cursors(database).snapshot() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute("SELECT i FROM number ORDER BY i")
         for ask in (cursor.fetchone, cursor.fetchall, lambda: cursor.execute("SELECT 1")):
@@ -26,7 +26,7 @@ def test_another_thread_is_refused(database: duckdb.DuckDBPyConnection) -> None:
         assert cursor.fetchone() == (0,)
 
 
-def test_rows_cannot_be_fetched_after_the_end(database: duckdb.DuckDBPyConnection) -> None:
+def test_rows_cannot_be_fetched_after_the_snapshot(database: duckdb.DuckDBPyConnection) -> None:
     def rows() -> Iterator[object]:
         with cursors.snapshot() as cursor:
             waiting.append(cursor)
@@ -40,7 +40,7 @@ def test_rows_cannot_be_fetched_after_the_end(database: duckdb.DuckDBPyConnectio
         waiting[0].fetchone()
 
 
-def test_snapshots_at_a_time_have_cursors_of_their_own(
+def test_concurrent_snapshots_have_separate_cursors(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     cursors = Cursors(database)
@@ -50,7 +50,7 @@ def test_snapshots_at_a_time_have_cursors_of_their_own(
         assert [one.fetchone(), other.fetchone(), one.fetchone()] == [(0,), (5,), (1,)]
 
 
-def test_idle_cursors_are_bounded_and_used_again(database: duckdb.DuckDBPyConnection) -> None:
+def test_idle_cursors_are_bounded_and_reused(database: duckdb.DuckDBPyConnection) -> None:
     cursors = Cursors(database)
     together = threading.Barrier(MAX_IDLE + 4)
 
@@ -65,7 +65,7 @@ def test_idle_cursors_are_bounded_and_used_again(database: duckdb.DuckDBPyConnec
     assert len(cursors._idle) == MAX_IDLE
 
 
-def test_a_snapshot_that_raised_leaves_its_cursor_fit_for_the_next(
+def test_failed_snapshot_leaves_its_cursor_usable(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     cursors = Cursors(database)

@@ -8,7 +8,7 @@ from outlay.storage.cube.aggregation import Deltas, aggregate
 from outlay.storage.ledger.rows import EVENT_FIELDS
 
 
-def test_a_whole_answer_with_a_time_to_first_token_is_not_averaged() -> None:
+def test_unstreamed_answer_is_not_averaged() -> None:
     """Gateways of earlier versions recorded it: the time of the first bytes is the latency."""
     events = [
         make_event(event_id="whole", duration_us=900, time_to_first_token_us=890, is_stream=0),

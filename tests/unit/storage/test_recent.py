@@ -15,11 +15,11 @@ def numbers(batches: list[Batch]) -> list[int]:
     return [row[0] for each in batches for row in each.rows]
 
 
-def test_nothing_is_known_at_first() -> None:
+def test_initially_empty() -> None:
     assert RecentBatches().after(0) == []
 
 
-def test_whoever_keeps_up_gets_all_that_follows() -> None:
+def test_current_follower_gets_everything() -> None:
     recent = RecentBatches()
     recent.add(batch(1, 3))
     recent.add(batch(4, 4))
@@ -31,7 +31,7 @@ def test_whoever_keeps_up_gets_all_that_follows() -> None:
     assert recent.after(9) == []
 
 
-def test_whoever_is_further_behind_gets_nothing() -> None:
+def test_lagging_follower_gets_nothing() -> None:
     recent = RecentBatches()
     recent.add(batch(11, 12))
 
@@ -39,7 +39,7 @@ def test_whoever_is_further_behind_gets_nothing() -> None:
     assert numbers(recent.after(10)) == [11, 12]
 
 
-def test_before_a_gap_nothing_is_kept() -> None:
+def test_nothing_is_kept_before_a_gap() -> None:
     """Whoever took what is on both sides of it would skip what is in between."""
     recent = RecentBatches()
     recent.add(batch(1, 3))
@@ -50,7 +50,7 @@ def test_before_a_gap_nothing_is_kept() -> None:
     assert numbers(recent.after(6)) == [7, 8]
 
 
-def test_a_batch_that_comes_again_or_late_is_no_run_either() -> None:
+def test_repeated_or_late_batch_breaks_the_run() -> None:
     recent = RecentBatches()
     recent.add(batch(1, 3))
     recent.add(batch(4, 6))
@@ -60,7 +60,7 @@ def test_a_batch_that_comes_again_or_late_is_no_run_either() -> None:
     assert recent.after(0) == []
 
 
-def test_a_batch_is_given_whole_or_not_at_all() -> None:
+def test_batch_is_returned_completely_or_not_at_all() -> None:
     recent = RecentBatches()
     recent.add(batch(1, 5))
 
@@ -79,14 +79,14 @@ def test_memory_is_bounded() -> None:
     assert len(kept) <= RECENT_EVENTS
 
 
-def test_one_batch_is_kept_however_large() -> None:
+def test_one_batch_is_kept_of_any_size() -> None:
     recent = RecentBatches()
     recent.add(batch(1, RECENT_EVENTS + 5))
 
     assert len(numbers(recent.after(0))) == RECENT_EVENTS + 5
 
 
-def test_forgetting_begins_anew() -> None:
+def test_clearing_starts_over() -> None:
     recent = RecentBatches()
     recent.add(batch(1, 3))
     recent.clear()
@@ -96,7 +96,7 @@ def test_forgetting_begins_anew() -> None:
     assert numbers(recent.after(3)) == [4, 5, 6]
 
 
-def test_one_writes_while_others_read() -> None:
+def test_concurrent_writer_and_readers() -> None:
     recent, gaps = RecentBatches(), []
     done = threading.Event()
 

@@ -22,9 +22,7 @@ def placed(marks: list[int]) -> list[int]:
     start=st.integers(0, 4_000_000),
     lengths=st.lists(st.integers(1, 5), min_size=1, max_size=40),
 )
-def test_every_bucket_lies_in_the_step_that_begins_last_before_it(
-    start: int, lengths: list[int]
-) -> None:
+def test_bucket_belongs_to_the_last_step_before_it(start: int, lengths: list[int]) -> None:
     marks = list(accumulate(lengths, initial=start))
 
     expected = [bisect_right(marks, bucket) - 1 for bucket in range(marks[0], marks[-1])]

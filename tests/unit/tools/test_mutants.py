@@ -61,7 +61,7 @@ def test_the_lists_fit_the_source() -> None:
     assert not problems, "\n\n" + "\n\n".join(problems)
 
 
-def test_there_are_as_many_as_were_promised_and_those_that_once_survived() -> None:
+def test_list_has_enough_mutants_including_past_survivors() -> None:
     ids = {mutant.id for mutant in read_mutants()}
 
     assert len(ids) >= 60
@@ -69,7 +69,7 @@ def test_there_are_as_many_as_were_promised_and_those_that_once_survived() -> No
     assert set(survivors.split()) <= ids
 
 
-def test_a_mutant_is_killed_survives_or_is_broken_and_each_is_tried_alone(tree: Path) -> None:
+def test_mutants_are_killed_survive_or_break_individually(tree: Path) -> None:
     """Also within one second and with a text of one length, which compiled files go by."""
     harmless = replace(FITTING, id="harmless", new="other + one")
     no_test = replace(FITTING, id="no test", tests=("tests/test_sums.py::test_gone",))
@@ -86,7 +86,7 @@ def test_a_mutant_is_killed_survives_or_is_broken_and_each_is_tried_alone(tree: 
     assert (tree / "src/sums.py").read_text() == SOURCE
 
 
-def test_tests_that_take_too_long_count_as_failed(tree: Path) -> None:
+def test_timed_out_tests_count_as_failed(tree: Path) -> None:
     hanging = replace(FITTING, new="__import__('time').sleep(600) or 0")
 
     (trial,) = try_all([hanging], tree, jobs=1, timeout=3)
@@ -94,7 +94,7 @@ def test_tests_that_take_too_long_count_as_failed(tree: Path) -> None:
     assert (trial.verdict, trial.is_late) == (Verdict.KILLED, True)
 
 
-def test_tests_that_fail_in_any_case_are_found_first(tree: Path) -> None:
+def test_tests_that_fail_anyway_are_found_first(tree: Path) -> None:
     (tree / "tests/test_sums.py").write_text(TESTS.replace("== 5", "== 6"))
 
     unchanged = run_unchanged([FITTING], tree, timeout=120)
@@ -118,16 +118,14 @@ def test_tests_that_fail_in_any_case_are_found_first(tree: Path) -> None:
         (replace(FITTING, tests=("tests/test_sums.py::test_x",)), ("has no test_x",)),
     ],
 )
-def test_what_does_not_fit_is_said_so_that_it_can_be_mended(
-    tree: Path, mutant: Mutant, said: Sequence[str]
-) -> None:
+def test_mismatched_entries_are_explained(tree: Path, mutant: Mutant, said: Sequence[str]) -> None:
     (problem,) = problems_of([mutant], tree)
 
     assert problem.startswith("minus: ")
     assert all(part in problem for part in said), problem
 
 
-def test_a_list_that_is_not_well_formed_is_refused(tmp_path: Path) -> None:
+def test_malformed_list_is_refused(tmp_path: Path) -> None:
     entry = '[[mutant]]\nid = "a"\nfile = "f"\nold = "o"\nnew = "n"\nbreaks = "b"\ntests = []\n'
     (tmp_path / "one.toml").write_text(entry)
     assert [mutant.id for mutant in read_mutants(tmp_path)] == ["a"]

@@ -68,13 +68,13 @@ def quote(
         ("0.02", "openai/gpt-5.5", {"service_tier": "scale"}, Verdict.FLAGGED),
     ],
 )
-def test_a_quote_is_equal_different_or_flagged(
+def test_quote_is_equal_different_or_flagged(
     cost: str, mapping: str, context: dict[str, str], verdict: Verdict
 ) -> None:
     assert compare(PriceBook(), quote(cost, mapping, context=context)).verdict is verdict
 
 
-def test_a_difference_that_is_not_in_the_list_is_reported_and_one_that_is_has_its_reason(
+def test_unlisted_difference_is_reported_and_listed_one_has_a_reason(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "known.toml"
@@ -94,7 +94,7 @@ def test_a_difference_that_is_not_in_the_list_is_reported_and_one_that_is_has_it
 
 
 @pytest.mark.parametrize("right", ["nobody", ""])
-def test_an_entry_says_who_is_right_and_why(tmp_path: Path, right: str) -> None:
+def test_entry_says_who_is_right_and_why(tmp_path: Path, right: str) -> None:
     path = tmp_path / "known.toml"
     path.write_text(
         f'[[known]]\ntable = "litellm"\nprovider = "openai"\nright = "{right}"\nwhy = "so"\n',
@@ -105,7 +105,7 @@ def test_an_entry_says_who_is_right_and_why(tmp_path: Path, right: str) -> None:
         read_known(path)
 
 
-def test_names_of_litellm_s_table_say_rate_size_and_tier(tmp_path: Path) -> None:
+def test_litellm_names_state_rate_size_and_tier(tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     path.write_text(
         """{"sample_spec": {"litellm_provider": "x"}, "gpt-5.5": {"litellm_provider": "openai",

@@ -8,19 +8,24 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from outlay.domain.actor import Actor, Plan
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey
 from outlay.kit.logs import FIELDS
 from outlay.web.http.access_log import RECORD, AccessLog, note_principal, note_route
 
 KEY = ApiKey(
-    api_key_id="key_1", organization_id="org_1", project_id="prj_1", member_id="m", description="d"
+    api_key_id=ApiKeyId("key_1"),
+    organization_id=OrganizationId("org_1"),
+    project_id=ProjectId("prj_1"),
+    member_id=MemberId("m"),
+    description="d",
 )
 MEMBER = Actor(
-    organization_id="org_1",
+    organization_id=OrganizationId("org_1"),
     organization_name="O",
     plan=Plan.PRO,
     timezone="UTC",
-    member_id="mem_1",
+    member_id=MemberId("mem_1"),
 )
 
 

@@ -6,27 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.answers import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals, sum_totals
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
 from outlay.domain.money import parse_usd
 from outlay.domain.period import Interval, period_of_dates, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import (
-    ZERO,
-    Breakdown,
-    Comparison,
-    Entry,
-    EntryKind,
-    Totals,
-    sum_totals,
-)
 from outlay.web.dashboard.parts.bands import bands_of, metric_data
 from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 4), "UTC")
 STEPS = steps_of(PERIOD, Interval.DAY)
-QUERY = UsageQuery(organization_id="org", period=PERIOD, interval=Interval.DAY)
+QUERY = UsageQuery(
+    organization_id=OrganizationId("org"), merges=NO_MERGES, period=PERIOD, interval=Interval.DAY
+)
 
 totals = st.builds(
     Totals,
@@ -94,9 +90,7 @@ def comparison_of(
 
 
 @given(answers(), st.sampled_from(Rank))
-def test_bands_of_parts_sum_to_the_totals_in_every_step(
-    entries: tuple[Entry, ...], metric: Rank
-) -> None:
+def test_bands_add_up_to_the_totals_in_every_step(entries: tuple[Entry, ...], metric: Rank) -> None:
     comparison = comparison_of(entries)
     ranking = rank_entries(comparison, metric, {one.key: 1 for one in entries})
 
@@ -112,7 +106,7 @@ def test_bands_of_parts_sum_to_the_totals_in_every_step(
     ]
 
 
-def test_other_holds_every_value_without_a_row() -> None:
+def test_other_has_every_value_without_a_row() -> None:
     spent = {0: Totals(requests=1, cost_pusd=10**12)}
     entries = tuple(entry(EntryKind.VALUE, f"value-{place}", spent) for place in range(11))
     comparison = comparison_of(entries)
@@ -125,7 +119,7 @@ def test_other_holds_every_value_without_a_row() -> None:
 
 
 @given(answers())
-def test_what_is_embedded_is_exact(entries: tuple[Entry, ...]) -> None:
+def test_embedded_values_are_exact(entries: tuple[Entry, ...]) -> None:
     comparison = comparison_of(entries)
     ranking = rank_entries(comparison, Rank.COST, {one.key: 1 for one in entries})
 
@@ -166,7 +160,7 @@ def test_totals_of_groups_count_each_request_once() -> None:
         ({}, "No cost in this period."),
     ],
 )
-def test_a_chart_is_told_in_words(costs: dict[int, int], summary: str) -> None:
+def test_chart_description(costs: dict[int, int], summary: str) -> None:
     by_step = {index: Totals(requests=1, cost_pusd=usd * 10**12) for index, usd in costs.items()}
     comparison = comparison_of((entry(EntryKind.VALUE, "gpt-5.5", by_step),))
     ranking = rank_entries(comparison, Rank.COST, {"gpt-5.5": 1})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from outlay.domain.answers import NO_BREAKDOWN, ZERO, Comparison
 from outlay.domain.comparison_period import Compare, earlier_of, elapsed_part
 from outlay.domain.period import (
     Interval,
@@ -16,7 +17,6 @@ from outlay.domain.period import (
     period_of_preset,
     steps_of,
 )
-from outlay.domain.result import NO_BREAKDOWN, ZERO, Comparison
 from outlay.web.dashboard.parts.compared import compared_data, describe_compared
 from outlay.web.dashboard.parts.ranking import change_in
 from outlay.web.http.params import CARRIED
@@ -99,7 +99,7 @@ def dated(first: str, last: str) -> Period:
         ),
     ],
 )
-def test_a_compared_period_has_dates_and_where_there_is_one_a_name(
+def test_compared_period_has_dates_and_a_name(
     comparison: Comparison, label: str, name: str, short: str
 ) -> None:
     found = describe_compared(comparison)
@@ -124,7 +124,7 @@ def test_a_compared_period_has_dates_and_where_there_is_one_a_name(
         ("24h", "2026-11-19T14:30", "new since Nov 19, 14:00", True),
     ],
 )
-def test_what_is_not_on_record_is_said(asked: str, first: str, note: str, is_new: bool) -> None:
+def test_missing_history_is_reported(asked: str, first: str, note: str, is_new: bool) -> None:
     begun = datetime.fromisoformat(first).replace(tzinfo=UTC)
     comparison = compared(preset(asked), first=begun)
     found = describe_compared(comparison)
@@ -135,7 +135,7 @@ def test_what_is_not_on_record_is_said(asked: str, first: str, note: str, is_new
     assert (compared_data(comparison) is None) is is_new
 
 
-def test_without_a_comparison_nothing_is_said() -> None:
+def test_nothing_is_shown_without_a_comparison() -> None:
     comparison = compared(preset("mtd"), Compare.NONE)
 
     assert describe_compared(comparison) is None
@@ -152,7 +152,7 @@ def test_without_a_comparison_nothing_is_said() -> None:
         (dated("2026-03-29", "2026-03-29"), Interval.HOUR, None),
     ],
 )
-def test_every_point_has_the_name_of_its_like(
+def test_every_point_is_labelled_with_its_counterpart(
     period: Period, interval: Interval, dates: list[str] | None
 ) -> None:
     data = compared_data(compared(period, interval=interval))
@@ -162,14 +162,14 @@ def test_every_point_has_the_name_of_its_like(
     assert dates is None or data["dates"] == dates
 
 
-def test_points_beyond_the_end_of_a_shorter_month_have_none() -> None:
+def test_points_beyond_a_shorter_month_have_no_counterpart() -> None:
     data = compared_data(compared(dated("2026-03-01", "2026-03-31")))
 
     assert data is not None
     assert data["dates"][27:] == ["Feb 28", None, None, None]
 
 
-def test_the_browser_carries_what_pages_know() -> None:
+def test_browser_keeps_page_preferences() -> None:
     """One list in two languages."""
     source = Path("src/outlay/web/static/js/navigate.js").read_text()
     (listed,) = re.findall(r"const CARRIED = \[(.*?)\];", source)

@@ -50,7 +50,7 @@ def add(connections: Connections, address: str, count: int) -> list[One]:
     return added
 
 
-def test_the_longest_waiting_of_a_client_makes_room_for_its_next() -> None:
+def test_longest_waiting_connection_of_a_client_is_replaced() -> None:
     def test() -> None:
         connections = held(100, 3)
         other = add(connections, "192.0.2.9", 1)[0]
@@ -63,7 +63,7 @@ def test_the_longest_waiting_of_a_client_makes_room_for_its_next() -> None:
     within_loop(test)
 
 
-def test_who_sends_a_body_makes_room_after_those_who_say_nothing() -> None:
+def test_connections_sending_a_body_are_replaced_last() -> None:
     def test() -> None:
         connections = held(3, 3)
         sending, silent, serving = add(connections, "192.0.2.1", 3)
@@ -85,7 +85,7 @@ def test_who_sends_a_body_makes_room_after_those_who_say_nothing() -> None:
     within_loop(test)
 
 
-def test_a_proxy_of_ours_is_not_one_client() -> None:
+def test_trusted_proxy_is_not_one_client() -> None:
     def test() -> None:
         connections = held(100, 3, "192.0.2.1")
         assert not any(one.is_ended for one in add(connections, "192.0.2.1", 50))
@@ -94,7 +94,7 @@ def test_a_proxy_of_ours_is_not_one_client() -> None:
     within_loop(test)
 
 
-def test_nothing_is_kept_of_connections_that_are_gone() -> None:
+def test_closed_connections_leave_nothing() -> None:
     def test() -> None:
         connections = held(1_000, 1_000)
         for number in range(500):
@@ -110,7 +110,7 @@ def test_nothing_is_kept_of_connections_that_are_gone() -> None:
     within_loop(test)
 
 
-def test_all_are_looked_at_and_nobody_once_there_are_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_connections_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_SECONDS", 0.01)
 
     async def run() -> None:
@@ -127,7 +127,7 @@ def test_all_are_looked_at_and_nobody_once_there_are_none(monkeypatch: pytest.Mo
     asyncio.run(run())
 
 
-def test_the_ceiling_leaves_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_connection_limit_leaves_file_descriptors(monkeypatch: pytest.MonkeyPatch) -> None:
     for files, expected in ((256, 80), (1024, 464), (20_000, 9_952), (1_000_000, 10_000), (64, 16)):
         monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
         assert held(0, 0).most == expected

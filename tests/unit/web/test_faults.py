@@ -27,12 +27,12 @@ class Sample(BaseModel):
 
 
 @pytest.mark.parametrize("amount", ["-5", "abc", "10,5", "1e3", "", "12345678", "1."])
-def test_a_bad_amount_is_told_by_example(amount: str) -> None:
+def test_invalid_amount_error_has_an_example(amount: str) -> None:
     (said,) = faults(needed="", amount=amount)
     assert said == "Enter an amount in USD such as 250 or 0.50."
 
 
-def test_every_fault_is_a_sentence_without_code() -> None:
+def test_every_error_is_a_sentence() -> None:
     bad: list[dict[str, Any]] = [
         {"price": "x"},
         {"day": "tomorrow"},
@@ -46,14 +46,14 @@ def test_every_fault_is_a_sentence_without_code() -> None:
         {"other": 1},
     ]
     said = [*faults(), *(text for one in bad for text in faults(needed="", **one))]
-    assert said[0] == "This is needed."
-    assert "Give one of day or month." in said
-    assert "Give a number up to 1,000." in said
+    assert said[0] == "This field is required."
+    assert "Must be one of day or month." in said
+    assert "Must be at most 1,000." in said
     for text in said:
         assert re.fullmatch(r"[A-Z][^{}\[\]^$\\]*\.", text), text
 
 
-def test_every_pattern_of_a_body_has_its_sentence() -> None:
+def test_every_body_pattern_has_a_message() -> None:
     found = {pattern for model in bodies() for pattern in patterns(model.model_json_schema())}
     assert found
     assert found - {f"^{AMOUNT_PATTERN}$"} <= FORMS.keys()

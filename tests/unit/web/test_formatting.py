@@ -25,7 +25,7 @@ FUNCTIONS = {
     ("name", "given", "expected"),
     [(name, given, expected) for name, found in VECTORS.items() for given, expected in found],
 )
-def test_numbers_read_as_in_the_vectors(name: str, given: Any, expected: str) -> None:
+def test_numbers_match_the_shared_vectors(name: str, given: Any, expected: str) -> None:
     arguments = given if isinstance(given, list) else [given]
 
     assert FUNCTIONS[name](*arguments) == expected  # type: ignore[operator]  # by name
@@ -35,12 +35,12 @@ def test_exact_money_shows_every_digit() -> None:
     assert format_exact_money(8_288_112_345_678_901) == "$8,288.112345678901"
 
 
-def test_the_cents_of_an_amount_below_a_dollar_do_not_recede() -> None:
+def test_cents_below_a_dollar_are_emphasised() -> None:
     assert split_cents(8_288_112_345_678_901) == ("$8,288", ".11")
     assert split_cents(50_000_000) == ("$0.000050", "")
     assert split_cents(0) == ("$0.00", "")
 
 
-def test_one_is_not_a_plural() -> None:
+def test_singular_is_used_for_one() -> None:
     assert format_number_of(1, "request") == "1 request"
     assert format_number_of(2_204_000, "request") == "2.20M requests"

@@ -32,9 +32,7 @@ FOREIGN = {"evil.example", "example.com", "teams.example.com", "xoutlay.example.
         ),
     ],
 )
-def test_names_are_answered_that_are_the_servers(
-    variables: dict[str, str], taken: set[str]
-) -> None:
+def test_configured_host_names_are_accepted(variables: dict[str, str], taken: set[str]) -> None:
     hosts = TrustedHosts(read_settings(data=Path("x"), environment=variables))
 
     def takes(host: str, path: str) -> bool:
@@ -59,7 +57,7 @@ def test_names_are_answered_that_are_the_servers(
         ("OUTLAY_SECURITY_CONTACT", "security@example.com"),
     ],
 )
-def test_settings_that_mean_nothing_are_refused(name: str, value: str) -> None:
+def test_invalid_settings_are_refused(name: str, value: str) -> None:
     with pytest.raises(Invalid, match=name):
         read_settings(environment={name: value})
 
@@ -72,7 +70,7 @@ def seen(peer: str, *headers: tuple[bytes, bytes]) -> tuple[str, str]:
     return scope["client"][0], scope["scheme"]
 
 
-def test_a_proxy_is_believed_and_nobody_else() -> None:
+def test_only_trusted_proxies_are_believed() -> None:
     said = (b"x-forwarded-for", b"1.2.3.4, 203.0.113.5")
     over_tls = (b"x-forwarded-proto", b"https")
     assert seen("10.0.0.1", said, over_tls) == ("203.0.113.5", "https")

@@ -19,7 +19,7 @@ def one_of_two(data: Path, worker: int) -> tuple[Metrics, MetricsExchange]:
     return metrics, exchange
 
 
-def test_counts_times_and_gauges_are_added_up(tmp_path: Path) -> None:
+def test_counts_times_and_gauges_are_summed(tmp_path: Path) -> None:
     (first, _), (second, exchange) = one_of_two(tmp_path, 0), one_of_two(tmp_path, 1)
     for metrics, count in ((first, 3), (second, 5)):
         metrics.in_flight = count
@@ -42,7 +42,7 @@ def test_counts_times_and_gauges_are_added_up(tmp_path: Path) -> None:
     assert "lag 20.0" in together
 
 
-def test_a_process_that_is_gone_is_not_added(tmp_path: Path) -> None:
+def test_ended_process_is_not_summed(tmp_path: Path) -> None:
     (first, _), (second, exchange) = one_of_two(tmp_path, 0), one_of_two(tmp_path, 1)
     second.note_end("chat", "ok")
     exchange.write()

@@ -5,11 +5,11 @@ from datetime import date
 
 import pytest
 
+from outlay.domain.answers import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
 from outlay.domain.comparison_period import Compare
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, period_of_dates, steps_of
-from outlay.domain.result import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
 from outlay.web.dashboard.parts.ranking import rank_entries
 
 PERIOD = period_of_dates(date(2026, 11, 1), date(2026, 11, 30), "UTC")
@@ -45,7 +45,7 @@ def compared(dimension: Dimension, total: int, entries: list[Entry]) -> Comparis
 
 
 @pytest.mark.parametrize("metric", [Rank.COST, Rank.REQUESTS])
-def test_groups_that_overlap_have_shares_of_the_total_and_no_running_sum(metric: Rank) -> None:
+def test_overlapping_groups_have_shares_and_no_running_sum(metric: Rank) -> None:
     found = rank_entries(
         compared(Dimension.GROUP, 100, [entry("a", 80), entry("b", 70)]), metric, {}
     )
@@ -55,7 +55,7 @@ def test_groups_that_overlap_have_shares_of_the_total_and_no_running_sum(metric:
     assert [row.running for row in found.rows] == [None, None]
 
 
-def test_parts_that_add_up_run_to_all() -> None:
+def test_running_shares_reach_100_percent() -> None:
     entries = [entry(f"key-{number}", 10 + number) for number in range(10)]
     total = sum(one.total.requests for one in entries)
 
@@ -66,7 +66,7 @@ def test_parts_that_add_up_run_to_all() -> None:
     assert found.rows[-1].running == "100%"
 
 
-def test_a_small_share_does_not_read_as_none() -> None:
+def test_small_share_is_not_shown_as_zero() -> None:
     small = compared(Dimension.MODEL, 100_000, [entry("large", 99_999), entry("small", 1)])
 
     shares = [row.share for row in rank_entries(small, Rank.COST, {}).rows]
@@ -74,7 +74,7 @@ def test_a_small_share_does_not_read_as_none() -> None:
     assert shares[1] == "<0.1%"
 
 
-def test_a_ranking_takes_the_colours_that_the_page_gives() -> None:
+def test_ranking_uses_the_colours_of_the_page() -> None:
     found = rank_entries(
         compared(Dimension.MODEL, 3, [replace(entry("a", 1)), entry("b", 2)]),
         Rank.COST,

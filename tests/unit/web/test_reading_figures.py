@@ -17,7 +17,7 @@ from outlay.web.dashboard.formatting import (
 
 
 @given(st.integers(0, 10**22))
-def test_every_amount_reads_as_it_is_written(pusd: int) -> None:
+def test_every_formatted_amount_parses_back(pusd: int) -> None:
     exact = Decimal(pusd) / PUSD_PER_USD
 
     assert shows(format_money(pusd), exact)
@@ -25,7 +25,7 @@ def test_every_amount_reads_as_it_is_written(pusd: int) -> None:
 
 
 @given(st.integers(0, 10**14), st.integers(1, 10**14))
-def test_every_count_and_share_reads_as_it_is_written(part: int, whole: int) -> None:
+def test_every_formatted_count_and_share_parses_back(part: int, whole: int) -> None:
     assert shows(format_count(whole), whole)
     assert shows(format_percent(part, whole), Decimal(part) / whole)
 
@@ -42,5 +42,5 @@ def test_every_count_and_share_reads_as_it_is_written(part: int, whole: int) -> 
         ("–", "1"),
     ],
 )
-def test_a_figure_that_says_something_else_is_found(text: str, exact: str) -> None:
+def test_mismatched_figure_is_found(text: str, exact: str) -> None:
     assert not shows(text, Decimal(exact))

@@ -27,19 +27,19 @@ def request_of(query: str) -> Request:
     )
 
 
-def test_names_begin_with_a_and_numbers_with_the_largest() -> None:
+def test_names_sort_ascending_and_numbers_descending() -> None:
     assert read_order(QueryParams(""), COLUMNS, "size") == Order("size", True)
     assert read_order(QueryParams("sort=name"), COLUMNS, "size") == Order("name", False)
     assert read_order(QueryParams("sort=name&order=desc"), COLUMNS, "size") == Order("name", True)
 
 
 @pytest.mark.parametrize("query", ["sort=colour", "order=up", "sort=size&sort=name"])
-def test_what_is_no_order_is_refused(query: str) -> None:
+def test_invalid_order_is_refused(query: str) -> None:
     with pytest.raises(Invalid):
         read_order(QueryParams(query), COLUMNS, "size")
 
 
-def test_equal_rows_keep_one_order_whichever_way_a_column_is_sorted() -> None:
+def test_equal_rows_have_a_stable_order() -> None:
     rows = [("c", 1), ("a", 1), ("b", 2)]
 
     def tie(row: tuple[str, int]) -> str:
@@ -49,7 +49,7 @@ def test_equal_rows_keep_one_order_whichever_way_a_column_is_sorted() -> None:
     assert sort_rows(rows, Order("size", False), VALUES, tie) == [("a", 1), ("c", 1), ("b", 2)]
 
 
-def test_a_head_turns_its_own_order_round_and_leaves_the_page_behind() -> None:
+def test_header_reverses_its_order_and_resets_the_page() -> None:
     links = Links("/list", (("model", "gpt-5.5"), ("page", "3")))
 
     name, size = heads_of(COLUMNS, Order("size", True), links, view="all")
@@ -59,7 +59,7 @@ def test_a_head_turns_its_own_order_round_and_leaves_the_page_behind() -> None:
     assert size.sort_url == "/list?model=gpt-5.5&sort=size&order=asc&view=all"
 
 
-def test_a_page_too_far_is_the_last_one() -> None:
+def test_page_beyond_the_end_is_the_last() -> None:
     shown, paging = page_of(request_of("page=9&model=x"), list(range(25)), 10)
 
     assert shown == [20, 21, 22, 23, 24]

@@ -5,7 +5,7 @@ from importlib.resources import files
 from outlay.web.dashboard.static_files import static_files, without_comments
 
 
-def test_comments_go_and_code_keeps_its_line() -> None:
+def test_comments_are_removed_and_lines_kept() -> None:
     source = b"""// about the file
 /** @type {number} */ let a = 1; // kept
   /* two
@@ -20,7 +20,7 @@ const url = "http://x"; /* kept */
     )
 
 
-def test_no_line_of_ours_is_changed_or_moved() -> None:
+def test_own_files_keep_their_lines() -> None:
     folder = files("outlay.web").joinpath("static")
     sent = {path: file.body for path, file in static_files().items() if path[-3:] in {".js", "css"}}
     assert len(sent) > 20

@@ -38,7 +38,7 @@ def contrast(tone: str, ground: str) -> float:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_every_tone_stands_out_from_the_card(theme: str) -> None:
+def test_every_tone_contrasts_with_the_card(theme: str) -> None:
     place = THEMES[theme]
     card = tones("surface")[place]
 
@@ -48,7 +48,7 @@ def test_every_tone_stands_out_from_the_card(theme: str) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_no_two_tones_are_alike(theme: str) -> None:
+def test_tones_are_distinguishable(theme: str) -> None:
     place = THEMES[theme]
     found = [[part**0.5 for part in channels(tones(f"s{slot}")[place])] for slot in SLOTS]
 
@@ -60,7 +60,7 @@ def test_no_two_tones_are_alike(theme: str) -> None:
     assert nearest > 0.08
 
 
-def test_every_slot_is_drawn_as_a_mark_an_area_and_a_line() -> None:
+def test_every_slot_is_used_for_marks_areas_and_lines() -> None:
     for slot in SLOTS:
         for name, what in (("slot", "background"), ("fill", "fill"), ("stroke", "stroke")):
             assert f".{name}-{slot}{{{what}:var(--s{slot})}}" in SHEET

@@ -30,25 +30,23 @@ def user_in(**body: Any) -> str:
 
 @pytest.mark.parametrize("form", [as_json, as_text])
 @pytest.mark.parametrize(("account", "user"), [(ACCOUNT, ACCOUNT), ("", DEVICE)])
-def test_claude_code_is_one_end_user_however_many_sessions(
-    form: Any, account: str, user: str
-) -> None:
+def test_claude_code_sessions_are_one_end_user(form: Any, account: str, user: str) -> None:
     for session in SESSIONS:
         assert user_in(metadata={"user_id": form(account, session)}) == user
 
 
-def test_a_session_alone_is_no_end_user() -> None:
+def test_session_alone_is_not_an_end_user() -> None:
     assert end_user_of(json.dumps({"session_id": SESSIONS[0]})) == ""
 
 
 @pytest.mark.parametrize(
     "claim", ["cust-9", "user_17", "user_a_account_b", '{"a": 1}', "{", "[]", "ada@example.test"]
 )
-def test_other_claims_stand_as_they_are(claim: str) -> None:
+def test_other_claims_are_unchanged(claim: str) -> None:
     assert user_in(user=claim) == user_in(safety_identifier=claim) == claim
 
 
-def test_what_is_no_name_is_no_claim() -> None:
+def test_invalid_names_are_ignored() -> None:
     claims: list[Any] = [True, None, 7, 1.5, [], {"a": 1}]
     for claim in claims:
         assert user_in(user=claim, metadata={"user_id": claim}) == ""
@@ -85,7 +83,7 @@ def test_what_is_no_name_is_no_claim() -> None:
         ),
     ],
 )
-def test_headers_that_name_a_user(headers: dict[str, str], user: str) -> None:
+def test_user_headers(headers: dict[str, str], user: str) -> None:
     assert read_caller({n.encode(): v.encode() for n, v in headers.items()}).user == user
 
 
@@ -121,11 +119,11 @@ def test_headers_that_name_a_user(headers: dict[str, str], user: str) -> None:
         ("", ""),
     ],
 )
-def test_applications_by_their_agent(agent: str, app: str) -> None:
+def test_applications_by_user_agent(agent: str, app: str) -> None:
     assert app_of_agent(agent) == app
 
 
-def test_open_webui_is_told_by_its_headers() -> None:
+def test_open_webui_is_recognised_by_its_headers() -> None:
     headers = {b"x-openwebui-user-id": b"u-1", b"user-agent": b"Python/3.11 aiohttp/3.11"}
     assert read_caller(headers).app == "Open WebUI"
     assert read_caller({**headers, b"x-outlay-app": b"Intranet chat"}).app == "Intranet chat"

@@ -158,7 +158,7 @@ SHAPES: list[tuple[str, dict[str, Any], TokenUsage | None, dict[str, int], tuple
     [shape[1:] for shape in SHAPES],
     ids=[shape[0] for shape in SHAPES],
 )
-def test_a_usage_object_is_read_as_its_provider_means_it(
+def test_usage_objects_of_every_provider(
     usage: dict[str, Any],
     tokens: TokenUsage | None,
     meters: dict[str, int],
@@ -187,7 +187,7 @@ def test_a_usage_object_is_read_as_its_provider_means_it(
         ({"cost": "much"}, None),
     ],
 )
-def test_a_stated_cost_is_read_in_every_form(usage: dict[str, Any], usd: str | None) -> None:
+def test_reported_cost_in_every_form(usage: dict[str, Any], usd: str | None) -> None:
     from decimal import Decimal
 
     assert read_cost(usage) == (None if usd is None else int(Decimal(usd).scaleb(12)))
@@ -202,7 +202,7 @@ objects = st.recursive(
 @given(
     st.dictionaries(st.text(max_size=20) | st.sampled_from(["prompt_tokens", "seconds"]), objects)
 )
-def test_whatever_a_usage_object_holds_is_read_without_trouble(usage: dict[str, Any]) -> None:
+def test_arbitrary_usage_objects_do_not_crash(usage: dict[str, Any]) -> None:
     counted = read_counters(usage)
     read_cost(usage)
 

@@ -94,7 +94,7 @@ def test_content_begins_with_the_first_event_that_has_some(
 
 
 @pytest.mark.parametrize("form", [CHAT, RESPONSES, MESSAGES, MEDIA])
-def test_usage_errors_and_ends_are_no_content(form: Format) -> None:
+def test_usage_errors_and_ends_are_not_content(form: Format) -> None:
     reader = StreamReader(form)
     for event in (
         USAGE,

@@ -32,24 +32,24 @@ def reports(**changes: Any) -> list[UsageReport]:
     "call_type",
     ["acreate_batch", "aretrieve_batch", "retrieve_batch", "afile_content", "acreate_file"],
 )
-def test_what_only_starts_or_asks_after_something_is_no_request(call_type: str) -> None:
+def test_starting_and_polling_calls_are_not_requests(call_type: str) -> None:
     assert reports(call_type=call_type) == []
 
 
-def test_a_finished_batch_is_known_by_its_id_at_batch_prices() -> None:
+def test_finished_batch_is_identified_and_priced_as_batch() -> None:
     (report,) = reports(prompt_tokens=1000, completion_tokens=10, response_cost=1.5)
 
     assert (report.operation, report.price_context) == ("batch", {"processing": "batch"})
     assert (report.response_id, report.provider_batch_id) == ("batch_1", "batch_1")
 
 
-def test_a_poll_that_failed_is_told() -> None:
+def test_failed_poll_is_reported() -> None:
     (report,) = reports(status="failure", error_information={"error_code": "404"})
 
     assert (report.http_status, report.usage) == (404, TokenUsage())
 
 
-def test_a_response_that_is_queued_has_unknown_usage_and_one_from_a_cache_none() -> None:
+def test_queued_response_has_unknown_usage_and_cached_one_none() -> None:
     (queued,) = reports(call_type="aresponses", id="resp_1")
     (cached,) = reports(call_type="aresponses", id="resp_1", cache_hit=True)
     (done,) = reports(call_type="aget_responses", id="resp_1", prompt_tokens=7, completion_tokens=1)

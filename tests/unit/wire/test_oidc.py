@@ -110,7 +110,7 @@ def check(token: str, **changes: Any) -> Identity:
 @pytest.mark.parametrize(
     ("key", "alg"), [(RSA, "RS256"), (RSA, "PS256"), (EC, "ES256"), (ED, "Ed25519")]
 )
-def test_a_good_token_says_who_it_is(key: Any, alg: str) -> None:
+def test_valid_token_yields_the_identity(key: Any, alg: str) -> None:
     assert check(sign(claims(), key, alg)) == Identity(
         subject="248289761001",
         email="dana@example.com",
@@ -119,7 +119,7 @@ def test_a_good_token_says_who_it_is(key: Any, alg: str) -> None:
     )
 
 
-def test_what_is_optional_may_be_missing() -> None:
+def test_optional_claims_can_be_missing() -> None:
     token = sign(
         claims(email=None, email_verified=None, name=None, groups=None),
         kid=None,
@@ -133,7 +133,7 @@ def test_what_is_optional_may_be_missing() -> None:
 
 
 @pytest.mark.parametrize("verified", [None, False, "true", 1, "True", [True]])
-def test_an_address_counts_only_when_it_is_verified(verified: Any) -> None:
+def test_address_counts_only_if_verified(verified: Any) -> None:
     assert check(sign(claims(email_verified=verified))).email == ""
 
 
@@ -228,7 +228,7 @@ def test_hostile_tokens_are_refused(make: Callable[[], str]) -> None:
     assert refused.value.code == "sso-refused"
 
 
-def test_there_are_at_least_forty_of_them() -> None:
+def test_there_are_at_least_forty_hostile_tokens() -> None:
     assert len(HOSTILE) >= 40
 
 
@@ -240,7 +240,7 @@ METADATA = {
 }
 
 
-def test_a_provider_describes_itself() -> None:
+def test_provider_metadata_is_parsed() -> None:
     provider = parse_provider(json.dumps(METADATA).encode(), ISSUER)
     by_form = {**METADATA, "token_endpoint_auth_methods_supported": ["client_secret_post"]}
 
@@ -257,12 +257,12 @@ def test_a_provider_describes_itself() -> None:
         json.dumps({**METADATA, "token_endpoint": None}).encode(),
     ],
 )
-def test_a_provider_that_does_not_is_refused(body: bytes) -> None:
+def test_incomplete_metadata_is_refused(body: bytes) -> None:
     with pytest.raises(Unauthenticated):
         parse_provider(body, ISSUER)
 
 
-def test_answers_of_other_shapes_are_refused() -> None:
+def test_malformed_answers_are_refused() -> None:
     for read, text in (
         (parse_keys, b'{"keys": 1}'),
         (parse_token_answer, b"{}"),

@@ -14,7 +14,7 @@ DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), min_size
 
 
 @given(st.lists(DATA, max_size=8), NEWLINES, st.data())
-def test_any_cut_gives_the_same_events(
+def test_any_chunking_gives_the_same_events(
     contents: list[bytes], newline: bytes, data: st.DataObject
 ) -> None:
     stream = b"".join(b"data: " + content + newline + newline for content in contents)
@@ -30,7 +30,7 @@ def test_any_cut_gives_the_same_events(
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 9), min_size=1))
-def test_whatever_comes_nothing_is_lost(stream: bytes, sizes: list[int]) -> None:
+def test_arbitrary_bytes_are_never_lost(stream: bytes, sizes: list[int]) -> None:
     splitter, events, position = EventSplitter(), [], 0
     for size in sizes * (len(stream) + 1):
         if position >= len(stream):
@@ -53,13 +53,13 @@ def test_fields_of_an_event() -> None:
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
-def test_a_byte_order_mark_before_the_first_event_is_not_of_it(newline: bytes) -> None:
+def test_leading_byte_order_mark_is_not_part_of_the_event(newline: bytes) -> None:
     event = b"\xef\xbb\xbfdata: {}" + newline * 2
     assert EventSplitter().feed(event) == [event]
     assert event_data(event) == b"{}"
 
 
-def test_usage_in_a_first_event_behind_a_byte_order_mark_is_read() -> None:
+def test_usage_after_a_byte_order_mark_is_read() -> None:
     usage = b'{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10}'
     stream = b'\xef\xbb\xbfdata: {"id":"c-1","choices":[],"usage":' + usage + b"}\n\n"
     for size in (1, 2, 3, len(stream)):
@@ -78,7 +78,7 @@ USAGE_AND_TEXT = b'data: {"choices":[{"delta":{"content":"end"}}],' + USAGE + b"
 
 
 @pytest.mark.parametrize("hides_usage", [True, False])
-def test_usage_beside_text_hides_no_text(hides_usage: bool) -> None:
+def test_usage_event_with_text_is_not_hidden(hides_usage: bool) -> None:
     reader = StreamReader(CHAT, hides_usage=hides_usage)
 
     assert reader.feed(USAGE_AND_TEXT) == USAGE_AND_TEXT
@@ -88,7 +88,7 @@ def test_usage_beside_text_hides_no_text(hides_usage: bool) -> None:
 
 @pytest.mark.parametrize("hides_usage", [True, False])
 @pytest.mark.parametrize("event", [USAGE_ALONE, USAGE_AND_TEXT])
-def test_a_last_event_whose_blank_line_never_came_is_read(event: bytes, hides_usage: bool) -> None:
+def test_last_event_without_blank_line_is_read(event: bytes, hides_usage: bool) -> None:
     cut = event.removesuffix(b"\n\n")
     reader = StreamReader(CHAT, hides_usage=hides_usage)
     passed = reader.feed(cut) + reader.finish()
@@ -97,7 +97,7 @@ def test_a_last_event_whose_blank_line_never_came_is_read(event: bytes, hides_us
     assert passed == (b"" if hides_usage and event is USAGE_ALONE else cut)
 
 
-def test_an_event_without_end_is_not_held_forever() -> None:
+def test_endless_event_is_not_buffered_forever() -> None:
     splitter = EventSplitter()
     passed = sum(
         len(event) for _ in range(20) for event in splitter.feed(b"x" * (MAX_EVENT_BYTES // 10))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from outlay.domain.usage import MAX_TOKENS, TokenUsage
 from outlay.wire.answer import Answer
-from outlay.wire.answer_reader import MAX_BODY_BYTES, BodyReader, StreamReader
+from outlay.wire.answer_reader import MAX_ANSWER_BYTES, BodyReader, StreamReader
 from outlay.wire.anthropic.messages import MESSAGES
 from outlay.wire.anthropic.messages import parse_usage as parse_anthropic
 from outlay.wire.counters import read_cost, read_counters
@@ -88,14 +88,14 @@ NAMES = st.sampled_from(
 
 
 @given(st.dictionaries(NAMES, JSON))
-def test_no_usage_makes_it_fail_or_go_out_of_range(usage: dict[str, Any]) -> None:
+def test_arbitrary_usage_stays_in_range(usage: dict[str, Any]) -> None:
     for found in (read_counters(usage).usage, parse_anthropic(usage)):
         if found is not None:
             assert all(type(count) is int and count >= 0 for count in found)
 
 
 @given(JSON)
-def test_no_event_makes_a_reader_fail(fields: Any) -> None:
+def test_arbitrary_events_do_not_crash_a_reader(fields: Any) -> None:
     for form in (CHAT, MESSAGES):
         for read in (form.read_event, form.read_body):
             if isinstance(fields, dict):
@@ -107,7 +107,7 @@ def test_no_event_makes_a_reader_fail(fields: Any) -> None:
     CHAT.read_event(Answer(), {"choices": fields, "usage": fields, "id": fields, "error": fields})
 
 
-def test_anthropic_counts_the_cache_into_the_input() -> None:
+def test_anthropic_input_includes_the_cache() -> None:
     usage = {
         "input_tokens": 7,
         "cache_read_input_tokens": 100,
@@ -118,7 +118,7 @@ def test_anthropic_counts_the_cache_into_the_input() -> None:
     assert parse_anthropic(usage) == TokenUsage(137, 4, 100, 30, 10, 0)
 
 
-def test_anthropic_deltas_replace_what_was_counted_at_the_start() -> None:
+def test_anthropic_deltas_replace_initial_counts() -> None:
     reader = StreamReader(MESSAGES)
     reader.feed(
         b'data: {"type":"message_start","message":{"id":"m","model":"c","usage":'
@@ -134,7 +134,7 @@ def test_anthropic_deltas_replace_what_was_counted_at_the_start() -> None:
     assert reader.answer.is_complete
 
 
-def test_a_usual_and_an_unusual_body_say_the_same() -> None:
+def test_fast_path_and_general_reader_agree() -> None:
     usual = (
         b'{"id":"x","model":"m","service_tier":"flex","choices":[{"message":{"content":"hi"}}],'
         b'"usage":{"prompt_tokens":3,"completion_tokens":2,"cost":0.5}}'
@@ -152,9 +152,9 @@ def test_a_usual_and_an_unusual_body_say_the_same() -> None:
     assert answers[0].reported_cost_pusd == 500_000_000_000
 
 
-def test_the_usage_at_the_end_of_a_long_body_is_found() -> None:
+def test_usage_at_the_end_of_a_long_body_is_found() -> None:
     reader = BodyReader(CHAT)
-    reader.feed(b'{"data":[' + b"0.5," * (MAX_BODY_BYTES // 4))
+    reader.feed(b'{"data":[' + b"0.5," * (MAX_ANSWER_BYTES // 4))
     reader.feed(b'0.5],"usage":{"prompt_tokens":8,"total_tokens":8}}')
     reader.finish()
     assert reader.answer.usage == TokenUsage(8, 0)
@@ -175,5 +175,5 @@ def test_the_usage_at_the_end_of_a_long_body_is_found() -> None:
         ("free", None),
     ],
 )
-def test_a_reported_cost_is_never_refused_for_its_digits(cost: object, pusd: int | None) -> None:
+def test_reported_cost_with_many_digits_is_accepted(cost: object, pusd: int | None) -> None:
     assert read_cost({"cost": cost}) == pusd

@@ -1,1 +1,1 @@
-"""Who a caller is: sign-in, SSO, API keys and tokens."""
+"""Authentication of callers: sign-in, SSO, API keys and access tokens."""

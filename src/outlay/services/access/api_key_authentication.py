@@ -1,4 +1,4 @@
-"""Authentication of API keys, from memory for keys that are known."""
+"""Authentication of API keys, with a cache of known keys."""
 
 import asyncio
 import threading
@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Final
 
 from outlay.domain.api_key_format import parse_key
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unauthenticated
+from outlay.domain.ids import ApiKeyId
 from outlay.domain.organization import ApiKey
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.secrets import digest_secret, is_same_digest
@@ -21,16 +23,16 @@ Credential = tuple[ApiKey, bytes]
 
 
 class ApiKeys:
-    """The credentials that applications call the gateway with.
+    """Authenticates the API keys of gateway calls.
 
-    Only keys that there are stay in memory: what strangers show, as many as they like, does not
-    decide what is read again when the directory changes, so a revoked key is refused at once.
+    Only existing keys are cached: unknown keys, of which strangers can send any number, do not
+    affect what is reloaded after a change. So a revoked key is rejected immediately.
     """
 
     def __init__(
         self, directory: Directory, clock: Clock, on_found: Callable[[ApiKey], None]
     ) -> None:
-        """`on_found` is told of a key before its first request is let through."""
+        """`on_found` is called with a key before its first request is admitted."""
         self._directory = directory
         self._clock = clock
         self._on_found = on_found
@@ -38,10 +40,10 @@ class ApiKeys:
         self._generation = 0
         self._credentials: dict[str, Credential] = {}
         self._recognised: dict[bytes, ApiKey] = {}
-        """Keys that were found good since the directory changed, by digest of the whole key."""
+        """Keys authenticated since the last directory change, by digest of the whole key."""
 
     def refresh(self) -> None:
-        """Read again what is known of the directory, in one go."""
+        """Reload the cached keys together."""
         with self._lock:
             self._generation += 1
             ids = list(self._credentials)
@@ -51,16 +53,16 @@ class ApiKeys:
             self._credentials = {
                 api_key_id: credential
                 for api_key_id, credential in fresh.items()
-                if not isinstance(credential, Damaged)  # its holder is told; nobody else
+                if not isinstance(credential, Damaged)  # only this key's callers get the error
             }
             self._recognised = {}
 
     async def authenticate(self, text: str | None) -> ApiKey:
-        """The API key that a caller shows; Unauthenticated, always in the same words, for others.
+        """The API key in a credential; otherwise Unauthenticated, always with the same message.
 
-        Known keys are answered from memory; others are looked up in a thread.
+        Cached keys are checked immediately; others are looked up in a thread.
         """
-        # First, for what is recognised by an old credential must not be kept beside newer ones.
+        # First, so that a key checked against an old credential is not kept along with newer ones.
         recognised = self._recognised
         whole = digest_secret(text or "")
         known = recognised.get(whole)
@@ -69,25 +71,26 @@ class ApiKeys:
         parsed = parse_key(text) if text else None
         if parsed is None:
             raise Unauthenticated(
-                "Send an API key of Outlay: Authorization: Bearer otl_… (or x-api-key: otl_…)",
-                code="invalid-api-key",
+                "An Outlay API key is required. Send `Authorization: Bearer otl_…` or "
+                "`x-api-key: otl_…`.",
+                code=ErrorCode.INVALID_API_KEY,
             )
         api_key_id, secret = parsed
         credential = self._credentials.get(api_key_id)
         if credential is None:
-            credential = await asyncio.to_thread(self._find, api_key_id)
+            credential = await asyncio.to_thread(self._find, ApiKeyId(api_key_id))
         api_key, digest = credential or (None, _NO_DIGEST)
         is_right = is_same_digest(digest, digest_secret(secret))
         if api_key is None or not is_right or not self._is_usable(api_key):
             raise Unauthenticated(
-                "The API key is unknown, expired or revoked.", code="invalid-api-key"
+                "The API key is unknown, expired or revoked.", code=ErrorCode.INVALID_API_KEY
             )
         if len(recognised) < _MAX_RECOGNISED:
             recognised[whole] = api_key
         return api_key
 
     def knows_any(self) -> bool:
-        """Whether there is a key that would be recognised without the directory."""
+        """Whether any key can be authenticated without the directory."""
         return any(self._is_usable(api_key) for api_key, _ in list(self._credentials.values()))
 
     def _is_usable(self, api_key: ApiKey) -> bool:
@@ -96,7 +99,7 @@ class ApiKeys:
         expires = api_key.expires_at_us
         return expires is None or to_us(self._clock.now()) < expires
 
-    def _find(self, api_key_id: str) -> Credential | None:
+    def _find(self, api_key_id: ApiKeyId) -> Credential | None:
         generation = self._generation
         with self._directory.read() as session:
             credential = find_credentials(session, [api_key_id]).get(api_key_id)
@@ -106,7 +109,7 @@ class ApiKeys:
             raise credential
         self._on_found(credential[0])
         with self._lock:
-            # What was read before a refresh is true for this caller, not for the next.
+            # A result loaded before a refresh is valid for this caller, but not cached.
             if generation == self._generation and len(self._credentials) < _MAX_RECOGNISED:
                 self._credentials[api_key_id] = credential
         return credential

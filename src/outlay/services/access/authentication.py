@@ -1,4 +1,4 @@
-"""From credential to actor: who somebody is."""
+"""Authentication: from credential to actor."""
 
 import logging
 from dataclasses import dataclass
@@ -20,58 +20,58 @@ logger = logging.getLogger(__name__)
 SESSION_IDLE: Final = timedelta(hours=12)
 SESSION_LIFETIME: Final = timedelta(days=7)
 SESSION_TOUCH: Final = timedelta(minutes=5)
-"""How stale the note of a session's last use may be: not every request writes."""
+"""How outdated the recorded last use of a session may be: not every request writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenHolder:
-    """Who has an access token that is not revoked."""
+    """The owner of a valid access token."""
 
     token: AccessToken
     digest: bytes
-    """Of the secret."""
+    """The digest of its secret."""
     actor: Actor
 
 
 class Access:
-    """Recognises sessions and access tokens."""
+    """Authenticates sessions and access tokens."""
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
 
     def actor_of_session(self, token: str) -> Actor:
-        """Who is signed in with a session token; Unauthenticated when nobody is any more."""
+        """The member of a session token; Unauthenticated if the session has ended."""
         digest = digest_secret(token)
         now_us = to_us(self._clock.now())
         with self._directory.read() as session:
             stored = find_session(session, digest)
             if stored is None:
-                raise Unauthenticated("Please sign in.")
+                raise Unauthenticated("Sign in first.")
             idle = now_us - stored.seen_at_us > in_us(SESSION_IDLE)
             old = now_us - stored.created_at_us > in_us(SESSION_LIFETIME)
             actor = actor_for(session, stored.member_id, ALL_SCOPES, Channel.SESSION)
         if idle or old or actor is None:
-            raise Unauthenticated("Your session has ended. Please sign in again.")
+            raise Unauthenticated("The session has ended. Sign in again.")
         if now_us - stored.seen_at_us > in_us(SESSION_TOUCH):
             self._touch(digest, now_us)
         return actor
 
     def _touch(self, digest: bytes, now_us: int) -> None:
-        """Note that a session is in use; a page is served without the note, too."""
+        """Record the use of a session; failing to do so does not fail the request."""
         try:
             with self._directory.write() as session:
                 touch_session(session, digest, now_us)
         except Unavailable as error:
-            logger.debug("the use of a session is not noted: %s", error.message)
+            logger.debug("the use of a session is not recorded: %s", error.message)
 
     def actor_of_token(self, token: str) -> Actor:
-        """Who an access token belongs to; Unauthenticated for unknown, expired or revoked ones."""
+        """The owner of an access token; Unauthenticated if it is unknown, expired or revoked."""
         token_id, secret = parse_token(token)
         return check_token(self.find_token(token_id), secret, to_us(self._clock.now()))
 
     def find_token(self, token_id: str) -> TokenHolder | None:
-        """Who has a token, None when it is unknown or revoked."""
+        """The owner of a token, None if it is unknown or revoked."""
         with self._directory.read() as session:
             found = find_access_token(session, token_id)
             if found is None or found[0].is_revoked:
@@ -84,7 +84,7 @@ class Access:
 
 
 def parse_token(token: str) -> tuple[str, str]:
-    """Id and secret of an access token; raises Unauthenticated for anything else."""
+    """The id and secret of an access token; raises Unauthenticated for anything else."""
     prefix, _, rest = token.partition("_")
     token_id, _, secret = rest.partition("_")
     if prefix != TOKEN_PREFIX or not token_id or not secret:
@@ -93,7 +93,9 @@ def parse_token(token: str) -> tuple[str, str]:
 
 
 def check_token(holder: TokenHolder | None, secret: str, now_us: int) -> Actor:
-    """Whose token it is; raises Unauthenticated unless the secret is right and still valid."""
+    """The token's owner as an actor; raises Unauthenticated unless the secret is right and the
+    token valid.
+    """
     offered = digest_secret(secret)
     is_right = is_same_digest(holder.digest if holder else bytes(len(offered)), offered)
     if holder is None or not is_right or not holder.token.is_good_at(now_us):

@@ -1,4 +1,4 @@
-"""Signing in and out: passwords, links that work once, the first owner."""
+"""Signing in and out: passwords, one-time links, and the setup of the first owner."""
 
 import asyncio
 import logging
@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unauthenticated, Unavailable
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Invitation, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
@@ -16,7 +19,7 @@ from outlay.services.access.failed_sign_ins import note_failure
 from outlay.services.access.passwords import Passwords, check_password
 from outlay.services.access.sign_in_throttle import Attempt, Throttle
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import Change, Trail
+from outlay.services.directory.changes import AuditedChanges, Change
 from outlay.services.directory.issuing import (
     ended,
     good_invitation,
@@ -53,7 +56,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Begun(NamedTuple):
-    """A sign-in under way."""
+    """A sign-in in progress."""
 
     attempt: Attempt
     member: Member | None
@@ -61,19 +64,19 @@ class _Begun(NamedTuple):
 
 
 class SignIn:
-    """Opens and ends browser sessions. Each kept as the digest of its cookie."""
+    """Opens and ends browser sessions. Sessions are stored as the digest of their cookie."""
 
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         organizations: Organizations,
         passwords: Passwords,
         throttle: Throttle,
         clock: Clock,
     ) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._organizations = organizations
         self._passwords = passwords
         self.throttle = throttle
@@ -91,21 +94,21 @@ class SignIn:
         organization: str = "",
         device: str = "",
     ) -> str:
-        """A session token for the right e-mail address and password.
+        """A session token for a valid e-mail address and password.
 
-        An address is one organization's alone, so it takes the slug of the organization, too,
-        where there are several. `device` is what the browser was given by `device_of`. Raises
-        Invalid without a slug, Unauthenticated for a wrong pair, without saying what is wrong, and
-        TooManyAttempts.
+        E-mail addresses are unique within an organization only, so the organization's slug is
+        needed if there are several. `device` is the browser's value from `device_of`. Raises
+        Invalid without a slug, Unauthenticated for a wrong pair, without saying which part is
+        wrong, and TooManyAttempts.
         """
         begun = await asyncio.to_thread(self._begin, organization, email, remote, device)
         try:
-            is_right = await self._passwords.verify_soon(begun.password_hash, password)
+            is_right = await self._passwords.verify_async(begun.password_hash, password)
         except Unavailable:
             await asyncio.to_thread(self.throttle.withdraw, begun.attempt)
             raise
         if begun.member is None or not is_right:
-            # Not waited for: known addresses must not take longer than unknown ones.
+            # In the background: known addresses must not take longer than unknown ones.
             asyncio.get_running_loop().run_in_executor(
                 None, self._note_failure, begun, remote, request_id
             )
@@ -115,7 +118,9 @@ class SignIn:
         )
 
     def device_of(self, email: str, *, organization: str = "") -> str:
-        """What a browser keeps in which somebody has signed in, to be told from others' later."""
+        """A value that a browser keeps after a sign-in, which distinguishes it from others
+        later.
+        """
         with self._directory.read() as session:
             place = _place(session, organization)
         return self.throttle.device_of(_account(place, email))
@@ -123,7 +128,7 @@ class SignIn:
     def _begin(self, slug: str, email: str, remote: str, device: str) -> _Begun:
         with self._directory.read() as session:
             place = _place(session, slug)
-            login = find_login(session, place, email.strip())
+            login = find_login(session, OrganizationId(place), email.strip())
         member, password_hash = login or (None, None)
         attempt = self.throttle.begin(_account(place, email), remote, device)
         return _Begun(attempt, member, password_hash)
@@ -138,9 +143,9 @@ class SignIn:
                     session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
                 )
             if actor is not None:
-                note_failure(self._trail, actor, begun.attempt, remote)
+                note_failure(self._audited, actor, begun.attempt, remote)
         except Exception:
-            logger.exception("a failed sign-in at %s could not be put on the trail", member_id)
+            logger.exception("a failed sign-in of %s could not be audited", member_id)
 
     def _complete(self, attempt: Attempt, member: Member, remote: str, request_id: str) -> str:
         member_id = member.member_id
@@ -149,8 +154,8 @@ class SignIn:
                 session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if actor is None:
-            raise Unauthenticated("This account has been removed.")
-        with self._trail.change(actor) as change:
+            raise Unauthenticated("This account was removed.")
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             find_present_member(change.session, actor, member_id)
             self.throttle.succeed(change.session, attempt)
             token = open_session(change, member_id)
@@ -162,7 +167,7 @@ class SignIn:
         return token
 
     def sign_out(self, token: str, request_id: str) -> None:
-        """End the session of a token; unknown tokens are nothing to end."""
+        """End the session of a token; unknown tokens are ignored."""
         digest = digest_secret(token)
         with self._directory.read() as session:
             stored = find_session(session, digest)
@@ -173,13 +178,13 @@ class SignIn:
             )
         if actor is None:
             return
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             delete_session(change.session, digest)
             change.note(Action.SESSION_DELETE, stored.member_id, before={"sessions": 1})
 
     def sign_out_others(self, actor: Actor, token: str | None) -> int:
-        """End all sessions of the actor but the one of a token; how many there were."""
-        with self._trail.change(actor) as change:
+        """End all of the actor's sessions except the one of a token; returns how many."""
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             kept = digest_secret(token) if token else b""
             ended = delete_sessions_of(change.session, actor.member_id, kept)
             if ended:
@@ -198,18 +203,19 @@ class SignIn:
         revokes_tokens: bool = False,
         revokes_keys: bool = False,
     ) -> None:
-        """Replace the actor's own password; end their links and all sessions but a token's one.
+        """Replace the actor's own password; ends password links and all other sessions.
 
-        On request also revoke their access tokens, with what those made, and their API keys.
+        On request, also revokes the actor's access tokens, with everything created by them, and API
+        keys.
         """
         check_password(password, field="password")
         attempt = self.throttle.begin_own(actor.member_id)
         with self._directory.read() as session:
             present = find_password_hash(session, actor.member_id)
         if not self._passwords.verify(present, current):
-            raise Invalid("This is not your present password.", field="current")
+            raise Invalid("The current password is wrong.", field="current")
         password_hash = self._passwords.hash(password)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
             _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
@@ -225,7 +231,7 @@ class SignIn:
     # With a link
 
     def invitation(self, secret: str) -> tuple[Invitation, Organization]:
-        """What a link invites to; raises NotFound when it is unknown, used, void or has expired."""
+        """The invitation of a link; raises NotFound if it is unknown, used, void or expired."""
         now_us = to_us(self._clock.now())
         with self._directory.read() as session:
             found = good_invitation(session, secret, now_us)
@@ -235,11 +241,11 @@ class SignIn:
         return found, organization
 
     def accept(self, secret: str, name: str, password: str, request_id: str) -> str:
-        """Become a member by a link; a session token."""
+        """Become a member through an invitation link; returns a session token."""
         invitation, organization = self.invitation(secret)
         check_password(password)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=invitation.organization_id,
             name=check_name(name),
             email=invitation.email,
@@ -247,11 +253,11 @@ class SignIn:
         )
         password_hash = self._passwords.hash(password)
         actor = _first_steps(organization, member, request_id)
-        with self._trail.change(actor) as change:
-            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
+            # Check again: the link may have been used, or its issuer removed, in the meantime.
             good_invitation(change.session, secret, change.now_us)
             if find_login(change.session, member.organization_id, member.email) is not None:
-                raise Conflict("This e-mail address is a member's already; sign in.")
+                raise Conflict("This e-mail address already belongs to a member. Sign in instead.")
             create_member(change.session, member, change.now_us, password_hash)
             close_invitation(change.session, invitation.invitation_id, member_id=member.member_id)
             token = open_session(change, member.member_id)
@@ -263,12 +269,14 @@ class SignIn:
         return token
 
     def member_of_link(self, secret: str) -> Member:
-        """Whose password a link sets; raises NotFound when it is unknown, used, void or over."""
+        """The member of a password link; raises NotFound if it is unknown, used, void or
+        expired.
+        """
         with self._directory.read() as session:
             return member_of_link(session, secret, to_us(self._clock.now()))
 
     def set_password(self, secret: str, password: str, request_id: str) -> str:
-        """Set a password by a link and end all sessions; a new session token."""
+        """Set a password through a link and end all sessions; returns a new session token."""
         member = self.member_of_link(secret)
         check_password(password)
         password_hash = self._passwords.hash(password)
@@ -278,8 +286,8 @@ class SignIn:
             )
         if actor is None:
             raise link_over()
-        with self._trail.change(actor) as change:
-            # Once more: two may have followed the link, or whoever made it has left meanwhile.
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
+            # Check again: the link may have been used, or its issuer removed, in the meantime.
             member_of_link(change.session, secret, change.now_us)
             _put_password(change, member.member_id, password_hash)
             token = open_session(change, member.member_id)
@@ -303,20 +311,25 @@ class SignIn:
         password: str,
         request_id: str,
     ) -> str:
-        """The first organization and its owner; a session token. Conflict when there is one."""
+        """Create the first organization and its owner; returns a session token. Conflict if there
+        is one already.
+        """
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(
-            member_id=new_id("mem"),
+            member_id=MemberId(new_id("mem")),
             organization_id=drafted.organization_id,
             name=check_name(name),
             email=check_email(email),
             role=Role.OWNER,
         )
         password_hash = self._passwords.hash(password)
-        with self._trail.change(_first_steps(drafted, member, request_id)) as change:
+        owner = _first_steps(drafted, member, request_id)
+        with self._audited.change(owner, Permission.ORGANIZATION_WRITE) as change:
             if list_organizations(change.session):
-                raise Conflict("Outlay has been set up already; sign in.", code="set-up-already")
+                raise Conflict(
+                    "Outlay is already set up. Sign in instead.", code=ErrorCode.SET_UP_ALREADY
+                )
             self._organizations.add(change.session, drafted, change.now_us)
             create_member(change.session, member, change.now_us, password_hash)
             token = open_session(change, member.member_id)
@@ -334,11 +347,11 @@ class SignIn:
         return token
 
     def set_owner(self, organization: Organization, email: str, password: str) -> Member:
-        """Make an address an owner with a password, or set that member's password: the operator."""
+        """For the operator: create an owner with a password, or set a member's password."""
         check_password(password)
         address = check_email(email)
         password_hash = self._passwords.hash(password)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._audited.change(operator_of(organization), Permission.MEMBERS_WRITE) as change:
             login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]
@@ -346,7 +359,7 @@ class SignIn:
                 change.note(Action.PASSWORD_UPDATE, member.member_id)
                 return member
             member = Member(
-                member_id=new_id("mem"),
+                member_id=MemberId(new_id("mem")),
                 organization_id=organization.organization_id,
                 name=address.partition("@")[0],
                 email=address,
@@ -358,36 +371,42 @@ class SignIn:
 
 
 def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
-    """The organization with a slug, or the only one; Invalid when a slug is needed to choose."""
+    """The organization with a slug, or the only one; Invalid if a slug is needed."""
     organizations = list_organizations(session)
     if slug:
         wanted = slug.strip().lower()
         return next((known for known in organizations if known.slug == wanted), None)
     if len(organizations) > 1:
-        raise Invalid("Name your organization.", code="organization-required", field="organization")
+        raise Invalid(
+            "The organization needs a name.",
+            code=ErrorCode.ORGANIZATION_REQUIRED,
+            field="organization",
+        )
     return organizations[0] if organizations else None
 
 
 def _place(session: ReadSession, slug: str) -> str:
-    """Where an address is looked for: the organization's id, or a slug that is nobody's."""
+    """The scope of an e-mail address: the organization's id, or an unknown slug."""
     organization = _signing_in_to(session, slug)
     return organization.organization_id if organization else slug
 
 
 def _account(place: str, email: str) -> str:
-    """What attempts at an account are counted by, whether there is such an account or not."""
+    """The key under which attempts at an account are counted, whether it exists or not."""
     return f"{place} {email.strip().lower()}"
 
 
-def _put_password(change: Change, member_id: str, password_hash: str, kept: bytes = b"") -> None:
-    """Set a password; links to set another one end, and sessions but the one with a digest."""
+def _put_password(
+    change: Change, member_id: MemberId, password_hash: str, kept: bytes = b""
+) -> None:
+    """Set a password; deletes password links and all sessions but one."""
     set_password(change.session, member_id, password_hash)
     delete_password_links(change.session, member_id)
     delete_sessions_of(change.session, member_id, kept)
 
 
-def open_session(change: Change, member_id: str) -> str:
-    """A new session of a member, and the only sight of its token."""
+def open_session(change: Change, member_id: MemberId) -> str:
+    """Create a session of a member; returns its token, which is not stored."""
     token = new_secret()
     create_session(
         change.session,
@@ -402,7 +421,7 @@ def open_session(change: Change, member_id: str) -> str:
 
 
 def _first_steps(organization: Organization, member: Member, request_id: str) -> Actor:
-    """Somebody who becomes a member by what they do."""
+    """A new member as an actor."""
     return replace(
         operator_of(organization),
         member_id=member.member_id,

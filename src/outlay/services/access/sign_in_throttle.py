@@ -1,12 +1,12 @@
-"""Slowing down who guesses passwords, without keeping out who knows one.
+"""Throttling of password guessing that does not lock out the account's owner.
 
 Failures are counted per account and place, per account, and per place; a place is an IPv4 address,
-or 64 bits of an IPv6 one. Each count has a number of failures that are free; beyond that, every
-further one doubles the time until the next attempt, up to a quarter of an hour. Refused attempts do
-not count, so nobody can push that time out of another's reach.
+or 64 bits of an IPv6 one. Each count has a number of free failures; beyond that, every further one
+doubles the time until the next attempt, up to a quarter of an hour. Refused attempts do not count,
+so nobody can extend that time for others.
 
-A browser in which an account has been signed in before carries a sealed note of that, and is
-counted by itself (OWASP calls it a device cookie): guessing from elsewhere does not keep it out.
+A browser that has signed in to an account before has a sealed device cookie (OWASP) and is counted
+separately: guessing from elsewhere does not lock it out.
 """
 
 import base64
@@ -18,6 +18,7 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.errors import TooManyAttempts
+from outlay.domain.ids import MemberId
 from outlay.kit.addresses import neighbourhood_of
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.sealing import SealBroken, Sealer
@@ -40,27 +41,27 @@ DEVICE_LIFETIME: Final = timedelta(days=180)
 FREE_OF_ACCOUNT_HERE: Final = 10
 """Failures of one account from one place."""
 FREE_OF_ACCOUNT: Final = 50
-"""Failures of one account, wherever from."""
+"""Failures of one account from anywhere."""
 FREE_OF_PLACE: Final = 100
-"""Failures from one place, which may be a whole office's."""
+"""Failures from one place, which may be an office with many people."""
 FREE_OF_DEVICE: Final = 10
 FREE_OF_SSO: Final = 300
-"""Sign-ins begun at an identity provider from one place: each is a row, and asks the provider."""
+"""SSO sign-ins started from one place: each creates a row and queries the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt under way, which counts as a failure until it has succeeded."""
+    """An attempt in progress, which counts as a failure until it succeeds."""
 
     sources: tuple[bytes, ...]
-    """What it is counted by; the last one is shared with other accounts."""
+    """The keys it is counted under; the last one is shared with other accounts."""
     at_us: int
     failures: int
-    """Of the account, this one included."""
+    """Failures of the account, including this one."""
 
 
 class Throttle:
-    """Lets attempts to sign in through, or says how long to wait. Not from an event loop."""
+    """Admits sign-in attempts or refuses them with a waiting time. Not for event loops."""
 
     def __init__(self, directory: Directory, sealer: Sealer, clock: Clock) -> None:
         self._directory = directory
@@ -68,13 +69,12 @@ class Throttle:
         self._clock = clock
         self.attempts = 0
         self.refused = 0
-        """How many were let through and refused since the start, for the metrics."""
+        """Attempts refused since the start, for the metrics."""
 
     def begin(self, account: str, remote: str, device: str) -> Attempt:
-        """Let an attempt at an account through; raises TooManyAttempts, saying when to come back.
+        """Admit an attempt at an account; raises TooManyAttempts with the waiting time.
 
-        `remote` is the address that it comes from and `device` what the browser was given by
-        `device_of`, if anything.
+        `remote` is the client's address and `device` the browser's value from `device_of`, if any.
         """
         place = neighbourhood_of(remote)
         if self._is_known(device, account):
@@ -82,7 +82,7 @@ class Throttle:
             try:
                 return self._begin({own: FREE_OF_DEVICE}, own)
             except TooManyAttempts:
-                logger.debug("a known browser has failed too often; it counts as any other")
+                logger.debug("a known browser has failed too often; it is treated like any other")
         overall = _source("account", account)
         limits = {
             _source("account-here", f"{account} {place}"): FREE_OF_ACCOUNT_HERE,
@@ -91,18 +91,18 @@ class Throttle:
         }
         return self._begin(limits, overall)
 
-    def begin_own(self, member_id: str) -> Attempt:
-        """Like `begin`, for the password that somebody who is signed in has to repeat."""
+    def begin_own(self, member_id: MemberId) -> Attempt:
+        """Like `begin`, when a signed-in member has to repeat the password."""
         source = _source("own", member_id)
         return self._begin({source: FREE_OF_ACCOUNT_HERE}, source)
 
     def begin_sso(self, remote: str) -> None:
-        """Let a sign-in at an identity provider begin; raises TooManyAttempts."""
+        """Admit an SSO sign-in; raises TooManyAttempts."""
         source = _source("sso", neighbourhood_of(remote))
         self._begin({source: FREE_OF_SSO}, source)
 
     def succeed(self, session: WriteSession, attempt: Attempt) -> None:
-        """Forget the failures of an account, and that this attempt counted for its place."""
+        """Delete the failures of an account, and this attempt from its place's count."""
         *own, shared = attempt.sources
         for source in own or [shared]:
             delete_failures(session, source)
@@ -110,13 +110,13 @@ class Throttle:
             delete_failures(session, shared, attempt.at_us)
 
     def withdraw(self, attempt: Attempt) -> None:
-        """Forget an attempt that could not be made, for no fault of whoever made it."""
+        """Delete an attempt that failed for reasons outside the client's control."""
         with self._directory.write() as session:
             for source in attempt.sources:
                 delete_failures(session, source, attempt.at_us)
 
     def device_of(self, account: str) -> str:
-        """What a browser is given in which an account has been signed in."""
+        """The device cookie for a browser that has signed in to an account."""
         issued = str(to_us(self._clock.now()))
         sealed = self._sealer.seal(issued, _place_of_device(account))
         return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
@@ -130,7 +130,7 @@ class Throttle:
         return to_us(self._clock.now()) - issued_us < in_us(DEVICE_LIFETIME)
 
     def _begin(self, limits: Mapping[bytes, int], counted: bytes) -> Attempt:
-        """Note an attempt before it is made, so that many at once count, too."""
+        """Count an attempt before it is made, so that concurrent attempts count, too."""
         now_us = to_us(self._clock.now())
         since_us = now_us - in_us(WINDOW)
         with self._directory.write() as session:
@@ -157,7 +157,7 @@ class Throttle:
 
 
 def _wait_us(beyond: int, newest_us: int, now_us: int) -> int:
-    """How long to wait now, with so many failures beyond the free ones."""
+    """The waiting time after a number of failures beyond the free ones."""
     longest_us = in_us(LONGEST_WAIT)
     wait_us = min(longest_us, 1_000_000 << min(beyond, 32))
     return newest_us + wait_us - now_us

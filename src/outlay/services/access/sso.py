@@ -1,4 +1,4 @@
-"""Signing in with an organization's OpenID Connect provider: code flow with PKCE (RFC 7636)."""
+"""Sign-in with an organization's OpenID Connect provider: code flow with PKCE (RFC 7636)."""
 
 import asyncio
 import base64
@@ -10,8 +10,11 @@ from urllib.parse import urlencode
 
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound, Unauthenticated
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, Member, Organization, operator_of
+from outlay.domain.policy import Permission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
@@ -19,7 +22,7 @@ from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access.sign_in import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.groups import present_groups
 from outlay.services.directory.members import describe_member
 from outlay.services.directory.sso import SsoSettings
@@ -51,63 +54,63 @@ from outlay.wire.oidc import (
 )
 
 CALLBACK: Final = "/login/sso/callback"
-"""What the paths that providers send browsers back to begin with."""
+"""Prefix of the redirect paths."""
 GOOGLE: Final = "https://accounts.google.com"
 
 ATTEMPT_LIFETIME: Final = timedelta(minutes=10)
 
 
-def callback_of(organization_id: str) -> str:
-    """The path that the provider of an organization sends browsers back to, and no other one.
+def callback_of(organization_id: OrganizationId) -> str:
+    """The redirect path of an organization.
 
-    It has the id, as another organization may take a slug that has become free.
+    It contains the id, because another organization may take a slug that has become free.
     """
     return f"{CALLBACK}/{organization_id}"
 
 
 @dataclass(frozen=True, slots=True)
-class Departure:
-    """Where a browser is sent, and what it must bring back."""
+class SignInRedirect:
+    """The provider URL to redirect a browser to, and the state that it must return."""
 
     url: str
     state: str
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What a browser brings back."""
+class CompletedSignIn:
+    """The parameters of a returning browser."""
 
     state: str
     code: str
     iss: str | None
-    """Who says that it sent the browser back (RFC 9207); None where it does not say."""
+    """The issuer that redirected the browser back (RFC 9207); None if it is not given."""
 
 
 class Sso:
-    """Sends browsers to identity providers and takes them back."""
+    """Redirects browsers to identity providers and completes their sign-ins."""
 
     def __init__(
         self,
         directory: Directory,
         settings: SsoSettings,
         providers: Providers,
-        trail: Trail,
+        audited: AuditedChanges,
         clock: Clock,
     ) -> None:
         self._directory = directory
         self._settings = settings
         self._providers = providers
-        self._trail = trail
+        self._audited = audited
         self._clock = clock
 
     def organizations(self) -> list[Organization]:
-        """The organizations that have single sign-on."""
+        """The organizations that use single sign-on."""
         with self._directory.read() as session:
             ids = {sso.organization_id for sso in list_sso(session)}
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
-    async def depart(self, slug: str, target: str, base_url: str) -> Departure:
-        """Begin a sign-in for the organization with a slug; NotFound when it has no provider."""
+    async def begin(self, slug: str, target: str, base_url: str) -> SignInRedirect:
+        """Begin a sign-in for the organization with a slug; NotFound if it has no provider."""
         stored = await asyncio.to_thread(self._called, slug)
         organization_id = stored.sso.organization_id
         known = await self._providers.read(stored.sso.issuer)
@@ -125,17 +128,24 @@ class Sso:
             "code_challenge_method": "S256",
         }
         endpoint = known.provider.authorization_endpoint
-        return Departure(f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state)
+        return SignInRedirect(
+            f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}", state
+        )
 
-    async def arrive(
-        self, back: Arrival, *, organization_id: str, base_url: str, request_id: str
+    async def complete(
+        self,
+        back: CompletedSignIn,
+        *,
+        organization_id: OrganizationId,
+        base_url: str,
+        request_id: str,
     ) -> tuple[str, str]:
-        """Complete a sign-in: the session token and the page to go to.
+        """Complete a sign-in; returns the session token and the page to open.
 
-        `organization_id` is the one of the address that the browser came back to. It must be the
-        one that the sign-in was begun for, and the code is from its issuer: else a provider of
-        another organization could have passed on a code that is not its own (a mix-up, RFC 9700,
-        section 4.4). Raises Unauthenticated, saying why, unless everything is as it must be.
+        `organization_id` is that of the redirect path. It must be the one for which the sign-in was
+        begun, and the code must come from its issuer: otherwise another organization's provider
+        could have passed on a foreign code (a mix-up, RFC 9700, section 4.4). Raises
+        Unauthenticated, with the reason, unless everything is as expected.
         """
         attempt, stored = await asyncio.to_thread(self._take, back.state, organization_id)
         sso = stored.sso
@@ -170,10 +180,10 @@ class Sso:
                 stored = find_sso(session, organization.organization_id)
                 if organization.slug == slug.strip().lower() and stored is not None:
                     return stored
-        raise NotFound("No organization of this name signs in with single sign-on.")
+        raise NotFound("No organization with this name uses single sign-on.")
 
     def _begin(
-        self, organization_id: str, state: str, nonce: str, verifier: str, target: str
+        self, organization_id: OrganizationId, state: str, nonce: str, verifier: str, target: str
     ) -> None:
         now_us = to_us(self._clock.now())
         attempt = SsoAttempt(
@@ -186,26 +196,29 @@ class Sso:
         with self._directory.write() as session:
             create_attempt(session, digest_secret(state), attempt, now_us - in_us(ATTEMPT_LIFETIME))
 
-    def _take(self, state: str, organization_id: str) -> tuple[SsoAttempt, StoredSso]:
-        """The sign-in that a state was given out for, never again, and whose provider it is."""
+    def _take(self, state: str, organization_id: OrganizationId) -> tuple[SsoAttempt, StoredSso]:
+        """The pending sign-in of a state, which can be used once, and its provider."""
         with self._directory.write() as session:
             attempt = take_attempt(session, digest_secret(state))
             stored = find_sso(session, organization_id)
         now_us = to_us(self._clock.now())
         if attempt is None or now_us - attempt.created_at_us > in_us(ATTEMPT_LIFETIME):
-            raise Unauthenticated("This sign-in has expired; start again.", code="sso-refused")
+            raise Unauthenticated(
+                "This sign-in has expired. Start again.", code=ErrorCode.SSO_REFUSED
+            )
         if attempt.organization_id != organization_id or stored is None:
             raise Unauthenticated(
-                "This sign-in was begun for another organization; start again.", code="sso-refused"
+                "This sign-in was started for another organization. Start again.",
+                code=ErrorCode.SSO_REFUSED,
             )
         return attempt, stored
 
-    # Our side
+    # Admission
 
     def _admit(self, sso: SingleSignOn, identity: Identity, request_id: str) -> str:
-        """A session for whom the provider vouches for, in the groups that it says."""
+        """A session for the asserted identity, with synchronised groups."""
         actor = self._actor(sso, identity, request_id)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             session = change.session
             described: dict[str, Value | Personal] = {"method": "sso", "issuer": sso.issuer}
             action = Action.SESSION_CREATE
@@ -238,7 +251,7 @@ class Sso:
         return token
 
     def _actor(self, sso: SingleSignOn, identity: Identity, request_id: str) -> Actor:
-        """The member that is meant: known by subject, else by verified address, else new."""
+        """The member of an identity: by subject, else by verified address, else a new one."""
         _check_hosted(sso, identity)
         with self._directory.read() as session:
             member_id = find_identity(session, sso.organization_id, sso.issuer, identity.subject)
@@ -251,31 +264,32 @@ class Sso:
                     if organization is not None:
                         return _newcomer(organization, identity, request_id)
             actor = member_id and actor_for(
-                session, member_id, ALL_SCOPES, Channel.SESSION, request_id=request_id
+                session, MemberId(member_id), ALL_SCOPES, Channel.SESSION, request_id=request_id
             )
         if not actor:
             raise Unauthenticated(
-                "The identity provider knows you, but you are not a member here. "
-                "Ask an owner or admin for an invitation.",
-                code="sso-unknown",
+                "The identity provider recognized you, but you are not a member here. Ask an "
+                "owner or admin for an invitation.",
+                code=ErrorCode.SSO_UNKNOWN,
             )
         return actor
 
 
 def _check_sender(provider: Provider, iss: str | None) -> None:
-    """Raise Unauthenticated unless it was the provider that sent the browser back (RFC 9207)."""
+    """Raise Unauthenticated unless the expected provider redirected the browser back (RFC 9207)."""
     if iss != provider.issuer and (iss is not None or provider.names_itself):
         raise Unauthenticated(
-            "This sign-in comes from another identity provider than it was begun at; start again.",
-            code="sso-refused",
+            "This sign-in came from a different identity provider than the one it was started "
+            "with. Start again.",
+            code=ErrorCode.SSO_REFUSED,
         )
 
 
 def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
-    """Raise Unauthenticated for an account at Google that a listed domain has no power over.
+    """Raise Unauthenticated for a Google account that is not managed by a listed domain.
 
-    Anybody can make a consumer account with the address of a company; it stays verified after
-    they have left. Only the claim `hd` says that the company runs the account.
+    Anybody can create a consumer account with a company's address, and it stays verified after that
+    person has left. Only the claim `hd` shows that the company manages the account.
     """
     if (
         sso.issuer == GOOGLE
@@ -283,8 +297,8 @@ def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
         and identity.hosted_domain not in sso.domains
     ):
         raise Unauthenticated(
-            "This Google account is not run by your organization. Sign in with the one that is.",
-            code="sso-unknown",
+            "This Google account is not managed by your organization. Use the account that is.",
+            code=ErrorCode.SSO_UNKNOWN,
         )
 
 
@@ -293,11 +307,11 @@ def _is_of_domains(sso: SingleSignOn, email: str) -> bool:
 
 
 def _newcomer(organization: Organization, identity: Identity, request_id: str) -> Actor:
-    """Somebody who becomes a developer by signing in."""
+    """A new developer, as an actor."""
     name = identity.name.strip()[:MAX_NAME]
     return replace(
         operator_of(organization),
-        member_id=new_id("mem"),
+        member_id=MemberId(new_id("mem")),
         member_name=name if name.isprintable() and name else identity.email.partition("@")[0],
         email=check_email(identity.email),
         role=Role.DEVELOPER,
@@ -309,7 +323,7 @@ def _newcomer(organization: Organization, identity: Identity, request_id: str) -
 def _sync_groups(
     session: WriteSession, actor: Actor, sso: SingleSignOn, identity: Identity, now_us: int
 ) -> tuple[list[str], list[str]]:
-    """Put a member into the groups that the claim names, and out of the others that it could."""
+    """Add a member to the groups of the claim, and remove the member from other mapped groups."""
     if identity.groups is None or not sso.groups:
         return [], []
     present = {group.group_id for group in present_groups(session, actor)}
@@ -318,16 +332,16 @@ def _sync_groups(
     current = {
         membership.group_id
         for membership in list_memberships(session, actor.organization_id)
-        if membership.member_id == actor.member_id
-        and membership.valid_from_us <= now_us
-        and (membership.valid_to_us is None or membership.valid_to_us > now_us)
+        if membership.member_id == actor.member_id and membership.is_valid_at(now_us)
     }
     joined, left = sorted(wanted - current), sorted((current & governed) - wanted)
     for group_id in joined:
         create_membership(
             session,
-            GroupMembership(group_id=group_id, member_id=actor.member_id, valid_from_us=now_us),
+            GroupMembership(
+                group_id=GroupId(group_id), member_id=actor.member_id, valid_from_us=now_us
+            ),
         )
     for group_id in left:
         end_membership(session, group_id, actor.member_id, now_us)
-    return joined, left
+    return list(joined), list(left)

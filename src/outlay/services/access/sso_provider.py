@@ -1,9 +1,9 @@
-"""What identity providers say: their metadata, their keys, the tokens that they give for codes.
+"""Requests to identity providers: metadata, keys, and tokens for codes.
 
-Whoever sets a provider up chooses what is fetched, so each address is checked: nothing is fetched
-from this machine or a private network unless the issuer itself is there, over plain HTTP only
-where the issuer is this machine. Why a provider could not be used is for the log alone; told to
-strangers, it would be a port scanner.
+Users choose the provider's URLs, so each address is checked: nothing is fetched from this machine
+or a private network unless the issuer itself is there, and plain HTTP is allowed only if the issuer
+is this machine. The reason for a failure is logged only; shown to strangers, it would be a port
+scanner.
 """
 
 import logging
@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unauthenticated, Unavailable
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.addresses import Address
@@ -25,31 +26,31 @@ logger = logging.getLogger(__name__)
 
 METADATA_SECONDS: Final = 3_600.0
 KEYS_SECONDS: Final = 60.0
-"""How soon the keys are read again for a token that is signed with an unknown one."""
+"""Minimum time between reloads of the keys for tokens with an unknown key."""
 MAX_KNOWN: Final = 1_000
 
 
 class Known(NamedTuple):
-    """What has been read of a provider."""
+    """The cached data of a provider."""
 
     provider: Provider
     keys: list[Mapping[str, Any]]
     is_public: bool
-    """Whether the issuer is on the public internet, where the rest of it must be then, too."""
+    """Whether the issuer is on the public internet; the other endpoints must be, too, then."""
     read_at: float
     """Monotonic seconds."""
 
 
 class Providers:
-    """Asks identity providers, and keeps what they say of themselves for a while."""
+    """Queries identity providers and caches their metadata and keys."""
 
     def __init__(self, permits: Callable[[Address], bool]) -> None:
-        """`permits` says of an address whether anything may be fetched from it at all."""
+        """`permits` tells whether an address may be connected to at all."""
         self._permits = permits
         self._known: dict[str, Known] = {}
 
     async def read(self, issuer: str, max_age: float | None = None) -> Known:
-        """What is known of the provider of an issuer; Unavailable when it cannot be used."""
+        """The data of an issuer's provider; Unavailable if it is not usable."""
         known = self._known.get(issuer)
         max_age = METADATA_SECONDS if max_age is None else max_age
         if known is not None and time.monotonic() - known.read_at < max_age:
@@ -73,7 +74,7 @@ class Providers:
         return known
 
     async def read_for(self, token: str, issuer: str, known: Known) -> Known:
-        """What is known, read again when a token names a key that is not among the known ones."""
+        """The data, reloaded if the token names an unknown key."""
         kid = key_id_of(token)
         if kid is None or any(key.get("kid") == kid for key in known.keys):
             return known
@@ -89,7 +90,7 @@ class Providers:
         verifier: str,
         redirect_uri: str,
     ) -> str:
-        """The ID token that a provider gives for a code; Unavailable when it gives none."""
+        """The ID token for a code; Unavailable if the provider returns none."""
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -116,7 +117,7 @@ class Providers:
         form: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
     ) -> Fetched:
-        # Of a service that was not meant, a query is what would make it do something.
+        # A query is what could trigger an action of an unintended service.
         only_public = is_public or bool(urlsplit(url).query)
 
         def permits(address: Address) -> bool:
@@ -127,12 +128,12 @@ class Providers:
 
 @contextmanager
 def _kept_from_strangers(issuer: str) -> Iterator[None]:
-    """Log why a provider could not be used, and say no more than that."""
+    """Log why a provider is not usable, and raise an error without the reason."""
     try:
         yield
     except (FetchFailed, Invalid, Unauthenticated) as error:
-        logger.warning("the identity provider %s could not be used: %s", issuer, error)
+        logger.warning("the identity provider %s is not usable: %s", issuer, error)
         raise Unavailable(
-            "The identity provider could not be used. The server's log says why.",
-            code="sso-unavailable",
+            "The identity provider is not usable. See the server's log for the reason.",
+            code=ErrorCode.SSO_UNAVAILABLE,
         ) from error

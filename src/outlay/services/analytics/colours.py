@@ -4,9 +4,10 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+from outlay.domain.answers import Entry, EntryKind
 from outlay.domain.dimension import Grouping
 from outlay.domain.errors import Unavailable
-from outlay.domain.result import Entry, EntryKind
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.palette_slots import create_slots, list_slots
 
@@ -22,7 +23,10 @@ MAIN_SLOTS: Final = 8
 
 
 def remember_slots(
-    directory: Directory, organization_id: str, dimension: Grouping, entries: Sequence[Entry]
+    directory: Directory,
+    organization_id: OrganizationId,
+    dimension: Grouping,
+    entries: Sequence[Entry],
 ) -> Mapping[str, int]:
     """The slot of each value entry, in order of importance.
 
@@ -39,7 +43,7 @@ def remember_slots(
 
 def _add_slots(
     directory: Directory,
-    organization_id: str,
+    organization_id: OrganizationId,
     dimension: Grouping,
     keys: Sequence[str],
     slots: Mapping[str, int],

@@ -1,8 +1,7 @@
-"""What makes a period's numbers doubtful, by name: parts without a price, counters not understood.
+"""Why numbers of a period may be incomplete: parts without a price, and unknown counters.
 
-The cube says in which hours there are partly priced requests; the ledger's rows of those hours say
-what they lack. A question reads no more than `MAX_ROWS` of them, newest first: beyond that it says
-from when on it has looked.
+The cube knows the hours with partly priced requests, and the ledger's rows of those hours have the
+missing parts. At most `MAX_ROWS` rows are read, newest first; the answer says how far back it goes.
 """
 
 from collections.abc import Sequence
@@ -11,13 +10,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.answers import ZERO
 from outlay.domain.event import CostSource
 from outlay.domain.meter import METERS
 from outlay.domain.period import BUCKET_US, Interval, bucket_start, steps_of
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.domain.result import ZERO
+from outlay.domain.questions import StepTotals
 from outlay.kit.clock import from_us
-from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import LogFilter
@@ -32,12 +31,12 @@ _HOURLY_DAYS: Final = 366
 
 
 class PartKind(StrEnum):
-    """What it is that has no price."""
+    """The kind of a part without a price."""
 
     METER = "meter"
     """Or a token count."""
     COUNTER = "counter"
-    """Of the provider, which nobody here understands."""
+    """Of the provider, unknown to Outlay."""
     CONTEXT = "context"
     """What selects a price, `service_tier=flex`."""
 
@@ -54,16 +53,16 @@ class MissingPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingParts:
-    """What partly priced requests lack, most first. A request may lack several parts."""
+    """Parts of partly priced requests that have no price, most requests first."""
 
     parts: Sequence[MissingPart] = ()
     read_from: datetime | None = None
-    """From when on requests were looked at; None where all were."""
+    """The earliest request that was read; None if all were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnreadCounter:
-    """A counter of a provider that nobody here understands."""
+    """A counter of a provider that is unknown to Outlay."""
 
     provider: str
     name: str
@@ -78,18 +77,17 @@ class UnreadCounters:
 
     counters: Sequence[UnreadCounter] = ()
     read_from: datetime | None = None
-    """From when on requests were looked at; None where all were."""
+    """The earliest request that was read; None if all were."""
 
 
-class Doubts:
-    """Names what is doubtful about a period."""
+class DataQuality:
+    """Finds out why numbers of a period may be incomplete."""
 
-    def __init__(self, analytics: Analytics, ledger: Ledger) -> None:
-        self._analytics = analytics
+    def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     def missing_parts(self, reader: CubeReader, query: UsageQuery) -> MissingParts:
-        """What the partly priced requests of a question lack, from a snapshot of the cube."""
+        """The parts without a price of a query's partly priced requests."""
         marks, read_from = self._marks(reader, query, is_partial=True)
         counts: dict[tuple[str, bool], int] = {}
         for one in marks:
@@ -106,7 +104,7 @@ class Doubts:
         return MissingParts(parts=parts, read_from=read_from)
 
     def unread_counters(self, reader: CubeReader, query: UsageQuery) -> UnreadCounters:
-        """The counters of a question's requests that nobody understands."""
+        """The unknown counters of a query's requests."""
         marks, read_from = self._marks(reader, query, is_partial=False)
         found: dict[tuple[str, str], tuple[int, int, int]] = {}
         for one in marks:
@@ -138,12 +136,11 @@ class Doubts:
         `is_partial` leaves out hours without a partly priced request.
         """
         spans, read_from = self._spans(reader, query, is_partial=is_partial)
-        merges = self._analytics.merges(query.organization_id)
         values = {
-            dimension: merges.with_merged(dimension, named)
+            dimension: query.merges.with_merged(dimension, named)
             for dimension, named in query.filters.items()
         }
-        through_seq = reader.loaded_seq()
+        through_seq = reader.loaded_seq
         marks: list[Marks] = []
         for span in spans:
             marks += self._ledger.read_marks(
@@ -166,12 +163,11 @@ class Doubts:
             query,
             group_by=None,
             then_by=None,
-            beside=None,
             interval=Interval.HOUR if period.days <= _HOURLY_DAYS else Interval.DAY,
             measures=(*CORE_MEASURES, "partly_priced_requests"),
         )
-        matching = reader.totals(asked)
-        sizes = reader.totals(replace(asked, filters={})) if query.filters else matching
+        matching = reader.ask(StepTotals(asked))
+        sizes = reader.ask(StepTotals(replace(asked, filters={}))) if query.filters else matching
         steps = steps_of(period, asked.interval)
         wanted = (
             (step, sizes.get(index, ZERO).requests)
@@ -193,7 +189,7 @@ class Doubts:
 
 
 def describe_part(name: str, is_unread: bool) -> tuple[PartKind, str]:
-    """What a part without a price is, and what it is called."""
+    """The kind and the title of a part without a price."""
     if is_unread:
         return PartKind.COUNTER, name
     if name in METERS:

@@ -14,16 +14,17 @@ from typing import IO, Annotated, Any, Final
 
 import msgspec
 
+from outlay.domain.answers import ZERO, Row, Totals
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.discovery import Merges
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import MEASURES_BY_NAME, Unit
 from outlay.domain.period import MAX_STEPS, Interval, Period, period_of_buckets, steps_of
-from outlay.domain.query import ALL_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.questions import Rows, StepTotals
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.as_of import EarlierReader, SnapshotGone, reader_as_of
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.store import Ledger
 from outlay.wire.cursors import read_cursor, write_cursor
 from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table
@@ -87,7 +88,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 class Report:
     """A question whose answer is a file."""
 
-    organization_id: str
+    organization_id: OrganizationId
     period: Period
     interval: Interval
     group_by: tuple[Grouping, ...]
@@ -95,12 +96,12 @@ class Report:
     """Names of measures, and `total_tokens`, in the order of the columns."""
     filters: Mapping[Grouping, tuple[str, ...]]
     limit: int | None = None
-    """Most rows; a page then says how to go on."""
+    """Most rows of a page, which then has the cursor of the next one."""
     cursor: str | None = None
 
     def __post_init__(self) -> None:
         if self.limit is not None and not 1 <= self.limit <= MAX_LIMIT:
-            raise Invalid(f"limit must be from 1 to {MAX_LIMIT:,}", field="limit")
+            raise Invalid(f"`limit` must be between 1 and {MAX_LIMIT:,}.", field="limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +109,12 @@ class ReportFile:
     """A report that has been written."""
 
     file: IO[bytes]
-    """At its start; whoever has it closes it."""
+    """At its start; the caller closes it."""
     size: int
     digest: bytes
     """SHA-256 of the whole file."""
     period: Period
-    """Its window: of a later page, that of the first."""
+    """Its period; that of the first page for a later one."""
     trailer: Mapping[str, Any]
     following: str | None
     """The cursor of the next page, None at the end."""
@@ -122,7 +123,7 @@ class ReportFile:
 PLAIN_FILE: Final = FileStyle()
 
 Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
-"""What a file says of the question, the window that it was asked of, and its totals."""
+"""Makes the head of a file from the query and its totals."""
 
 
 class Reports:
@@ -140,7 +141,7 @@ class Reports:
         }
 
     def check(self, report: Report) -> Period:
-        """The window of a report, of a later page that of the first; Invalid for a bad cursor."""
+        """The period of a report, or of its first page; Invalid for a bad cursor."""
         cursor = _read_cursor(report)
         if cursor is None:
             return report.period
@@ -153,7 +154,7 @@ class Reports:
         describe: Describe,
         style: FileStyle = PLAIN_FILE,
     ) -> ReportFile:
-        """Write a report; `describe` says of its window and totals what its file begins with.
+        """Write a report; `describe` makes the head of the file.
 
         A later page is of the snapshot of the first; SnapshotGone where that cannot be read.
         """
@@ -163,33 +164,29 @@ class Reports:
             dimension: self._analytics.labels(report.organization_id, dimension)
             for dimension in report.group_by
         }
+        merges = self._analytics.merges(report.organization_id)
         whole = UsageQuery(
-            organization_id=report.organization_id,
+            organization_id=OrganizationId(report.organization_id),
+            merges=merges,
             period=report.period,
             filters=report.filters,
         )
         paging = _Paging(report.limit)
         with self._analytics.read() as snapshot:
-            merges = self._analytics.merges(report.organization_id)
             state = _digest(self._analytics.edition, merges.triples)
-            position = cursor.position if cursor else snapshot.loaded_seq()
-            reader = (
-                snapshot
-                if cursor is None
-                else self._earlier(snapshot, report, cursor, state, merges)
-            )
-            total = reader.totals(whole).get(0, ZERO)
+            position = cursor.position if cursor else snapshot.loaded_seq
+            reader = snapshot if cursor is None else self._earlier(snapshot, report, cursor, state)
+            total = reader.ask(StepTotals(whole)).get(0, ZERO)
             rows = paging.over(
-                reader.rows(
-                    RowQuery(
-                        organization_id=report.organization_id,
-                        period=report.period,
-                        measures=_needed(report.measures),
-                        interval=report.interval,
-                        group_by=report.group_by,
-                        filters=report.filters,
-                        after=(cursor.step, cursor.keys) if cursor else None,
-                        limit=report.limit + 1 if report.limit else None,
+                reader.ask(
+                    Rows(
+                        replace(
+                            whole.by(*report.group_by),
+                            measures=_needed(report.measures),
+                            interval=report.interval,
+                            after=(cursor.step, cursor.keys) if cursor else None,
+                            limit=report.limit + 1 if report.limit else None,
+                        )
                     )
                 )
             )
@@ -218,13 +215,14 @@ class Reports:
         return replace(written, following=write_cursor(following))
 
     def _earlier(
-        self, snapshot: CubeReader, report: Report, cursor: _Cursor, state: str, merges: Merges
+        self, snapshot: CubeReader, report: Report, cursor: _Cursor, state: str
     ) -> EarlierReader:
         if cursor.state != state:
             raise SnapshotGone(
-                "users, groups or requests were merged or erased since the first page"
+                "Users, groups or requests were merged or erased since the first page. Start "
+                "again with the first page."
             )
-        return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position, merges)
+        return reader_as_of(snapshot, self._ledger, report.organization_id, cursor.position)
 
     def write_table(
         self,
@@ -250,7 +248,7 @@ class Reports:
 
 
 class _Paging:
-    """Passes on a page of rows, and remembers its last one where there would be more."""
+    """Passes on a page of rows, and keeps its last row if there are more."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
@@ -317,7 +315,7 @@ def _reader_of(measures: Sequence[str]) -> Callable[[Totals], tuple[int, ...]]:
 
 
 def _totals(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, int]:
-    """The totals of the window, every request once, as the columns name them."""
+    """The totals of the period, every request counted once, by the names of the columns."""
     summed = [column.name for column in columns if column.kind.is_summed]
     return {
         name: getattr(total, measure) for name, measure in zip(summed, report.measures, strict=True)
@@ -329,12 +327,15 @@ def _read_cursor(report: Report) -> _Cursor | None:
         return None
     cursor = read_cursor(report.cursor, _Cursor)
     if cursor.question != _question(report) or len(cursor.keys) != len(report.group_by):
-        raise Invalid("the cursor belongs to another question", field="cursor")
+        raise Invalid(
+            "`cursor` belongs to a different query. Start again with the first page.",
+            field="cursor",
+        )
     return cursor
 
 
 def _question(report: Report) -> str:
-    """What the pages of a report have in common, but for the window that a cursor has."""
+    """What all pages of a report have in common, except the period, which the cursor has."""
     filters = sorted((str(dimension), values) for dimension, values in report.filters.items())
     return _digest(report.interval, [*map(str, report.group_by)], report.measures, filters)
 

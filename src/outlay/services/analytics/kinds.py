@@ -1,14 +1,15 @@
-"""Usage by kind: what cost consists of, from the totals of requests and from their meters."""
+"""Usage by kind: the parts of the cost, from the totals of requests and from their meters."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, EntryKind, Totals, sum_totals
 from outlay.domain.dimension import Dimension
-from outlay.domain.kind import KindAmount, KindEntry, kind_called, kinds_of, totals_of_kind
+from outlay.domain.kind import KindAmount, KindEntry, find_kind, kinds_of, totals_of_kind
 from outlay.domain.period import steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, EntryKind, Totals, sum_totals
+from outlay.domain.questions import MeterUsage, StepTotals
 from outlay.storage.cube.store import CubeReader
 
 PARTS: Final = (
@@ -19,19 +20,19 @@ PARTS: Final = (
     "cache_write_cost_pusd",
     "output_cost_pusd",
 )
-"""Measures that tell kinds apart."""
+"""Measures that the kinds are computed from."""
 
 _Amounts = dict[str, dict[int, KindAmount]]
 """By kind and step."""
 
 
 def read_kinds(reader: CubeReader, query: UsageQuery) -> Breakdown:
-    """The answer of a question that is grouped by kind of usage."""
+    """The breakdown of a query that is grouped by kind of usage."""
     measures = tuple(dict.fromkeys((*query.measures, *PARTS)))
     plain = replace(query, group_by=None, named=None, measures=measures)
-    by_step = reader.totals(plain)
+    by_step = reader.ask(StepTotals(plain))
     metered: dict[int, dict[str, KindAmount]] = {}
-    for row in reader.meters(plain):
+    for row in reader.ask(MeterUsage(plain)):
         metered.setdefault(row.step, {})[row.meter] = KindAmount(row.quantity, row.cost_pusd)
     amounts: _Amounts = {}
     for step, totals in by_step.items():
@@ -64,7 +65,7 @@ def _entries(query: UsageQuery, amounts: _Amounts) -> tuple[KindEntry, ...]:
 
 
 def _entry(name: str, by_step: Mapping[int, KindAmount]) -> KindEntry:
-    kind = kind_called(name)
+    kind = find_kind(name)
     totals = {step: totals_of_kind(name, amount) for step, amount in by_step.items()}
     return KindEntry(
         kind=EntryKind.VALUE,

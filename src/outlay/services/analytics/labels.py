@@ -6,6 +6,7 @@ from typing import Final
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import DISCOVERABLE
 from outlay.domain.event import Status
+from outlay.domain.ids import OrganizationId
 from outlay.domain.kind import KINDS
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.tag import Tag
@@ -22,7 +23,7 @@ DELETED: Final = " (deleted)"
 
 
 def read_labels(
-    directory: Directory, organization_id: str, dimension: Grouping
+    directory: Directory, organization_id: OrganizationId, dimension: Grouping
 ) -> Mapping[str, str]:
     """Label by key; keys that the directory does not know are their own label."""
     if isinstance(dimension, Tag):
@@ -43,7 +44,7 @@ def read_labels(
 
 
 def _labels_of_things(
-    session: ReadSession, organization_id: str, dimension: Grouping
+    session: ReadSession, organization_id: OrganizationId, dimension: Grouping
 ) -> dict[str, str]:
     """Names of what has been set up."""
     match dimension:

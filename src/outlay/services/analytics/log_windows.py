@@ -1,4 +1,4 @@
-"""The window of a log as parts that are read one after the other."""
+"""The period of a log, cut into spans that are read one after the other."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Span:
     end: int
     """Exclusive."""
     rows: int
-    """Requests of the organization in it, whatever they match; 0 where nobody has asked."""
+    """All requests of the organization in it; 0 where that is not needed."""
 
 
 def cut_spans(
@@ -62,5 +62,5 @@ def _counter(sizes: Mapping[int, int]) -> Callable[[int, int], int]:
 
 
 def step_at(steps: Sequence[Step], span: Span) -> int:
-    """The index of the step that a span lies in."""
+    """The index of the step that contains a span."""
     return bisect_right(steps, span.start, key=lambda step: step.start_bucket) - 1

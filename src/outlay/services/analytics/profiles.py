@@ -4,21 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Row, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
-from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Breakdown, Entry, EntryKind, Totals, sum_totals
-from outlay.services.analytics.analytics import Analytics, cut_entries, quantiles_us
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.domain.query import ALL_MEASURES, UsageQuery
+from outlay.domain.questions import LatencyBins, Rows
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.breakdowns import cut_entries
+from outlay.services.analytics.latencies import quantiles_us
+from outlay.storage.cube.store import CubeReader
 
 TOP: Final = 10
 USED: Final = (Dimension.MODEL, Dimension.PROVIDER, Dimension.APP)
-"""What the most used value is told of, and the top values by cost."""
+"""Dimensions whose most used value and top values by cost are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageProfile:
-    """What a filter comes to."""
+    """The usage that a filter selects."""
 
     total: Totals
     latency: Mapping[float, float | None]
@@ -32,25 +35,16 @@ class UsageProfile:
 
 
 def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """The profile of a question's window and filters, from one snapshot."""
+    """The profile of a query's period and filters, from one snapshot."""
     with analytics.read() as reader:
         return read_profile_in(reader, analytics, query)
 
 
 def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """The same from a snapshot that several questions share."""
-    # One scan for all that is not told step by step: few combinations are left of a filter.
-    rows = list(
-        reader.rows(
-            RowQuery(
-                organization_id=query.organization_id,
-                period=query.period,
-                group_by=USED,
-                filters=query.filters,
-            )
-        )
-    )
-    bins = reader.latency_bins(query)
+    """`read_profile` from a snapshot that several questions share."""
+    # One scan for everything that needs no steps: a filter leaves few combinations.
+    rows = list(reader.ask(Rows(replace(query.by(*USED), measures=ALL_MEASURES))))
+    bins = reader.ask(LatencyBins(query))
     activity = analytics.breakdown_in(
         reader, replace(query, group_by=Dimension.MODEL, then_by=None, top=TOP)
     )

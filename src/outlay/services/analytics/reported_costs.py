@@ -1,4 +1,4 @@
-"""What senders report beside what the price book says, by provider and by model.
+"""Costs that senders report, compared with the price book, by provider and by model.
 
 The drift is over requests that have both costs, each of all that was used. Requests with a reported
 cost alone are counted apart: a side that is not known is no difference of 100 %.
@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.period import Interval, Period
-from outlay.domain.query import QUALITY_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
+from outlay.domain.query import QUALITY_MEASURES, UsageQuery
+from outlay.domain.questions import MeterUsage, Rows, StepTotals
 from outlay.storage.cube.rollups import COMPARED
 from outlay.storage.cube.store import CubeReader
 
@@ -77,7 +78,7 @@ class PairRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedCosts:
-    """Reported beside computed costs of a period."""
+    """Reported and computed costs of a period."""
 
     rows: Mapping[Dimension, Sequence[PairRow]]
     """By what LEVELS has: the largest drift first, then by reported cost."""
@@ -86,15 +87,7 @@ class ReportedCosts:
 
 def reported_costs_in(reader: CubeReader, query: UsageQuery) -> ReportedCosts:
     """Both costs of a question's requests, of those rows that have a reported one."""
-    found = reader.rows(
-        RowQuery(
-            organization_id=query.organization_id,
-            period=query.period,
-            measures=MEASURES,
-            group_by=LEVELS[Dimension.MODEL],
-            filters=query.filters,
-        )
-    )
+    found = reader.ask(Rows(replace(query.by(*LEVELS[Dimension.MODEL]), measures=MEASURES)))
     by_model = {row.keys: row.measures for row in found}
     return ReportedCosts(
         rows={
@@ -108,13 +101,13 @@ def reported_costs_in(reader: CubeReader, query: UsageQuery) -> ReportedCosts:
 
 def reported_total_in(reader: CubeReader, query: UsageQuery, period: Period) -> CostPair:
     """Both costs of another period as a whole."""
-    asked = replace(query, period=period, group_by=None, beside=None, measures=MEASURES)
-    return CostPair(sum_totals([*reader.totals(asked).values()]))
+    asked = replace(query, period=period, group_by=None, measures=MEASURES)
+    return CostPair(sum_totals([*reader.ask(StepTotals(asked)).values()]))
 
 
 def _by_meter(reader: CubeReader, query: UsageQuery) -> Mapping[tuple[str, ...], Totals]:
     sums: dict[tuple[str, ...], Totals] = {}
-    for row in reader.meters(replace(query, group_by=None, interval=Interval.TOTAL)):
+    for row in reader.ask(MeterUsage(replace(query, group_by=None, interval=Interval.TOTAL))):
         totals = ZERO._replace(**{name: getattr(row, name) for name in COMPARED})
         sums[(row.meter,)] = sums.get((row.meter,), ZERO).plus(totals)
     return sums

@@ -1,9 +1,9 @@
 """The log of single requests: filtered, in any order, a page at a time, with what they add up to.
 
-The cube says in which buckets something matches, so that a rare value is found without reading all
-that lies between. It stands at a position of the ledger, and the log shows no more than that: both
-tell the same. What the cube does not know, such as how long a single request took, is asked of the
-ledger's rows, part by part: no more of them than `MAX_ROWS`, and no connection is held in between.
+The cube knows the buckets with matching requests, so rare values are found without reading
+everything in between. The log shows no event after the ledger position of the cube, so that both
+agree. Conditions that the cube cannot answer, such as the duration of a single request, are checked
+against the ledger's rows in parts: at most `MAX_ROWS`, with no connection held in between.
 """
 
 import time
@@ -13,16 +13,21 @@ from typing import Annotated, Final
 
 import msgspec
 
+from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of, standing, version_id
-from outlay.domain.answer import is_same_answer
+from outlay.domain.answers import Breakdown, Totals, sum_totals
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
 from outlay.domain.period import BUCKET_US
+from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Totals, sum_totals
+from outlay.domain.questions import Buckets, SessionBuckets
+from outlay.domain.same_answer import is_same_answer
 from outlay.domain.session import SessionQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.log_windows import PART_ROWS, Span, cut_spans, step_at
+from outlay.services.analytics.own_usage import owner_of
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import (
     LEAST_VALUE,
@@ -44,7 +49,7 @@ MAX_RUNS: Final = 400
 MAX_ROWS: Final = 1_000_000
 """Rows of the ledger that one question may read: about a second on the machine of the benchmark."""
 MAX_SECONDS: Final = 15.0
-"""How long one question may read them, whatever the disk."""
+"""How long one question may read them, even from a slow disk."""
 
 _FAR: Final = 2**62
 
@@ -52,7 +57,7 @@ _FAR: Final = 2**62
 class TooWide(Invalid):
     """A question that only single requests can answer is asked of too many."""
 
-    default_code = "period-too-wide"
+    default_code = ErrorCode.PERIOD_TOO_WIDE
 
 
 class LogCursor(msgspec.Struct, frozen=True, array_like=True):
@@ -78,7 +83,7 @@ class LogQuery:
     """Which requests are asked for, and in which order."""
 
     usage: UsageQuery
-    """The window and the filters that the cube knows, too."""
+    """The period and the filters, which the cube can answer."""
     conditions: LogConditions = NO_CONDITIONS
     order: LogOrder = NEWEST_FIRST
     cursor: LogCursor | None = None
@@ -86,11 +91,14 @@ class LogQuery:
     def __post_init__(self) -> None:
         cursor = self.cursor
         if cursor and LogOrder(cursor.sort, cursor.is_descending) != self.order:
-            raise Invalid("the cursor belongs to another sort or order", field="cursor")
+            raise Invalid(
+                "`cursor` belongs to a different sort or order. Start again with the first page.",
+                field="cursor",
+            )
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether the ledger has to be asked about each request of the window."""
+        """Whether the ledger has to check each request of the period."""
         return bool(self.conditions) or self.order.sort is not LogSort.TIME
 
 
@@ -112,9 +120,9 @@ class LogPlan:
     query: LogQuery
     wanted: LogFilter
     spans: Sequence[Span]
-    """Parts of the window in which something may match, newest first."""
+    """Parts of the period that may have matching requests, newest first."""
     usage: Breakdown
-    """What the cube tells of the window and its filters, whatever the conditions."""
+    """The usage of the period and its filters, without the conditions."""
 
     def part(self, span: Span, through_seq: int) -> LogFilter:
         """What is wanted of one span."""
@@ -130,8 +138,8 @@ class LogPlan:
         rows = sum(span.rows for span in self.spans)
         if rows > MAX_ROWS:
             raise TooWide(
-                f"the period has {rows:,} requests, and this question has to read each of them; "
-                f"it may read {MAX_ROWS:,}: narrow the period",
+                f"The period has {rows:,} requests, and this query has to read each of them. It "
+                f"may read at most {MAX_ROWS:,}; choose a shorter period.",
                 field="from",
             )
 
@@ -143,7 +151,7 @@ class LoggedRequest:
     entry: LoggedEvent
     """Its latest version."""
     history: Sequence[LoggedEvent]
-    """All rows about it, as they came."""
+    """All its rows, in the order in which they were recorded."""
     counted: Sequence[UsageEvent]
     """Other events that report the same answer, and count."""
     is_counted: bool
@@ -171,16 +179,15 @@ class RequestLog:
     def plan(self, reader: CubeReader, query: LogQuery) -> LogPlan:
         """Where to look, by a snapshot of the cube that may be let go of then."""
         usage = query.usage
-        merges = self._analytics.merges(usage.organization_id)
         result = self._analytics.breakdown_in(reader, usage)
         matching = sizes = None
         if query.conditions.session_id:
             of_session = SessionQuery(usage=usage, session_ids=(query.conditions.session_id,))
-            matching = [bucket for bucket, _ in reader.session_buckets(of_session)]
+            matching = [bucket for bucket, _ in reader.ask(SessionBuckets(of_session))]
         elif usage.filters:
-            matching = [bucket for bucket, _ in reader.buckets(usage)]
+            matching = [bucket for bucket, _ in reader.ask(Buckets(usage))]
         if query.is_exhaustive:
-            sizes = dict(reader.buckets(replace(usage, filters={})))
+            sizes = dict(reader.ask(Buckets(replace(usage, filters={}))))
         edges = [step.start_bucket for step in result.steps] if query.conditions else ()
         return LogPlan(
             query=query,
@@ -189,11 +196,11 @@ class RequestLog:
                 start_us=usage.period.start_bucket * BUCKET_US,
                 end_us=usage.period.end_bucket * BUCKET_US,
                 values={
-                    dimension: merges.with_merged(dimension, values)
+                    dimension: usage.merges.with_merged(dimension, values)
                     for dimension, values in usage.filters.items()
                 },
                 conditions=query.conditions,
-                through_seq=reader.loaded_seq(),
+                through_seq=reader.loaded_seq,
             ),
             spans=cut_spans(usage.period, matching, sizes, edges),
             usage=result,
@@ -219,7 +226,7 @@ class RequestLog:
     def page(self, plan: LogPlan, limit: int = 50) -> LogPage:
         """A page of the requests; TooWide when the order needs more to be read than is allowed."""
         if not 1 <= limit <= MAX_LIMIT:
-            raise Invalid(f"limit must be from 1 to {MAX_LIMIT}", field="limit")
+            raise Invalid(f"`limit` must be between 1 and {MAX_LIMIT}.", field="limit")
         positions, following, preceding = self.positions(plan, limit)
         entries = self._ledger.read_logged(plan.wanted.organization_id, positions)
         return LogPage(entries=entries, following=following, preceding=preceding)
@@ -306,19 +313,22 @@ class RequestLog:
         for span in spans:
             if self._monotonic() > deadline:
                 raise TooWide(
-                    "reading each request of the period takes too long; narrow the period",
+                    "Reading each request of the period takes too long. Choose a shorter period.",
                     field="from",
                 )
             yield span
 
-    def find(self, organization_id: str, event_id: str) -> LoggedRequest:
-        """One request, as it stands; NotFound when the organization has none with the id."""
-        history = self._ledger.read_history(organization_id, event_id)
+    def find(self, actor: Actor, event_id: str) -> LoggedRequest:
+        """One request in its latest version; NotFound if there is none that the actor may see."""
+        owner = owner_of(actor, Permission.REQUESTS_READ)
+        history = self._ledger.read_history(actor.organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.")
         versions = [entry for entry in history if entry.event.amendment != Amendment.VOID]
         gone = {entry.event.amends for entry in history} - {""}
         latest = versions[-1]
+        if owner not in {None, latest.event.user_id}:
+            raise NotFound("There is no such request.")
         reports = self._ledger.read_reports(latest.event)
         others = [
             event

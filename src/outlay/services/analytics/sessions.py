@@ -1,21 +1,23 @@
-"""Sessions as lists and pages show them: what each comes to, on which models, by whom."""
+"""Sessions as lists and pages show them: their sums, models, users and so on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from outlay.domain.answers import SessionSums, SessionTotals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
-from outlay.domain.session import SHOWN_OF, SessionQuery, SessionSums, SessionTotals
+from outlay.domain.questions import SessionList, SessionParts, SessionSummary
+from outlay.domain.session import SHOWN_OF, SessionQuery
 from outlay.storage.cube.store import CubeReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session, of the requests that a question is about."""
+    """A session, of the requests that a query matches."""
 
     sums: SessionSums
     costs: Mapping[Dimension, Mapping[str, int]]
-    """By dimension, the cost of each value of it, the highest first; without unattributed ones."""
+    """Cost by dimension and value, highest first; without unattributed requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,21 +26,21 @@ class SessionPage:
 
     sessions: Sequence[Session]
     totals: SessionTotals
-    """Of all sessions, whichever page."""
+    """Of all sessions, not only those of the page."""
 
 
 def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:
     """A page of sessions."""
-    found = reader.sessions(query)
+    found = reader.ask(SessionList(query))
     return SessionPage(
-        sessions=_described(reader, query, found), totals=reader.session_totals(query)
+        sessions=_described(reader, query, found), totals=reader.ask(SessionSummary(query))
     )
 
 
 def read_session(reader: CubeReader, query: SessionQuery, session_id: str) -> Session:
     """One session; NotFound when nothing of it meets the filters."""
     alone = replace(query, session_ids=(session_id,), page=1)
-    for session in _described(reader, alone, reader.sessions(alone)):
+    for session in _described(reader, alone, reader.ask(SessionList(alone))):
         return session
     raise NotFound("There is no such session.")
 
@@ -48,7 +50,9 @@ def _described(
 ) -> list[Session]:
     if not found:
         return []
-    parts = reader.session_parts(replace(query, session_ids=[one.session_id for one in found]))
+    parts = reader.ask(
+        SessionParts(replace(query, session_ids=tuple(one.session_id for one in found)))
+    )
     costs: dict[str, dict[Dimension, dict[str, int]]] = {
         one.session_id: {dimension: {} for dimension in SHOWN_OF} for one in found
     }

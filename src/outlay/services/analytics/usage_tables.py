@@ -10,14 +10,18 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
+from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
 from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.own_usage import owner_of
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.api_keys import list_api_keys
@@ -42,7 +46,7 @@ class UsageRow(Generic[T]):
     thing: T | None
     """What has been set up under it, None when nothing has."""
     name: str
-    """What to call it; of what is gone without saying so."""
+    """Its label, without a mark if it is deleted."""
     totals: Totals
 
 
@@ -80,13 +84,13 @@ class UserView:
     page: int = 1
     page_size: int = 50
     selected: tuple[str, ...] = ()
-    """Users whose totals are asked for, on whatever page they are."""
+    """Users whose totals are wanted, on any page."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:
-            raise Invalid(f"pageSize must be from 1 to {MAX_PAGE_SIZE}", field="pageSize")
+            raise Invalid(f"`pageSize` must be between 1 and {MAX_PAGE_SIZE}.", field="pageSize")
         if self.page < 1:
-            raise Invalid("page must be at least 1", field="page")
+            raise Invalid("`page` must be at least 1.", field="page")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +120,7 @@ class UsageTables:
         with self._directory.read() as session:
             members = list_members(session, query.organization_id)
             keys = list_api_keys(session, query.organization_id)
-        counts = Counter(key.member_id for key in keys if not key.is_deleted)
+        counts: Counter[str] = Counter(key.member_id for key in keys if not key.is_deleted)
         table = self._table(query, Dimension.MEMBER, {m.member_id: m for m in members})
         return table, counts
 
@@ -132,55 +136,56 @@ class UsageTables:
         with self._directory.read() as session:
             groups = list_groups(session, query.organization_id)
             memberships = list_memberships(session, query.organization_id)
-        counts = Counter(
-            membership.group_id
-            for membership in memberships
-            if membership.valid_from_us <= now_us
-            and (membership.valid_to_us is None or now_us < membership.valid_to_us)
+        counts: Counter[str] = Counter(
+            membership.group_id for membership in memberships if membership.is_valid_at(now_us)
         )
         return self._table(query, Dimension.GROUP, {g.group_id: g for g in groups}), counts
 
-    def group_members(self, organization_id: str, period: Period) -> Mapping[str, set[str]]:
+    def group_members(
+        self, organization_id: OrganizationId, period: Period
+    ) -> Mapping[str, set[str]]:
         """Who was in which user group at some time of a period: member ids by group."""
         start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
         with self._directory.read() as session:
             memberships = list_memberships(session, organization_id)
         found: dict[str, set[str]] = {}
         for one in memberships:
-            if one.valid_from_us < end_us and (one.valid_to_us or end_us) > start_us:
+            if one.valid_from_us < end_us and not one.has_ended_at(start_us):
                 found.setdefault(one.group_id, set()).add(one.member_id)
         return found
 
     # One of a kind, gone ones included
 
-    def member(self, organization_id: str, member_id: str) -> Member:
+    def member(self, organization_id: OrganizationId, member_id: MemberId) -> Member:
         """A present or former member; NotFound when there is none."""
         with self._directory.read() as session:
             members = list_members(session, organization_id)
         return pick(members, lambda member: member.member_id == member_id, "member")
 
-    def project(self, organization_id: str, called: str, member_id: str | None = None) -> Project:
+    def project(self, actor: Actor, called: str) -> Project:
         """A project, also a deleted or discovered one; NotFound when there is none.
 
         A merged one is the one that it counts as. What was discovered is of no member.
         """
+        owner = owner_of(actor, Permission.PROJECT_USAGE)
         with self._directory.read() as session:
-            wanted, found = _discovered(session, organization_id, Dimension.PROJECT, called)
-            projects = list_projects(session, organization_id)
-        if found is not None and member_id is None:
+            wanted, found = _discovered(session, actor.organization_id, Dimension.PROJECT, called)
+            projects = list_projects(session, actor.organization_id)
+        if found is not None and owner is None:
             return found.as_project()
         return pick(projects, lambda project: project.project_id == wanted, "project")
 
-    def key(self, organization_id: str, called: str, member_id: str | None = None) -> ApiKey:
-        """An API key, in the same way; NotFound also when it is not of the member."""
+    def key(self, actor: Actor, called: str) -> ApiKey:
+        """An API key, in the same way; NotFound also when the actor may not see it."""
+        owner = owner_of(actor, Permission.KEY_USAGE)
         with self._directory.read() as session:
-            wanted, found = _discovered(session, organization_id, Dimension.API_KEY, called)
-            keys = list_api_keys(session, organization_id)
-        if found is not None and member_id is None:
+            wanted, found = _discovered(session, actor.organization_id, Dimension.API_KEY, called)
+            keys = list_api_keys(session, actor.organization_id)
+        if found is not None and owner is None:
             return found.as_key()
         return pick(
             keys,
-            lambda key: key.api_key_id == wanted and member_id in {None, key.member_id},
+            lambda key: key.api_key_id == wanted and owner in {None, key.member_id},
             "API key",
         )
 
@@ -235,7 +240,7 @@ class UsageTables:
 
 
 def _discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> tuple[str, Discovered | None]:
     """The value that something counts as, and its entry where it is a discovered one."""
     entry = find_discovered(session, organization_id, dimension, called)

@@ -1,22 +1,24 @@
-"""Users and user groups beside each other, from one snapshot: what page and endpoint show."""
+"""Users and user groups side by side, from one snapshot, for the page and the endpoint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Entry, EntryKind, Totals
-from outlay.services.analytics.analytics import Analytics, by_value
+from outlay.domain.questions import DistinctCounts
+from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.breakdowns import by_value
 from outlay.storage.cube.store import CubeReader
 
 TOP_BY_COST: Final = 10
 TOP_BY_REQUESTS: Final = 20
 
 COMBINED: Final = (Dimension.USER, Dimension.PROJECT, Dimension.GROUP)
-"""What is counted, and what may be asked for together."""
+"""Dimensions whose values are counted, and whose filters can be combined."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class UsersAndGroups:
 
 
 def read_users_and_groups(analytics: Analytics, query: UsageQuery) -> UsersAndGroups:
-    """The answer for a question's window, step and filters."""
+    """Users and groups of a query's period, interval and filters."""
     with analytics.read() as reader:
         return read_users_and_groups_in(reader, analytics, query)
 
@@ -47,10 +49,10 @@ def read_users_and_groups(analytics: Analytics, query: UsageQuery) -> UsersAndGr
 def read_users_and_groups_in(
     reader: CubeReader, analytics: Analytics, query: UsageQuery
 ) -> UsersAndGroups:
-    """The same from a snapshot that several questions share."""
+    """`read_users_and_groups` from a snapshot that several questions share."""
     whole = replace(query, interval=Interval.TOTAL)
-    counts = reader.distinct(whole, COMBINED).get(0, (0,) * len(COMBINED))
-    users_by_step = reader.distinct(query, (Dimension.USER,))
+    counts = reader.ask(DistinctCounts(whole, COMBINED)).get(0, (0,) * len(COMBINED))
+    users_by_step = reader.ask(DistinctCounts(query, (Dimension.USER,)))
     users = analytics.breakdown_in(
         reader,
         replace(
@@ -79,7 +81,7 @@ def top_of(found: Breakdown, rank: Rank, count: int) -> list[Entry]:
 
 
 EXPLAINED_VALUES: Final = 5
-"""Values of a filter that are looked at to explain why nothing is left."""
+"""Values of a filter that are checked to explain an empty answer."""
 
 
 @dataclass(frozen=True, slots=True)

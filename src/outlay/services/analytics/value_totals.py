@@ -1,13 +1,14 @@
-"""All values of a dimension in a window, however many there are, and what surrounds them."""
+"""The totals of all values of a dimension in a period, without a limit on their number."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Grouping
 from outlay.domain.period import Interval
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Totals, sum_totals
-from outlay.services.analytics.analytics import by_value
+from outlay.domain.questions import StepTotals
+from outlay.services.analytics.breakdowns import by_value
 from outlay.storage.cube.store import CubeReader
 
 
@@ -29,7 +30,7 @@ def read_value_totals(reader: CubeReader, query: UsageQuery, dimension: Grouping
     if dimension.is_single_valued:
         total = sum_totals(list(used.values()))
     else:
-        total = reader.totals(whole).get(0, ZERO)
+        total = reader.ask(StepTotals(whole)).get(0, ZERO)
     return ValueTotals(
         values={key: totals for key, totals in used.items() if key},
         unattributed=used.get("", ZERO),

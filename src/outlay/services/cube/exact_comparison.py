@@ -1,6 +1,6 @@
 """The numbers behind a difference: one day of ledger and cube, cell by cell.
 
-Only days whose sums differ are looked at so closely, to say which numbers are wrong.
+Only days whose sums differ are compared in this detail, to report which numbers are wrong.
 """
 
 from collections import Counter
@@ -8,16 +8,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import add
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, bucket_start
-from outlay.domain.result import ZERO, Totals
 from outlay.domain.verification import VerifyReport
 from outlay.kit.lanes import unpack
 from outlay.services.cube.cube_sums import part_of
 from outlay.services.cube.ledger_sums import Day, DaySum, totals_of
+from outlay.storage.cube.rollup_questions import Cells
 from outlay.storage.cube.rollups import (
     COMPARED,
     DIMENSIONS,
@@ -43,7 +45,7 @@ _Key = tuple[str | int, ...]
 def compare_day(
     reader: CubeReader, ledger: LedgerReader, day: Day, events: int, report: VerifyReport
 ) -> bool:
-    """Note in the report the cells in which the cube differs for a day; whether there are any.
+    """Report the cells of a day in which the cube differs; False if there are none.
 
     `events` is how many the day has.
     """
@@ -51,7 +53,7 @@ def compare_day(
     organization_id, number = day
     start, end = number * BUCKETS_PER_DAY, (number + 1) * BUCKETS_PER_DAY
     length = _WINDOW if events > _FEW_EVENTS else BUCKETS_PER_DAY
-    through_seq = reader.loaded_seq()
+    through_seq = reader.loaded_seq
     for first in range(start, end, length):
         last = first + length
         rows = ledger.read_window(organization_id, first * BUCKET_US, last * BUCKET_US, through_seq)
@@ -108,15 +110,15 @@ def compare_measures(
 def _compare_cells(
     reader: CubeReader,
     expected: "_Expected",
-    window: tuple[str, int, int],
+    window: tuple[OrganizationId, int, int],
     place: str,
     report: VerifyReport,
 ) -> None:
-    found = {key: Totals._make(values) for key, values in reader.cells(USAGE, *window)}
+    found = {key: Totals._make(values) for key, values in reader.ask(Cells(USAGE, *window))}
     for key in expected.cells.keys() | found.keys():
         where = f"{place}, cell {_cell_name(key)}"
         compare_totals(report, where, expected.cells.get(key, ZERO), found.get(key, ZERO))
-    bins = {key: values[0] for key, values in reader.cells(LATENCY, *window)}
+    bins = {key: values[0] for key, values in reader.ask(Cells(LATENCY, *window))}
     for key in expected.latency.keys() | bins.keys():
         report.add(
             f"{place}, latency bin {key[-1]} of {_cell_name(key)}",
@@ -125,7 +127,7 @@ def _compare_cells(
             cube=bins.get(key, 0),
         )
     for spec in (METERS, SESSIONS):
-        wanted, cells = expected.parts[spec.name], dict(reader.cells(spec, *window))
+        wanted, cells = expected.parts[spec.name], dict(reader.ask(Cells(spec, *window)))
         nothing = (0,) * len(spec.measures)
         for key in wanted.keys() | cells.keys():
             where = f"{place}, {spec.name} {_cell_name(key, spec)}"
@@ -134,7 +136,7 @@ def _compare_cells(
 
 
 class _Expected:
-    """What the cube must say of some events, by plain addition."""
+    """The cells that the cube must have for some events, by plain addition."""
 
     def __init__(self, events: Iterable[UsageEvent]) -> None:
         self.cells: dict[_Key, Totals] = {}
@@ -202,7 +204,7 @@ def measures_of(event: UsageEvent) -> Totals:
         uncompared_requests=int(event.reported_cost_pusd is not None and not event.is_compared),
         estimated_requests=int(event.usage_source is UsageSource.ESTIMATED),
         unknown_usage_requests=int(event.usage_source is UsageSource.UNKNOWN),
-        adjusted_requests=event.adjusted,
+        adjusted_requests=int(event.adjusted),
         duration_us=event.duration_us or 0,
         timed_requests=int(event.duration_us is not None),
         time_to_first_token_us=event.first_token_us or 0,

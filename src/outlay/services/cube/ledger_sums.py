@@ -1,8 +1,8 @@
-"""What the cube must come to, from the rows of the ledger, in one pass and in little memory.
+"""The sums that the cube must have, from the rows of the ledger, in one pass and little memory.
 
 This shares no code with the loader that it checks. For every organization and day there is one
-integer of all measures, and the same with each event times the weight of its cell: the cube's cells
-have to come to both (`domain.fingerprint`).
+integer of all measures, and another one with each event multiplied by the weight of its cell. The
+cells of the cube must have the same two sums (`domain.fingerprint`).
 """
 
 from collections.abc import Callable, Iterable
@@ -12,13 +12,14 @@ from operator import itemgetter
 from struct import Struct, error
 from typing import Final
 
+from outlay.domain.answers import Totals
 from outlay.domain.event import SIGN, CostSource, Status, UsageSource
 from outlay.domain.fingerprint import SEPARATOR, cell_weight
+from outlay.domain.ids import OrganizationId
 from outlay.domain.latency import latency_bin
 from outlay.domain.measure import MEASURES
 from outlay.domain.meter import split_disjoint, split_meters
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
-from outlay.domain.result import Totals
 from outlay.kit.lanes import LANE_BYTES, pack, unpack
 from outlay.storage.cube.rollups import DIMENSIONS
 from outlay.storage.ledger.rows import COLUMN, EventRow
@@ -66,13 +67,13 @@ _SESSION: Final = COLUMN["session_id"]
 _METERS: Final = COLUMN["meters"]
 _METER_COSTS: Final = COLUMN["meter_costs"]
 
-Day = tuple[str, int]
+Day = tuple[OrganizationId, int]
 """An organization and a day since the epoch, UTC."""
 
 
 @dataclass(slots=True)
 class PartSum:
-    """What a rollup beside that of usage comes to; each number has a lane per measure of it."""
+    """The sums of a rollup other than usage; each number has a lane per measure."""
 
     plain: int = 0
     weighted: int = 0
@@ -83,7 +84,7 @@ class PartSum:
         self.weighted += other.weighted
 
     def add_cell(self, values: int, text: str) -> None:
-        """Add what an event has in a cell, whose labels are joined in `text`."""
+        """Add the values of an event in a cell, whose labels are joined in `text`."""
         self.plain += values
         self.weighted += cell_weight(text) * values
 
@@ -171,7 +172,7 @@ class LedgerSums:
             if row[_SESSION]:
                 _add_session(day, row, sign, self._salt)
 
-    def _place(self, organization_id: str, bucket: int) -> tuple[DaySum, str]:
+    def _place(self, organization_id: OrganizationId, bucket: int) -> tuple[DaySum, str]:
         """The sums that events of a bucket go to, and how the text of their cells ends."""
         day = self.days.setdefault((organization_id, bucket // BUCKETS_PER_DAY), DaySum())
         return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"

@@ -1,7 +1,7 @@
-"""Long work on a whole installation: prove it, rebuild it, erase what its rows say of people.
+"""Long tasks on a whole installation: verification, rebuild, and erasure of personal data.
 
-One piece at a time, each in a thread of its own. A verification also runs by itself, every night
-and after every rebuild; that one gives way to whatever else is asked for.
+One task runs at a time, in its own thread. A verification also runs on a schedule, every night and
+after every rebuild; any other task interrupts it.
 """
 
 import logging
@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
-from outlay.domain.result import Verified
-from outlay.domain.verification import VerifyReport
+from outlay.domain.verification import Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
 from outlay.kit.worker import Worker
@@ -29,7 +29,7 @@ LOOK_SECONDS: Final = 30.0
 SETTLE: Final = timedelta(minutes=5)
 """After a start, before a verification that is due begins."""
 RETRY_AFTER: Final = timedelta(hours=1)
-"""After one that did not come to its end."""
+"""After a verification that failed."""
 STOP_SECONDS: Final = 60.0
 DAY: Final = timedelta(days=1)
 
@@ -93,9 +93,9 @@ class Maintenance:
         return follow()
 
     def rewrite(self, change: Callable[[], int], asked_by: str = "an administrator") -> int:
-        """Let `change` rewrite rows of the ledger, and make the cube anew; what `change` returned.
+        """Run `change`, which rewrites rows of the ledger, and rebuild the cube; its result.
 
-        The cube is made anew, too, when this was interrupted before.
+        The cube is also rebuilt when an earlier call was interrupted.
         """
 
         def rewrite(run: LongRun[int]) -> int:
@@ -133,14 +133,17 @@ class Maintenance:
                 if gives_way or not running.gives_way:
                     raise Unavailable(
                         f"{running.what}, started by {running.asked_by} at "
-                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is running; try again when it is "
-                        "done",
-                        code="busy",
+                        f"{running.since:%Y-%m-%d %H:%M:%S} UTC, is still running. Try again when "
+                        "it has finished.",
+                        code=ErrorCode.BUSY,
                     )
                 running.stop()
                 self._free.wait()
             if self._is_closed:
-                raise Unavailable("this process is about to end", code="stopping")
+                raise Unavailable(
+                    "This process is shutting down. Try again when it has restarted.",
+                    code=ErrorCode.STOPPING,
+                )
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )
@@ -189,9 +192,9 @@ class Maintenance:
         while not stop.wait(LOOK_SECONDS):
             try:
                 if self.is_due(self._clock.now()) and self._nodes.lead():
-                    self.verify_by_itself()
+                    self.verify_on_schedule()
             except Exception:
-                logger.exception("the verification that was due did not come to its end")
+                logger.exception("the scheduled verification failed")
 
     def is_due(self, now: datetime) -> bool:
         """Whether a verification should run by itself now."""
@@ -206,7 +209,7 @@ class Maintenance:
         planned = now.replace(hour=self._verify_hour or 0, minute=minute, second=0, microsecond=0)
         return planned if planned <= now else planned - DAY
 
-    def verify_by_itself(self) -> Verified | None:
+    def verify_on_schedule(self) -> Verified | None:
         """Verify with a share of the machine; None when it gave way to other work."""
         self._not_before = self._clock.now() + RETRY_AFTER
         try:
@@ -215,7 +218,10 @@ class Maintenance:
             )
             run.result()
         except Unavailable as error:
-            is_expected = isinstance(error, Stopped) or error.code in {"busy", "stopping"}
+            is_expected = isinstance(error, Stopped) or error.code in {
+                ErrorCode.BUSY,
+                ErrorCode.STOPPING,
+            }
             level = logging.INFO if is_expected else logging.WARNING
             logger.log(level, "verifying later: %s", error.message)
             return None

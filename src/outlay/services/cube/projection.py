@@ -1,8 +1,8 @@
-"""Ledger → cube: each event exactly once, within a second or so, whatever crashes.
+"""Loads the cube from the ledger: each event exactly once, within about a second.
 
 One thread reads the ledger's batches after the cube's position, sums them and commits the sums
-together with the new position. A crash between the two databases loses nothing: the position in
-the cube says where to go on.
+together with the new position. A crash between the two databases loses nothing: loading resumes at
+the position in the cube.
 """
 
 import logging
@@ -13,6 +13,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.period import bucket_at
 from outlay.kit.clock import FOREVER_US, Clock, from_us, to_us
@@ -29,23 +30,23 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 LOAD_EVENTS: Final = 20_000
-"""Events per load: enough for sums to be fewer than events, few enough for half a second."""
+"""Events per load: enough for sums to be fewer than events, and few enough for half a second."""
 
 LOAD_PAUSE_SECONDS: Final = 0.5
 """Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
 
 UPKEEP_SECONDS: Final = 30
 FOLD_EVENTS: Final = 200_000
-"""Pending rows are folded after this time or this many events, whichever is first."""
+"""Pending rows are compacted after this time or this many events, whichever comes first."""
 
 FOLLOW_SECONDS: Final = 0.2
-"""Between looks at how far another node has loaded a shared cube."""
+"""Between checks of how far another node has loaded a shared cube."""
 
 OUTDATED_SECONDS: Final = 60.0
-"""How long ago another node rewrote rows, for the last time, before the cube is made anew here."""
+"""How long after the last rewrite of rows by another node the cube is rebuilt here."""
 
 COMPACT_AFTER: Final = timedelta(hours=1)
-"""A month is rewritten once it has been over for this long, when stragglers have come in."""
+"""A month is rewritten this long after its end, when late events have come in."""
 
 
 class Pending(NamedTuple):
@@ -90,13 +91,13 @@ class Projection:
         self.changes = Changes(is_complete=not cubes.is_shared)
         """Which days were changed by what has been loaded since the start."""
         self._loaded_seq = 0
-        with suppress(Unavailable):  # a shared cube that is away; it is looked for again
+        with suppress(Unavailable):  # a shared cube that is unreachable; it is tried again
             self._loaded_seq = self._read_position()
         self._pending = Pending(self._loaded_seq, self._loaded_seq, FOREVER_US)
 
     def _read_position(self) -> int:
         with self.slot.read() as reader:
-            return reader.loaded_seq()
+            return reader.loaded_seq
 
     # What others ask
 
@@ -180,18 +181,18 @@ class Projection:
                 self.slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
 
     def _replace_stale(self) -> None:
-        """Make the cube anew; go on with the present one where the ledger is damaged.
+        """Rebuild the cube; keep the current one where the ledger is damaged.
 
-        It has what it was loaded with before the damage, and new events must not wait for that.
+        It has all events from before the damage, and new events must not wait for a repair.
         """
         try:
             self.rebuild()
         except Damaged as error:
             self._unbuildable = self._ledger.edition
-            logger.error("the cube cannot be made anew: %s", error.message)  # noqa: TRY400
+            logger.error("the cube cannot be rebuilt: %s", error.message)  # noqa: TRY400
 
     def _is_loader(self) -> bool:
-        """Whether this node loads the cube; of one that is shared, find out how far it is."""
+        """Whether this node loads the cube; for a shared one, read its position."""
         if not self._cubes.is_shared:
             return True
         with self._loading:
@@ -214,7 +215,7 @@ class Projection:
                 yield Progress("events", min(self._loaded_seq, target), target)
                 continue
             with self._loading:
-                if self._loaded_seq >= target:  # somebody else has been here meanwhile
+                if self._loaded_seq >= target:  # another thread has loaded it in the meantime
                     break
                 self._load_once(self.slot.cube)
             yield Progress("events", min(self._loaded_seq, target), target)
@@ -234,9 +235,9 @@ class Projection:
     # Starting over
 
     def _is_stale(self) -> bool:
-        """Whether rows were rewritten a while ago, and whoever did it has not made a cube anew.
+        """Whether another node rewrote rows a while ago and did not rebuild the cube.
 
-        Another node, that is: whoever rewrites rows here rebuilds the cube once that is done.
+        A rewrite on this node rebuilds the cube itself.
         """
         if not self.is_outdated or self._unbuildable == self._ledger.edition:
             self._outdated = None
@@ -248,14 +249,14 @@ class Projection:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether the present cube is not made of the rows as they are in the ledger."""
+        """Whether the current cube was built from other rows than the ledger has now."""
         is_ahead = self._loaded_seq > self._ledger.last_seq
         return self.slot.cube.edition != self._ledger.edition or is_ahead
 
     def rebuild(self, tell: Tell = tell_nobody) -> None:
-        """Recreate the cube from the ledger beside the present one, then exchange them.
+        """Build a new cube from the ledger, then replace the current one.
 
-        Answers come from the present cube until the new one has caught up.
+        The current cube answers questions until the new one has caught up.
         """
         with self._nodes.alone("rebuild"):
             fresh = self._cubes.fresh(self._ledger.edition)
@@ -264,14 +265,14 @@ class Projection:
                     for progress in fill(self._ledger, fresh):
                         tell(progress)
                     with fresh.read() as reader:
-                        self._loaded_seq = reader.loaded_seq()
+                        self._loaded_seq = reader.loaded_seq
                     self.slot.exchange(lambda: self._cubes.install(fresh, self.slot.cube))
             finally:
                 fresh.close()
                 self._cubes.discard()
 
     def release(self) -> None:
-        """Close the present cube."""
+        """Close the current cube."""
         self.slot.cube.close()
 
 
@@ -294,8 +295,9 @@ def load_some(
             break
     if last == after_seq:
         raise Damaged(
-            f"the ledger has no batch after event {after_seq}; the cube must be rebuilt",
-            code="ledger-gap",
+            f"The ledger has no batch after event {after_seq}. Rebuild the cube with `outlay "
+            "rebuild`.",
+            code=ErrorCode.LEDGER_GAP,
         )
     through = cube.plan(after_seq, last)
     if through > last:
@@ -310,7 +312,7 @@ def load_some(
 
 
 def fill(ledger: Ledger, cube: Cube, after_seq: int = 0) -> Iterator[Progress]:
-    """Load a cube that stands at `after_seq` with the rest of the ledger; compact a new one."""
+    """Load the events after `after_seq` into a cube; a new cube is also compacted."""
     loaded, unfolded = after_seq, 0
     while loaded < (target := ledger.newest_seq()):
         through = load_some(ledger, cube, loaded)

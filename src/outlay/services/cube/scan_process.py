@@ -1,4 +1,4 @@
-"""Reading the ledger in processes of its own: beside a server, on every processor, or politely.
+"""Reads the ledger in separate processes, with all processors or at low priority.
 
 A thread of the server would have to share the interpreter with those that answer requests. The
 processes only read. They end when they are done, when told to, and when nobody listens any more.
@@ -13,6 +13,7 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 from typing import Any, Final, Protocol, TypeVar
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.storage.ledger.reading import LedgerReader
 
@@ -37,7 +38,7 @@ class Job(Protocol[Part]):
         ...
 
     def parts(self, reader: LedgerReader) -> Iterator[Part]:
-        """Do it; what it comes to, part by part."""
+        """Run the job and return its results part by part."""
         ...
 
 
@@ -67,7 +68,9 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
         received = connection.recv()
     except (EOFError, OSError) as error:
         raise Unavailable(
-            "a process that read the ledger ended too early; was memory short?", code="scan-ended"
+            "A process that read the ledger was terminated. Check that the machine has enough "
+            "memory.",
+            code=ErrorCode.SCAN_ENDED,
         ) from error
     if isinstance(received, Exception):
         raise received
@@ -88,7 +91,7 @@ def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[
         )
     except OSError as error:
         ours.close()
-        raise Unavailable(f"a process to read the ledger cannot be started: {error}") from error
+        raise Unavailable(f"A process to read the ledger cannot be started: {error}.") from error
     finally:
         theirs.close()
     try:
@@ -115,11 +118,13 @@ def main() -> None:
             connection.send(part)
         connection.send(None)
     except BrokenPipeError:
-        pass  # nobody listens any more
+        pass  # the parent has ended
     except OutlayError as error:
         connection.send(error)
     except Exception as error:
-        connection.send(Unavailable(f"reading the ledger failed: {error}", code="scan-failed"))
+        connection.send(
+            Unavailable(f"Reading the ledger failed: {error}.", code=ErrorCode.SCAN_FAILED)
+        )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """Proof that the cube equals the ledger, to the last pico-USD.
 
-The cube is read first, in one snapshot; then the ledger, once, in the order of its batches: every
-checksum is computed again, and every event that the snapshot has is added up. By organization and
-day (UTC), all measures must come to the same, plainly and weighted by cell, so no cell of a rollup
-can differ; and so must what the query model answers, and the narrow rollups that it reads. Where
-something differs, that day is compared cell by cell to say what.
+The cube is read first, in one snapshot. Then the ledger is read once, in the order of its batches:
+every checksum is computed again, and every event that the snapshot covers is summed. By
+organization and day (UTC), the sums of all measures must be equal, plain and weighted by cell, so
+that no cell of a rollup can differ. The same holds for the answers of the cube and for its narrow
+rollups. A day that differs is compared cell by cell to find out where.
 
-Nothing here waits for who answers questions or records events, and nobody waits for this: the
-snapshot is over before the ledger is read, which happens in processes of their own.
+Verification neither waits for questions or recording nor makes them wait: the snapshot ends before
+the ledger is read, which happens in separate processes.
 """
 
 import logging
@@ -18,9 +18,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from outlay.domain.answers import ZERO
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
-from outlay.domain.result import ZERO, VerificationState, Verified
-from outlay.domain.verification import VerifyReport
+from outlay.domain.ids import OrganizationId
+from outlay.domain.verification import VerificationState, Verified, VerifyReport
 from outlay.kit.clock import Clock
 from outlay.kit.progress import Progress
 from outlay.kit.throttle import Throttle
@@ -64,7 +66,7 @@ SHARED_EFFORT: Final = Effort(processes=1, share=0.5)
 
 
 class Verification:
-    """Compares ledger and cube and remembers the outcome."""
+    """Compares ledger and cube and stores the outcome."""
 
     def __init__(
         self,
@@ -104,13 +106,13 @@ class Verification:
             report.damage = damage.message
         if self._ledger.read_edition() != edition:
             raise Unavailable(
-                "rows of the ledger were rewritten while they were compared; verify again",
-                code="rewritten",
+                "Ledger rows were rewritten during the comparison. Run the verification again.",
+                code=ErrorCode.REWRITTEN,
             )
-        self._remember(report)
+        self._store(report)
         return report
 
-    def _remember(self, report: VerifyReport) -> None:
+    def _store(self, report: VerifyReport) -> None:
         found = Verified(
             state=VerificationState.VERIFIED if report.is_proven else VerificationState.DIFFERS,
             at=self._clock.now(),
@@ -186,8 +188,8 @@ class Verification:
             mine, theirs = days.get(day, nothing), cube.days.get(day, nothing)
             events = max(totals_of(mine.plain).requests, totals_of(theirs.plain).requests)
             with self._slot.read() as reader:
-                is_told = compare_day(reader, self._ledger, day, events, report)
-            if not is_told:
+                is_reported = compare_day(reader, self._ledger, day, events, report)
+            if not is_reported:
                 compare_sums(report, day, mine, theirs)
         for wrong in cube.wrong_answers:
             expected = sum_of(days, wrong.organization_id, wrong.days, wrong.dimension)
@@ -204,7 +206,7 @@ class Verification:
         self, report: VerifyReport, days: dict[Day, DaySum], cube: CubeSums
     ) -> None:
         """Compare what is not of a day: all time, the narrow rollups, the count."""
-        ever: dict[str, int] = {}
+        ever: dict[OrganizationId, int] = {}
         for (organization_id, _), found in days.items():
             ever[organization_id] = ever.get(organization_id, 0) + found.plain
         for organization_id in sorted(ever.keys() | cube.ever.keys()):
@@ -223,7 +225,7 @@ class Verification:
         )
 
 
-def _place_of_days(organization_id: str, days: tuple[int, ...]) -> str:
+def _place_of_days(organization_id: OrganizationId, days: tuple[int, ...]) -> str:
     """What some days of an organization are called."""
     place = place_of((organization_id, days[0]))
     return f"{place} and {len(days) - 1} more days" if len(days) > 1 else place

@@ -1,7 +1,7 @@
-"""Access tokens: what programs use the JSON API with.
+"""Access tokens for the JSON API.
 
-A token carries scopes, never more than whoever makes it has; what they allow is decided at each
-use by the role that the member has then. A token made with another one never outlives it.
+A token has scopes, at most those of its creator; at each use, the member's current role decides
+what they allow. A token created by another one never outlives it.
 """
 
 from collections.abc import Iterable
@@ -10,11 +10,13 @@ from datetime import datetime
 from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
-from outlay.domain.policy import Permission, grantable_scopes, is_limited
+from outlay.domain.ids import MemberId
+from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.text_rules import check_name, pick
@@ -29,14 +31,15 @@ from outlay.storage.directory.session import ReadSession
 
 
 class Tokens:
-    """The access tokens of an actor's organization; developers have to do with their own alone."""
+    """The access tokens of an actor's organization; developers see and manage only their own."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[AccessToken]:
-        """Tokens that are not revoked, oldest first."""
+    def list_for(self, actor: Actor) -> list[AccessToken]:
+        """Valid and expired tokens, not revoked ones, oldest first."""
+        permit(actor, Permission.TOKENS_READ)
         is_own = is_limited(actor, Permission.TOKENS_READ)
         with self._directory.read() as session:
             found = list_access_tokens(session, actor.organization_id)
@@ -53,29 +56,31 @@ class Tokens:
         description: str,
         scopes: Iterable[Scope],
         expires_at: datetime | None = None,
-        member_id: str | None = None,
+        member_id: MemberId | None = None,
     ) -> tuple[AccessToken, str]:
-        """A new token of the actor, or of a member whom the operator names; and its only sight.
+        """Create a token for the actor, or for a member named by the operator; returns its secret,
+        which is not stored.
 
-        Made with another token, it expires with that one at the latest.
+        A token created by another one expires with it at the latest.
         """
         wanted = frozenset(scopes)
         if not wanted:
-            raise Invalid("give the token at least one scope", field="scopes")
+            raise Invalid("An access token needs at least one scope.", field="scopes")
         missing = wanted - grantable_scopes(actor)
         if missing:
             raise NotPermitted(
-                f"A token cannot have more rights than you: {', '.join(sorted(missing))}.",
-                code="scope-exceeded",
+                "A token cannot have more rights than its creator. Not allowed: "
+                f"{', '.join(sorted(missing))}.",
+                code=ErrorCode.SCOPE_EXCEEDED,
                 field="scopes",
             )
         token_id, secret = new_secret(12), new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
             expires_at_us = to_us(expires_at) if expires_at else None
             if expires_at_us is not None and expires_at_us <= change.now_us:
-                raise Invalid("the token would have expired already", field="expiresAt")
+                raise Invalid("`expiresAt` must be in the future.", field="expiresAt")
             parent = _parent(change.session, actor, change.now_us)
             token = AccessToken(
                 token_id=token_id,
@@ -91,12 +96,12 @@ class Tokens:
         return token, f"{TOKEN_PREFIX}_{token_id}_{secret}"
 
     def revoke(self, actor: Actor, token_id: str) -> None:
-        """Refuse a token from now on, and with it all that was made with it.
+        """Revoke a token and everything created by it.
 
-        That is tokens, theirs included, and invitations and password links that are open.
+        That is tokens, recursively, open invitations and password links.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             token = pick(
                 list_access_tokens(change.session, actor.organization_id),
                 lambda known: (
@@ -106,7 +111,7 @@ class Tokens:
                 "access token",
             )
             if token.is_revoked:
-                raise Conflict("The token is revoked already.", code="revoked-already")
+                raise Conflict("The token is already revoked.", code=ErrorCode.REVOKED_ALREADY)
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
             voided = void_unfounded(change.session, actor.organization_id, change.now_us)
             change.note(
@@ -117,7 +122,7 @@ class Tokens:
 
 
 def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | None:
-    """The token that the actor uses; Unauthenticated when it has ended meanwhile."""
+    """The token that the actor uses; Unauthenticated if it has ended in the meantime."""
     if not actor.credential_id:
         return None
     found = find_access_token(session, actor.credential_id)
@@ -127,7 +132,7 @@ def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | No
 
 
 def _earlier(wanted_us: int | None, limit_us: int | None) -> int | None:
-    """The earlier of two instants, None being never."""
+    """The earlier of two instants; None means never."""
     return min((us for us in (wanted_us, limit_us) if us is not None), default=None)
 
 

@@ -1,6 +1,7 @@
-"""A member as an actor: identity, role and scopes of whoever asks."""
+"""Members as actors: identity, role and scopes."""
 
 from outlay.domain.actor import Actor, Channel, Scope
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.members import find_member
 from outlay.storage.directory.organizations import find_organization
 from outlay.storage.directory.session import ReadSession
@@ -8,13 +9,13 @@ from outlay.storage.directory.session import ReadSession
 
 def actor_for(
     session: ReadSession,
-    member_id: str,
+    member_id: MemberId,
     scopes: frozenset[Scope],
     channel: Channel,
     credential_id: str = "",
     request_id: str = "",
 ) -> Actor | None:
-    """A present member as an actor, None when the member has left."""
+    """A current member as an actor, None if the member was removed."""
     member = find_member(session, member_id)
     if member is None or member.is_deleted:
         return None

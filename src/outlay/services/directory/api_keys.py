@@ -1,4 +1,4 @@
-"""Managing API keys: created, renamed, revoked."""
+"""Managing API keys: creation, changes, revocation."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,19 +7,22 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.api_key_format import render_key
 from outlay.domain.audit import Action, Value
-from outlay.domain.errors import Conflict, Invalid, NotPermitted
+from outlay.domain.error_codes import ErrorCode
+from outlay.domain.errors import Conflict, Invalid, NotFound, NotPermitted
+from outlay.domain.ids import ApiKeyId, MemberId, ProjectId
 from outlay.domain.organization import ApiKey
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.projects import find_project
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.projects import find_present_project
+from outlay.services.directory.text_rules import check_name, check_present
 from outlay.storage.directory.api_keys import (
     create_api_key,
     delete_api_key,
+    find_api_key,
     list_api_keys,
     revoke_api_key,
     update_api_key,
@@ -31,52 +34,57 @@ _HINT_LETTERS: Final = 4
 
 
 class KeySettings:
-    """The API keys of an actor's organization; developers have to do with their own alone."""
+    """The API keys of an actor's organization; developers see and manage only their own."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[ApiKey]:
-        """Keys that are not deleted, by description."""
+    def list_for(self, actor: Actor) -> list[ApiKey]:
+        """API keys that are not deleted, by description."""
+        permit(actor, Permission.KEYS_READ)
         with self._directory.read() as session:
             return _visible(session, actor, Permission.KEYS_READ)
 
-    def find(self, actor: Actor, api_key_id: str) -> ApiKey:
+    def find(self, actor: Actor, api_key_id: ApiKeyId) -> ApiKey:
         """One of them; raises NotFound for all others."""
-        return _pick(self.of(actor), api_key_id)
+        permit(actor, Permission.KEYS_READ)
+        with self._directory.read() as session:
+            return _find(session, actor, api_key_id, Permission.KEYS_READ)
 
     def create(
         self,
         actor: Actor,
         *,
-        project_id: str,
+        project_id: ProjectId,
         description: str,
-        member_id: str | None = None,
+        member_id: MemberId | None = None,
         trusts_caller: bool = False,
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """A new key, and the only sight of its secret form.
+        """Create a key; returns its secret form, which is not stored.
 
-        It counts as its creator's, who is the actor unless an owner or admin names another member.
+        It is attributed to its creator, who is the actor unless an owner or admin names another
+        member.
         """
         is_own = is_limited(actor, Permission.KEYS_WRITE)
         creator_id = member_id or actor.member_id
         if is_own and creator_id != actor.member_id:
             raise NotPermitted(
-                "Creating keys for others takes owner or admin.", code="role-required"
+                "Only owners and admins can create keys for other members.",
+                code=ErrorCode.ROLE_REQUIRED,
             )
         if not creator_id:
-            raise Invalid("name the member who the key is for", field="memberId")
+            raise Invalid("`memberId` must name the member that the key is for.", field="memberId")
         _check_trust(actor, trusts_caller)
         secret = new_secret()
         api_key_id = new_id("key")
-        text = render_key(api_key_id, secret)
-        with self._trail.change(actor) as change:
-            find_project(change.session, actor, project_id)
+        text = render_key(ApiKeyId(api_key_id), secret)
+        with self._audited.change(actor, Permission.KEYS_WRITE) as change:
+            find_present_project(change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
-                api_key_id=api_key_id,
+                api_key_id=ApiKeyId(api_key_id),
                 organization_id=actor.organization_id,
                 project_id=project_id,
                 member_id=creator_id,
@@ -93,14 +101,14 @@ class KeySettings:
     def update(
         self,
         actor: Actor,
-        api_key_id: str,
+        api_key_id: ApiKeyId,
         *,
         description: str | None = None,
         trusts_caller: bool | None = None,
     ) -> ApiKey:
-        """Change a key; what is None stays as it is."""
-        with self._trail.change(actor) as change:
-            before = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+        """Change a key; None leaves a property unchanged."""
+        with self._audited.change(actor, Permission.KEYS_WRITE) as change:
+            before = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             after = replace(
                 before,
                 description=(
@@ -118,19 +126,19 @@ class KeySettings:
             )
         return after
 
-    def revoke(self, actor: Actor, api_key_id: str) -> None:
-        """Refuse a key from now on; it stays in the list."""
-        with self._trail.change(actor) as change:
-            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+    def revoke(self, actor: Actor, api_key_id: ApiKeyId) -> None:
+        """Revoke a key; it stays in the list."""
+        with self._audited.change(actor, Permission.KEYS_WRITE) as change:
+            api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             if api_key.is_revoked:
-                raise Conflict("The key is revoked already.", code="revoked-already")
+                raise Conflict("The key is already revoked.", code=ErrorCode.REVOKED_ALREADY)
             revoke_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_REVOKE, api_key_id, before=_describe(api_key))
 
-    def delete(self, actor: Actor, api_key_id: str) -> None:
-        """Refuse a key from now on and take it off the list; its past stays in every number."""
-        with self._trail.change(actor) as change:
-            api_key = _pick(_visible(change.session, actor, Permission.KEYS_WRITE), api_key_id)
+    def delete(self, actor: Actor, api_key_id: ApiKeyId) -> None:
+        """Revoke a key and remove it from the list; its usage remains in all totals."""
+        with self._audited.change(actor, Permission.KEYS_WRITE) as change:
+            api_key = _find(change.session, actor, api_key_id, Permission.KEYS_WRITE)
             delete_api_key(change.session, api_key_id, change.now_us)
             change.note(Action.API_KEY_DELETE, api_key_id, before=_describe(api_key))
 
@@ -144,15 +152,21 @@ def _visible(session: ReadSession, actor: Actor, permission: Permission) -> list
     ]
 
 
-def _pick(keys: list[ApiKey], api_key_id: str) -> ApiKey:
-    return pick(keys, lambda key: key.api_key_id == api_key_id, "API key")
+def _find(
+    session: ReadSession, actor: Actor, api_key_id: ApiKeyId, permission: Permission
+) -> ApiKey:
+    key = check_present(find_api_key(session, api_key_id), actor.organization_id, "API key")
+    if is_limited(actor, permission) and key.member_id != actor.member_id:
+        raise NotFound("There is no such API key.")
+    return key
 
 
 def _check_trust(actor: Actor, trusts_caller: bool) -> None:
-    """A key that is believed may put usage down to others: not for a developer to decide."""
+    """A key that may set attribution can assign usage to others, which developers may not allow."""
     if trusts_caller and is_limited(actor, Permission.KEYS_WRITE):
         raise NotPermitted(
-            "Having a key's caller believed takes owner or admin.", code="role-required"
+            "Only owners and admins can allow a key to set attribution.",
+            code=ErrorCode.ROLE_REQUIRED,
         )
 
 
@@ -161,7 +175,7 @@ def _check_expiry(expires_at: datetime | None, now_us: int) -> int | None:
         return None
     expires_at_us = to_us(expires_at)
     if expires_at_us <= now_us:
-        raise Invalid("it would have expired already", field="expiresAt")
+        raise Invalid("`expiresAt` must be in the future.", field="expiresAt")
     return expires_at_us
 
 

@@ -1,4 +1,4 @@
-"""The audit trail: read by people, verified by whoever does not trust them."""
+"""The audit trail: reading and independent verification."""
 
 import json
 import logging
@@ -18,8 +18,10 @@ from outlay.domain.audit import (
     personal_digest,
 )
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
-from outlay.services.directory.changes import Trail
+from outlay.domain.policy import Permission, permit
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
@@ -35,29 +37,29 @@ from outlay.storage.directory.organizations import list_organizations
 from outlay.storage.directory.session import ReadSession
 
 end_log = logging.getLogger("outlay.audit")
-"""Where the ends of the trail are kept; a server turns it on."""
+"""Logger for the ends of the chains; the server enables it."""
 
 ERASED: Final = "(erased)"
 MAX_FAULTS: Final = 100
-"""Faults that a report names; there may be more."""
+"""Most faults in a report."""
 _PAGE: Final = 500
 _DESTROYING: Final = frozenset({Action.MEMBER_ERASE, Action.RETENTION_APPLY})
-"""What may destroy personal values, and says which."""
+"""Actions that may destroy personal values, and list them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownEntry:
-    """An entry as people read it."""
+    """An entry for display."""
 
     entry: AuditEntry
     author: str
-    """The name of who did it."""
+    """The name of its author."""
     before: Mapping[str, Value] | None
     after: Mapping[str, Value] | None
 
 
 def parse_expected(text: str) -> tuple[int, bytes]:
-    """The number and the digest of an entry, written as `42:9f…`; Invalid for anything else."""
+    """Number and digest of an entry, written as `42:9f…`; Invalid for anything else."""
     number, _, digest = text.partition(":")
     try:
         found = bytes.fromhex(digest)
@@ -65,7 +67,8 @@ def parse_expected(text: str) -> tuple[int, bytes]:
         found = b""
     if not number.isdecimal() or len(found) != len(GENESIS):
         raise Invalid(
-            f"an expected entry is NUMBER:DIGEST, as `outlay audit verify` prints it, not {text!r}",
+            "An expected entry must have the form NUMBER:DIGEST, as `outlay audit verify` prints "
+            f"it, not {text!r}.",
             field="expect",
         )
     return int(number), found
@@ -73,17 +76,17 @@ def parse_expected(text: str) -> tuple[int, bytes]:
 
 @dataclass(slots=True)
 class AuditReport:
-    """What a verification found."""
+    """The result of a verification."""
 
     entries: int = 0
     organizations: int = 0
     checkpoints: int = 0
     unsigned: int = 0
-    """Entries that no checkpoint covers yet."""
+    """Entries after the last checkpoint."""
     unfinished: int = 0
-    """Checkpoints that were not written to their end, as in a power cut; later ones cover them."""
+    """Incomplete checkpoints, as left by a power cut; later ones cover their entries."""
     ends: list[Checkpoint] = field(default_factory=list)
-    """Where the chain of each organization ends."""
+    """The end of each organization's chain."""
     faults: list[str] = field(default_factory=list)
 
     @property
@@ -92,7 +95,7 @@ class AuditReport:
         return not self.faults
 
     def blame(self, fault: str) -> None:
-        """Note a fault."""
+        """Record a fault."""
         if len(self.faults) < MAX_FAULTS:
             self.faults.append(fault)
 
@@ -101,22 +104,23 @@ class Audit:
     """Reads and verifies the trail."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, checkpoints: Path, public_key: str
+        self, directory: Directory, audited: AuditedChanges, checkpoints: Path, public_key: str
     ) -> None:
-        """`public_key` is what the checkpoints in the file must be signed for, hexadecimal."""
+        """`public_key` is the expected public key of the checkpoints, in hexadecimal."""
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._checkpoints = checkpoints
         self.public_key = public_key
         self._logged: dict[str, bytes] = {}
-        """Digest of the last entry in the log, by organization."""
+        """Digest of the last logged entry, by organization."""
 
     # Reading
 
     def page(
         self, actor: Actor, wanted: AuditFilter, *, before_number: int | None, limit: int
     ) -> list[ShownEntry]:
-        """Up to `limit` entries of the actor's organization, newest first, before a number."""
+        """Up to `limit` entries of the actor's organization before a number, newest first."""
+        permit(actor, Permission.AUDIT_READ)
         with self._directory.read() as session:
             entries = list_entries(
                 session,
@@ -128,17 +132,18 @@ class Audit:
             return _readable(session, actor, entries)
 
     def all(self, actor: Actor, wanted: AuditFilter) -> Iterator[ShownEntry]:
-        """Every entry that is wanted, newest first."""
+        """All matching entries, newest first."""
+        permit(actor, Permission.AUDIT_READ)
         before: int | None = None
         while page := self.page(actor, wanted, before_number=before, limit=_PAGE):
             yield from page
             before = page[-1].entry.number
 
     def log_ends(self) -> None:
-        """Write the ends of the chains that have grown to the log, a line of JSON each.
+        """Log the ends of chains that have grown, one line of JSON each.
 
-        A log that is kept elsewhere tells when the end of a trail was cut off. The database and the
-        file of checkpoints cannot, where somebody cuts both.
+        A log that is kept elsewhere reveals a truncated trail. The database and the checkpoint file
+        cannot, if both are truncated.
         """
         with self._directory.read() as session:
             ends = list_ends(session)
@@ -153,14 +158,14 @@ class Audit:
                 }
                 end_log.info("audit trail ends at %s", json.dumps(line))
 
-    # Verifying
+    # Verification
 
     def verify(
         self, public_key: str | None = None, expected: Sequence[tuple[int, bytes]] = ()
     ) -> AuditReport:
-        """Check the trail, and every row of the rest of the directory against its digest.
+        """Check the trail, and every other row of the directory against its digest.
 
-        `expected` are entries that somebody knows of from elsewhere: their numbers and digests.
+        `expected` are numbers and digests of entries, recorded elsewhere.
         """
         report = self.verify_trail(public_key, expected)
         for table in covered_tables():
@@ -171,7 +176,7 @@ class Audit:
     def verify_trail(
         self, public_key: str | None = None, expected: Sequence[tuple[int, bytes]] = ()
     ) -> AuditReport:
-        """Check every chain against itself, its personal values and the signed checkpoints."""
+        """Check every chain, its personal values and the signed checkpoints."""
         report = AuditReport()
         signed = self._read_checkpoints(public_key or self.public_key, report)
         with self._directory.read() as session:
@@ -187,9 +192,9 @@ class Audit:
         return report
 
     def accept(self) -> list[Fault]:
-        """Take the directory as it is for what was written, and put on record what was not.
+        """Accept the directory as it is, and audit the accepted differences.
 
-        For rows that somebody changed in the database itself, and meant to.
+        For rows that were changed in the database on purpose.
         """
         faults = [fault for table in covered_tables() for fault in self._directory.faults(table)]
         if not faults:
@@ -198,7 +203,8 @@ class Audit:
             organizations = list_organizations(session)
         told = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
-            with self._trail.change(operator_of(organization)) as change:
+            operator = operator_of(organization)
+            with self._audited.change(operator, Permission.ORGANIZATION_WRITE) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,
@@ -208,8 +214,8 @@ class Audit:
 
     def _read_checkpoints(
         self, public_key: str, report: AuditReport
-    ) -> dict[str, dict[int, Checkpoint]]:
-        signed: dict[str, dict[int, Checkpoint]] = {}
+    ) -> dict[OrganizationId, dict[int, Checkpoint]]:
+        signed: dict[OrganizationId, dict[int, Checkpoint]] = {}
         try:
             for line, checkpoint, is_unfinished in read_checkpoints(self._checkpoints, public_key):
                 if is_unfinished:
@@ -226,19 +232,21 @@ class Audit:
                         f"checkpoint {line} contradicts an earlier one of entry {checkpoint.number}"
                     )
         except FileNotFoundError:
-            pass  # nothing has been signed: said of each chain that has entries
+            pass  # nothing has been signed: reported for each chain with entries
         except ValueError as error:
-            raise Invalid("the public key is 64 hexadecimal digits", field="publicKey") from error
+            raise Invalid(
+                "`publicKey` must be 64 hexadecimal digits.", field="publicKey"
+            ) from error
         return signed
 
 
 def _verify_chain(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     signed: Mapping[int, Checkpoint],
     report: AuditReport,
 ) -> Iterator[tuple[int, bytes]]:
-    """Check one chain; the number and the digest of each entry on the way."""
+    """Check one chain; yields the number and digest of each entry."""
     previous, expected = GENESIS, 1
     named: dict[str, int] = {}
     erased: set[str] = set()
@@ -268,7 +276,7 @@ def _verify_chain(
 
 
 def _verify_end(end: Checkpoint, signed: Mapping[int, Checkpoint], report: AuditReport) -> None:
-    """Check that a chain reaches as far as was signed."""
+    """Check that a chain is as long as its signed checkpoints say."""
     covered = max(signed, default=0)
     if end.number:
         report.ends.append(end)
@@ -281,7 +289,7 @@ def _verify_end(end: Checkpoint, signed: Mapping[int, Checkpoint], report: Audit
 
 def _verify_personal(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     named: Mapping[str, int],
     erased: set[str],
     report: AuditReport,
@@ -308,7 +316,7 @@ def _personal_digests(entry: AuditEntry) -> Iterator[str]:
 def _readable(session: ReadSession, actor: Actor, entries: list[AuditEntry]) -> list[ShownEntry]:
     digests = [digest for entry in entries for digest in _personal_digests(entry)]
     values = personal_values(session, digests)
-    names = {
+    names: dict[str, str] = {
         member.member_id: member.name for member in list_members(session, actor.organization_id)
     }
     return [
@@ -329,7 +337,7 @@ def _readable(session: ReadSession, actor: Actor, entries: list[AuditEntry]) -> 
 def _resolved(
     fields: Mapping[str, Value] | None, values: Mapping[str, tuple[bytes, str]]
 ) -> dict[str, Value] | None:
-    """The fields with personal values in their places."""
+    """The fields with their personal values inserted."""
     if fields is None:
         return None
     resolved: dict[str, Value] = {}

@@ -1,4 +1,4 @@
-"""Changes to the directory, each on record: one transaction, one entry of the audit trail."""
+"""Audited changes to the directory: each is one transaction with one audit entry."""
 
 import logging
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, AuditEntry, changes_between
+from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, to_us
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
 from outlay.storage.directory.audit import Fields, append_entry, list_ends
@@ -18,12 +19,12 @@ logger = logging.getLogger(__name__)
 
 
 class Change:
-    """A transaction under way, and what it does."""
+    """A change in progress."""
 
     def __init__(self, session: WriteSession, now_us: int) -> None:
         self.session = session
         self.now_us = now_us
-        """When it happens, in µs since the epoch."""
+        """The time of the change, in µs since the epoch."""
         self._noted: tuple[Action, str, Fields | None, Fields | None] | None = None
         self._is_void = False
 
@@ -35,13 +36,13 @@ class Change:
         before: Fields | None = None,
         after: Fields | None = None,
     ) -> None:
-        """Say what is done to what; once, or the change is refused as a mistake of ours."""
+        """Record the action and its target; exactly once per change, otherwise it is a bug."""
         if self._noted is not None:
             raise RuntimeError("a change is one action")
         self._noted = (action, target, before, after)
 
     def note_update(self, action: Action, target: str, before: Fields, after: Fields) -> None:
-        """Say which fields of something change; a change of nothing is not recorded."""
+        """Record which fields change; without a difference the change is cancelled."""
         old, new = changes_between(before, after)
         if new:
             self.note(action, target, before=old, after=new)
@@ -49,12 +50,12 @@ class Change:
             self.cancel()
 
     def cancel(self) -> None:
-        """There is nothing to change: undo what was done here and record nothing."""
+        """Roll the change back and record nothing."""
         self._is_void = True
 
     @property
     def noted(self) -> tuple[Action, str, Fields | None, Fields | None] | None:
-        """What was said, None when the change was cancelled."""
+        """The recorded action, None if the change was cancelled."""
         if self._is_void:
             return None
         if self._noted is None:
@@ -64,14 +65,14 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Transaction:
-    """A transaction of one or several changes, and the ends of chains that they have moved."""
+    """A transaction of one or several changes, and the new ends of their chains."""
 
     session: WriteSession
     ends: list[Checkpoint] = field(default_factory=list)
 
 
-class Trail:
-    """The only door to changing the directory on somebody's behalf."""
+class AuditedChanges:
+    """Changes to the directory on behalf of an actor, each with an audit entry."""
 
     def __init__(self, directory: Directory, checkpoints: CheckpointFile, clock: Clock) -> None:
         self._directory = directory
@@ -81,9 +82,9 @@ class Trail:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Changes of the block, on this thread, are one transaction: all of them, or none.
+        """Run all changes of the block, on this thread, in one transaction.
 
-        Each has its entry. What the block reads beside them is as it was before.
+        Each has its own entry. Reads outside these changes see the old state.
         """
         with self._transaction() as transaction:
             token = self._shared.set(transaction)
@@ -93,12 +94,15 @@ class Trail:
                 self._shared.reset(token)
 
     @contextmanager
-    def change(self, actor: Actor) -> Iterator[Change]:
-        """One transaction of one actor in their organization; the entry is part of it.
+    def change(self, actor: Actor, permission: Permission) -> Iterator[Change]:
+        """One transaction of one actor in its organization, including the audit entry.
+
+        Raises NotPermitted unless the actor has the permission.
 
         Undone when the block raises or says nothing of what it does. The signed checkpoint
         follows the commit.
         """
+        permit(actor, permission)
         with self._transaction() as transaction:
             change = Change(transaction.session, to_us(self._clock.now()))
             yield change
@@ -133,7 +137,7 @@ class Trail:
 
     @contextmanager
     def _transaction(self) -> Iterator[_Transaction]:
-        """The transaction of several changes where one is under way, or one of its own."""
+        """The current transaction of `together`, or a new one."""
         if (shared := self._shared.get()) is not None:
             yield shared
             return
@@ -144,7 +148,7 @@ class Trail:
             self._sign(end)
 
     def sign_again(self) -> None:
-        """Sign the ends of all chains when the last checkpoint was not written to its end."""
+        """Sign the ends of all chains again if the last checkpoint is incomplete."""
         if self._checkpoints.has_unfinished_end():
             with self._directory.read() as session:
                 ends = list_ends(session)

@@ -1,4 +1,6 @@
-"""Discovered projects, API keys, users and groups: found in reports, named and merged by people."""
+"""Discovered projects, API keys, users and groups: found in reports, renamed and merged by
+users.
+"""
 
 import logging
 import threading
@@ -20,12 +22,13 @@ from outlay.domain.discovery import (
 )
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.event import UsageEvent, split_groups
-from outlay.domain.policy import Permission, has
+from outlay.domain.ids import OrganizationId
+from outlay.domain.policy import Permission, has, permit
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, pick
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import (
@@ -47,44 +50,49 @@ from outlay.storage.directory.session import ReadSession
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 5.0
-"""How long nothing is noted after the directory did not answer."""
+"""How long nothing is recorded after the directory was unreachable."""
 
 _Found = dict[tuple[Dimension, str], Discovered]
 
 
 @dataclass(slots=True)
 class _Known:
-    """What there is of one organization, set up or discovered."""
+    """The known values of one organization, configured or discovered."""
 
     values: dict[Dimension, set[str]] = field(default_factory=dict)
     merges: Merges = NO_MERGES
 
 
 class Discovery:
-    """Finds what nobody has set up; answers from memory what is known already."""
+    """Records new entities that reports name; known ones are cached."""
 
     def __init__(self, directory: Directory, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
         self._waiting: dict[str, _Found] = {}
-        """What could not be noted yet, by organization."""
+        """What could not be recorded yet, by organization."""
         self._waiting_lock = threading.Lock()
         self._retry_at = 0.0
-        """When the directory is asked again, in monotonic seconds."""
+        """When the directory is tried again, in monotonic seconds."""
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data."""
         self._known.refresh()
 
-    def merges(self, organization_id: str) -> Merges:
-        """Which values of an organization count as others."""
+    def merges(self, organization_id: OrganizationId) -> Merges:
+        """The merges of an organization."""
         return self._known.get(organization_id).merges
 
     def note(
-        self, organization_id: str, reports: Sequence[UsageReport], events: Sequence[UsageEvent]
+        self,
+        organization_id: OrganizationId,
+        reports: Sequence[UsageReport],
+        events: Sequence[UsageEvent],
     ) -> None:
-        """Remember what events name for the first time, as their reports call it."""
+        """Record the entities that events name for the first time, with the names in their
+        reports.
+        """
         known = self._known.get(organization_id).values
         with self._waiting_lock:
             found = self._waiting.pop(organization_id, {})
@@ -107,12 +115,13 @@ class Discovery:
                 )
         if not found:
             return
-        # Events are taken without the directory, too: what they name is noted with later ones.
+        # Events are also recorded without the directory: their entities are recorded with later
+        # ones.
         if time.monotonic() >= self._retry_at:
             try:
                 self._remember(organization_id, found)
             except Unavailable as error:
-                logger.debug("what was discovered is not noted: %s", error.message)
+                logger.debug("discovered entities are not recorded: %s", error.message)
                 self._retry_at = time.monotonic() + RETRY_SECONDS
             else:
                 return
@@ -121,8 +130,8 @@ class Discovery:
             everything = {**others, **found}
             self._waiting[organization_id] = dict(islice(everything.items(), MAX_DISCOVERED))
 
-    def _remember(self, organization_id: str, found: _Found) -> None:
-        """Write down what is new; a project called like one of ours counts as that from now on."""
+    def _remember(self, organization_id: OrganizationId, found: _Found) -> None:
+        """Store new entities; a project with the name of a configured one is merged into it."""
         with self._directory.change() as session:
             known = _values(session, organization_id)
             projects = {
@@ -145,7 +154,7 @@ class Discovery:
                 session.cancel()
         self._known.reload(organization_id)
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             return _Known(
                 values=_values(session, organization_id),
@@ -153,15 +162,18 @@ class Discovery:
             )
 
 
-class DiscoveredThings:
-    """What an actor makes of what was discovered. No number changes by it, but how it is told."""
+class DiscoveredEntities:
+    """Renaming and merging of discovered entities. Only labels and groupings change, never
+    totals.
+    """
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[Discovered]:
-        """Everything discovered, merged or not: by dimension, then by name."""
+    def list_for(self, actor: Actor) -> list[Discovered]:
+        """All discovered entities, merged or not, by dimension, then by name."""
+        permit(actor, Permission.DISCOVERED_READ)
         with self._directory.read() as session:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
@@ -169,8 +181,9 @@ class DiscoveredThings:
     def search(
         self, actor: Actor, dimension: Dimension, text: str = "", *, limit: int
     ) -> list[Discovered]:
-        """Those of a kind that stand for themselves and contain a text; none for whom they are
-        not open."""
+        """Unmerged entities of a dimension that contain a text; empty for actors who may not see
+        them.
+        """
         if not has(actor, Permission.DISCOVERED_READ):
             return []
         with self._directory.read() as session:
@@ -179,15 +192,15 @@ class DiscoveredThings:
     def named(
         self, actor: Actor, dimension: Dimension, values: Collection[str]
     ) -> list[Discovered]:
-        """Those of some values that stand for themselves, in the same way."""
+        """The unmerged entities of some values, with the same restriction."""
         if not has(actor, Permission.DISCOVERED_READ):
             return []
         with self._directory.read() as session:
             return list_named(session, actor.organization_id, dimension, values)
 
     def rename(self, actor: Actor, discovered_id: str, name: str) -> Discovered:
-        """Call it otherwise; its past, too."""
-        with self._trail.change(actor) as change:
+        """Rename an entity, including its history."""
+        with self._audited.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             after = replace(before, name=check_name(name))
             rename_discovered(change.session, before, after.name)
@@ -200,8 +213,10 @@ class DiscoveredThings:
         return after
 
     def merge(self, actor: Actor, discovered_id: str, into: str) -> Discovered:
-        """Count it as another value of its kind, its past too; as itself when `into` is empty."""
-        with self._trail.change(actor) as change:
+        """Merge an entity into another value of its dimension, with its history; unmerge it if
+        `into` is empty.
+        """
+        with self._audited.change(actor, Permission.DISCOVERED_WRITE) as change:
             before = _find(change.session, actor, discovered_id)
             target = _check_target(change.session, before, into) if into else ""
             merge_discovered(change.session, before, target)
@@ -215,13 +230,14 @@ class DiscoveredThings:
 
 
 def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
-    """The value to count as, which is no merged one itself."""
+    """The value to merge into, which must not be merged itself."""
     into = list_merges(session, entry.organization_id).target(entry.dimension, into)
     if into == entry.value:
-        raise Invalid("a thing cannot be merged into itself", field="mergedInto")
+        raise Invalid("`mergedInto` must name a different entity.", field="mergedInto")
     if into not in _values(session, entry.organization_id)[entry.dimension]:
         raise Invalid(
-            f"there is no {entry.dimension.noun} {into!r} to merge it into", field="mergedInto"
+            f"`mergedInto` names {into!r}, but there is no such {entry.dimension.noun}.",
+            field="mergedInto",
         )
     return into
 
@@ -232,13 +248,13 @@ def _find(session: ReadSession, actor: Actor, discovered_id: str) -> Discovered:
 
 
 def _noted(entry: Discovered, text: str) -> str | Personal:
-    """What the audit trail says: what may be a person's name or address can be destroyed."""
+    """The form for the audit trail: a possible name or address of a person can be destroyed."""
     is_personal = entry.dimension is Dimension.USER and text
     return Personal(entry.discovered_id, text) if is_personal else text
 
 
 def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
-    """The values of an event that the directory should know."""
+    """The values of an event that can be discovered."""
     if event.project_id:
         yield Dimension.PROJECT, event.project_id
     if event.api_key_id:
@@ -250,8 +266,8 @@ def _named(event: UsageEvent) -> Iterable[tuple[Dimension, str]]:
             yield Dimension.GROUP, group
 
 
-def _values(session: ReadSession, organization_id: str) -> dict[Dimension, set[str]]:
-    """Every value that is known, gone ones included."""
+def _values(session: ReadSession, organization_id: OrganizationId) -> dict[Dimension, set[str]]:
+    """All known values, including deleted ones."""
     values: dict[Dimension, set[str]] = {
         Dimension.PROJECT: {p.project_id for p in list_projects(session, organization_id)},
         Dimension.API_KEY: {k.api_key_id for k in list_api_keys(session, organization_id)},

@@ -1,8 +1,13 @@
-"""Invitations and password links rest on the right of whoever made them, and end with it."""
+"""Invitations and password links depend on the rights of their issuer, and become void with
+them.
+"""
+
+from collections.abc import Sequence
 
 from outlay.domain.actor import ALL_SCOPES, Channel, Issuer, Role
 from outlay.domain.audit import Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Invitation, Member
 from outlay.domain.policy import Permission, has, may_manage
 from outlay.kit.secrets import digest_secret
@@ -23,9 +28,9 @@ from outlay.storage.directory.session import ReadSession, WriteSession
 
 
 def may_still_admit(session: ReadSession, issuer: Issuer, role: Role, now_us: int) -> bool:
-    """Whether an issuer has the right, at this moment, to let somebody of a role sign in.
+    """Whether an issuer still has the right to let somebody with a role sign in.
 
-    Scopes need no second look: those of a token never change, nor what a role can use.
+    Scopes need no second check: those of a token never change, nor what a role can use.
     """
     if issuer.token_id is not None:
         found = find_access_token(session, issuer.token_id)
@@ -38,7 +43,7 @@ def may_still_admit(session: ReadSession, issuer: Issuer, role: Role, now_us: in
 
 
 def good_invitation(session: ReadSession, secret: str, now_us: int) -> Invitation:
-    """What a link invites to; raises NotFound when it is unknown, used, void or has expired."""
+    """The invitation of a link; raises NotFound if it is unknown, used, void or expired."""
     found = find_invitation(session, digest_secret(secret))
     if (
         found is None
@@ -50,12 +55,12 @@ def good_invitation(session: ReadSession, secret: str, now_us: int) -> Invitatio
 
 
 def invitation_over() -> NotFound:
-    """The answer to a link that invites nobody any more."""
-    return NotFound("This invitation has been used, was revoked or has expired.")
+    """The error for an invitation that is not valid."""
+    return NotFound("This invitation was used or revoked, or it has expired.")
 
 
 def member_of_link(session: ReadSession, secret: str, now_us: int) -> Member:
-    """Whose password a link sets; raises NotFound when it is unknown, used, void or over."""
+    """The member of a password link; raises NotFound if it is unknown, used, void or expired."""
     link = find_password_link(session, digest_secret(secret), now_us)
     member = find_member(session, link.member_id) if link else None
     if (
@@ -69,15 +74,17 @@ def member_of_link(session: ReadSession, secret: str, now_us: int) -> Member:
 
 
 def link_over() -> NotFound:
-    """The answer to a link that sets nobody's password any more."""
-    return NotFound("This link has been used or has expired.")
+    """The error for a password link that is not valid."""
+    return NotFound("This link was used or has expired.")
 
 
-def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> dict[str, Value]:
-    """Make those of an organization useless whose issuer has lost the right to them.
+def void_unfounded(
+    session: WriteSession, organization_id: OrganizationId, now_us: int
+) -> dict[str, Value]:
+    """Void the invitations and links of an organization whose issuer has lost the right to them.
 
-    To be called in every change that takes a right away; it returns what the entry of that
-    change says of them: ids of invitations, and of the members whose password links are gone.
+    Call it in every change that removes a right. Returns what the change's audit entry lists: ids
+    of invitations, and of the members whose password links were deleted.
     """
     invitations = [
         known.invitation_id
@@ -95,7 +102,8 @@ def void_unfounded(session: WriteSession, organization_id: str, now_us: int) -> 
     return ended(invitations=invitations, passwordLinks=members)
 
 
-def ended(**ids: list[str]) -> dict[str, Value]:
-    """What an entry says of things that ended with another: ids by kind, kinds without any left
-    out."""
-    return {kind: found for kind, found in ids.items() if found}
+def ended(**ids: Sequence[str]) -> dict[str, Value]:
+    """The fields of an audit entry for what ended with another object: ids by kind, without empty
+    kinds.
+    """
+    return {kind: list(found) for kind, found in ids.items() if found}

@@ -1,4 +1,4 @@
-"""Members: invited, given roles, removed."""
+"""Members: invitations, roles, removal."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -6,15 +6,17 @@ from typing import Final
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Personal, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, NotFound, NotPermitted
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Invitation, Member, PasswordLink
-from outlay.domain.policy import may_manage, permit_admission
+from outlay.domain.policy import Permission, may_manage, permit, permit_admission
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Change, Trail
+from outlay.services.directory.changes import AuditedChanges, Change
 from outlay.services.directory.issuing import ended, void_unfounded
-from outlay.services.directory.text_rules import check_email, check_name, pick
+from outlay.services.directory.text_rules import check_email, check_name, check_present, pick
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import end_membership, list_memberships
@@ -23,7 +25,7 @@ from outlay.storage.directory.invitations import (
     create_invitation,
     list_invitations,
 )
-from outlay.storage.directory.members import delete_member, list_members, update_member
+from outlay.storage.directory.members import delete_member, find_member, list_members, update_member
 from outlay.storage.directory.password_links import create_password_link, delete_password_links
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.sessions import delete_sessions_of
@@ -35,23 +37,35 @@ PASSWORD_LINK_LIFETIME: Final = timedelta(days=1)
 class Members:
     """The people of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[Member]:
-        """Present members, by name."""
+    def list_for(self, actor: Actor) -> list[Member]:
+        """Current members, by name."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return present_members(session, actor)
 
-    def find(self, actor: Actor, member_id: str) -> Member:
-        """A present member; raises NotFound for all others."""
+    def find(self, actor: Actor, member_id: MemberId) -> Member:
+        """A current member; NotFound for all others."""
+        permit(
+            actor,
+            Permission.ACCOUNT_READ if member_id == actor.member_id else Permission.MEMBERS_READ,
+        )
         with self._directory.read() as session:
             return find_present_member(session, actor, member_id)
 
-    def called(self, actor: Actor, email: str | None) -> Member:
-        """The present member with an e-mail address, or the first owner when none is given."""
-        for member in self.of(actor):
+    def owners(self, actor: Actor) -> list[Member]:
+        """The owners, whom any member may ask for permissions."""
+        permit(actor, Permission.ACCOUNT_READ)
+        with self._directory.read() as session:
+            return present_owners(session, actor)
+
+    def find_by_email(self, actor: Actor, email: str | None) -> Member:
+        """The current member with an e-mail address, or the first owner if none is given."""
+        permit(actor, Permission.MEMBERS_READ)
+        for member in self.list_for(actor):
             if member.email.lower() == email.lower() if email else member.role is Role.OWNER:
                 return member
         raise NotFound(f"there is no member {email}" if email else "there is no owner")
@@ -59,26 +73,29 @@ class Members:
     # Invitations
 
     def invitations(self, actor: Actor) -> list[Invitation]:
-        """Open invitations, oldest first, expired ones included."""
+        """Open invitations, oldest first, including expired ones."""
+        permit(actor, Permission.MEMBERS_READ)
         with self._directory.read() as session:
             return list_invitations(session, actor.organization_id)
 
     def invite(self, actor: Actor, email: str, role: Role) -> tuple[Invitation, str]:
-        """An invitation, and the only sight of the secret of its link."""
+        """Invite an address; returns the invitation and the secret of its link, which is not
+        stored.
+        """
         check_manages(actor, role)
         permit_admission(actor, role)
         address, secret = check_email(email), new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             members = present_members(change.session, actor)
             if any(member.email.lower() == address.lower() for member in members):
-                raise Conflict(f"{address} is a member already.", field="email")
+                raise Conflict(f"{address!r} is already a member.", field="email")
             open_ones = list_invitations(change.session, actor.organization_id)
             if any(
                 known.email.lower() == address.lower() and known.expires_at_us > change.now_us
                 for known in open_ones
             ):
                 raise Conflict(
-                    f"{address} is invited already; revoke that invitation for a new link.",
+                    f"{address!r} is already invited. Revoke that invitation to create a new link.",
                     field="email",
                 )
             invitation = Invitation(
@@ -103,8 +120,8 @@ class Members:
         return invitation, secret
 
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
-        """Make the link of an invitation useless."""
-        with self._trail.change(actor) as change:
+        """Revoke an invitation."""
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             invitation = pick(
                 list_invitations(change.session, actor.organization_id),
                 lambda known: known.invitation_id == invitation_id,
@@ -121,13 +138,18 @@ class Members:
     # Members
 
     def update(
-        self, actor: Actor, member_id: str, *, name: str | None = None, role: Role | None = None
+        self,
+        actor: Actor,
+        member_id: MemberId,
+        *,
+        name: str | None = None,
+        role: Role | None = None,
     ) -> Member:
-        """Change name or role; another role signs the member out everywhere.
+        """Change name or role; a new role signs the member out everywhere.
 
-        What they invited others to, and may not any more, ends with it.
+        The member's invitations that the new role does not allow become void.
         """
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             before = find_present_member(change.session, actor, member_id)
             voided: dict[str, Value] = {}
             check_manages(actor, before.role)
@@ -140,7 +162,7 @@ class Members:
                 check_manages(actor, after.role)
                 permit_admission(actor, after.role)
                 check_other_owner(change.session, actor, before)
-                # A link that somebody holds was made for what the member was.
+                # An existing link was created for the old role.
                 delete_password_links(change.session, member_id)
                 delete_sessions_of(change.session, member_id)
             update_member(change.session, after)
@@ -156,7 +178,7 @@ class Members:
 
     def rename_self(self, actor: Actor, name: str) -> Member:
         """Change the actor's own name."""
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             before = find_present_member(change.session, actor, actor.member_id)
             after = replace(before, name=check_name(name))
             update_member(change.session, after)
@@ -168,23 +190,23 @@ class Members:
             )
         return after
 
-    def remove(self, actor: Actor, member_id: str) -> None:
-        """Let a member go: signed out, tokens revoked, out of all groups.
+    def remove(self, actor: Actor, member_id: MemberId) -> None:
+        """Remove a member: ends sessions, revokes tokens, ends group memberships.
 
-        Invitations and password links that they made end, too.
-        API keys that they created keep working, as applications use them; revoke those apart.
+        The member's invitations and password links become void, too. Created API keys keep working,
+        because applications use them; revoke those separately.
         """
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             check_other_owner(change.session, actor, member)
             released = release_member(change.session, member, change.now_us)
             change.note(Action.MEMBER_REMOVE, member_id, before=describe_member(member) | released)
 
-    def create_password_link(self, actor: Actor, member_id: str) -> str:
-        """The secret of a link by which a member sets a password, once, within a day."""
+    def create_password_link(self, actor: Actor, member_id: MemberId) -> str:
+        """The secret of a link with which a member can set a password, once, within a day."""
         secret = new_secret()
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
             member = find_present_member(change.session, actor, member_id)
             check_manages(actor, member.role)
             permit_admission(actor, member.role)
@@ -200,9 +222,9 @@ class Members:
 
 
 def release_member(session: WriteSession, member: Member, now_us: int) -> dict[str, Value]:
-    """Take everything from a member that lets them in, or others by their right.
+    """Remove everything by which a member can sign in or admit others.
 
-    What the entry of the change says of it.
+    Returns the fields for the audit entry.
     """
     for membership in list_memberships(session, member.organization_id):
         if membership.member_id == member.member_id:
@@ -215,7 +237,7 @@ def release_member(session: WriteSession, member: Member, now_us: int) -> dict[s
 
 
 def _expiry(change: Change, actor: Actor, lifetime: timedelta) -> int:
-    """When something that lets somebody in expires: not after the token that it is made with."""
+    """The expiry of a link: not after the access token that creates it."""
     expires_at_us = change.now_us + in_us(lifetime)
     found = find_access_token(change.session, actor.credential_id)
     if found is None or found[0].expires_at_us is None:
@@ -224,18 +246,22 @@ def _expiry(change: Change, actor: Actor, lifetime: timedelta) -> int:
 
 
 def present_members(session: ReadSession, actor: Actor) -> list[Member]:
-    """Members of the actor's organization who have not left, by name."""
+    """The actor's organization's current members, by name."""
     return [m for m in list_members(session, actor.organization_id) if not m.is_deleted]
 
 
-def find_present_member(session: ReadSession, actor: Actor, member_id: str) -> Member:
-    """A present member of the actor's organization; raises NotFound for all others."""
-    found = present_members(session, actor)
-    return pick(found, lambda member: member.member_id == member_id, "member")
+def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
+    """Those of them who are owners."""
+    return [m for m in present_members(session, actor) if m.role is Role.OWNER]
+
+
+def find_present_member(session: ReadSession, actor: Actor, member_id: MemberId) -> Member:
+    """A current member of the actor's organization; NotFound for all others."""
+    return check_present(find_member(session, member_id), actor.organization_id, "member")
 
 
 def describe_member(member: Member) -> dict[str, Value | Personal]:
-    """What the audit trail says of a member."""
+    """The fields of a member in the audit trail."""
     return {
         "name": Personal(member.member_id, member.name),
         "email": Personal(member.member_id, member.email),
@@ -244,17 +270,17 @@ def describe_member(member: Member) -> dict[str, Value | Personal]:
 
 
 def check_manages(actor: Actor, role: Role) -> None:
-    """Raise NotPermitted when a role is above the actor's own."""
+    """Raise NotPermitted if a role is above the actor's own."""
     if not may_manage(actor, role):
         raise NotPermitted(
-            f"Your role does not include managing an {role}; it takes owner.", code="role-required"
+            f"Your role does not include managing an {role}. It requires owner.",
+            code=ErrorCode.ROLE_REQUIRED,
         )
 
 
 def check_other_owner(session: ReadSession, actor: Actor, member: Member) -> None:
-    """Raise Conflict when an owner is the only one."""
-    owners = [m for m in present_members(session, actor) if m.role is Role.OWNER]
-    if member.role is Role.OWNER and len(owners) == 1:
+    """Raise Conflict if a member is the only owner."""
+    if member.role is Role.OWNER and len(present_owners(session, actor)) == 1:
         raise Conflict(
-            "This is the last owner; make somebody else an owner first.", code="last-owner"
+            "This is the last owner. Make another member an owner first.", code=ErrorCode.LAST_OWNER
         )

@@ -1,14 +1,17 @@
-"""Organizations: created and described."""
+"""Creating and changing organizations."""
 
 from dataclasses import replace
 
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_slug, slug_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.organizations import (
@@ -23,12 +26,12 @@ from outlay.storage.directory.session import ReadSession, WriteSession
 class Organizations:
     """The tenants of an installation."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
     def all(self) -> list[Organization]:
-        """All organizations, oldest first: for the operator alone."""
+        """All organizations, oldest first: for the operator only."""
         with self._directory.read() as session:
             return list_organizations(session)
 
@@ -40,9 +43,11 @@ class Organizations:
         timezone: str = "UTC",
         slug: str | None = None,
     ) -> Organization:
-        """A new organization; raises Conflict when its name or slug is taken."""
+        """Create an organization; raises Conflict if its name or slug is taken."""
         organization = self.draft(name, plan=plan, timezone=timezone, slug=slug)
-        with self._trail.change(operator_of(organization)) as change:
+        with self._audited.change(
+            operator_of(organization), Permission.ORGANIZATION_WRITE
+        ) as change:
             self.add(change.session, organization, change.now_us)
             change.note(
                 Action.ORGANIZATION_CREATE,
@@ -54,9 +59,9 @@ class Organizations:
     def draft(
         self, name: str, *, plan: Plan, timezone: str, slug: str | None = None
     ) -> Organization:
-        """An organization that is not on record yet; Invalid when something is wrong with it."""
+        """An organization that is not stored yet; Invalid if a property is not valid."""
         parse_zone(timezone)
-        organization_id = new_id("org")
+        organization_id = OrganizationId(new_id("org"))
         return Organization(
             organization_id=organization_id,
             name=check_name(name),
@@ -66,28 +71,31 @@ class Organizations:
         )
 
     def add(self, session: WriteSession, organization: Organization, now_us: int) -> None:
-        """Put an organization on record."""
+        """Store an organization."""
         _check_free(organization, list_organizations(session))
         create_organization(session, organization, now_us)
 
-    def called(self, name: str | None) -> Organization | None:
-        """The organization with a name, slug or id, or the only one when no name is given.
+    def find_by_name(self, name: str | None) -> Organization | None:
+        """The organization with a name, slug or id, or the only one if no name is given.
 
-        Raises NotFound for an unknown name and Invalid when a name is needed to choose.
+        Raises NotFound for an unknown name and Invalid if a name is needed.
         """
         organizations = self.all()
         if name is None:
             if len(organizations) > 1:
                 names = ", ".join(repr(known.name) for known in organizations)
-                raise Invalid(f"choose an organization: {names}", field="organization")
+                raise Invalid(
+                    f"`--organization` is required. Choose one of {names}.", field="organization"
+                )
             return organizations[0] if organizations else None
         for known in organizations:
             if name in {known.name, known.slug, known.organization_id}:
                 return known
-        raise NotFound(f"there is no organization called {name!r}")
+        raise NotFound(f"There is no organization {name!r}.")
 
-    def of(self, actor: Actor) -> Organization:
+    def organization_of(self, actor: Actor) -> Organization:
         """The actor's organization."""
+        permit(actor, Permission.ORGANIZATION_READ)
         with self._directory.read() as session:
             return _find(session, actor)
 
@@ -100,13 +108,13 @@ class Organizations:
         timezone: str | None = None,
         plan: Plan | None = None,
     ) -> Organization:
-        """Change the actor's organization; what is None stays as it is.
+        """Change the actor's organization; None leaves a property unchanged.
 
-        The plan is what was bought: only the operator sets it.
+        The plan depends on the contract: only the operator sets it.
         """
         if timezone is not None:
             parse_zone(timezone)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.ORGANIZATION_WRITE) as change:
             before = _find(change.session, actor)
             after = replace(
                 before,
@@ -143,11 +151,11 @@ def _describe(organization: Organization) -> dict[str, Value]:
 
 
 def _check_free(organization: Organization, known: list[Organization]) -> None:
-    """Raise Conflict when another organization has the name or the slug."""
+    """Raise Conflict if another organization has the name or the slug."""
     for other in known:
         if other.organization_id == organization.organization_id:
             continue
         if other.name == organization.name:
-            raise Conflict("This name is taken.", code="name-taken", field="name")
+            raise Conflict("This name is already taken.", code=ErrorCode.NAME_TAKEN, field="name")
         if other.slug == organization.slug:
-            raise Conflict("This slug is taken.", code="slug-taken", field="slug")
+            raise Conflict("This slug is already taken.", code=ErrorCode.SLUG_TAKEN, field="slug")

@@ -1,4 +1,4 @@
-"""Where this installation itself is reached, as far as it can know."""
+"""The addresses of this installation, as far as it knows them."""
 
 from dataclasses import replace
 from typing import Final
@@ -13,10 +13,10 @@ _PORTS: Final = {"http": 80, "https": 443}
 
 
 class OwnAddress:
-    """The public URL and the address that the server listens at."""
+    """The public URL and the listening address."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = replace(settings, worker=0)  # which speaks for all workers
+        self._settings = replace(settings, worker=0)  # the same for all workers
 
     def includes(self, url: str) -> bool:
         """Whether a URL leads to this installation."""
@@ -43,6 +43,6 @@ def _is_same(own: SplitResult, asked: SplitResult) -> bool:
 
 
 def _machine(host: str | None) -> str:
-    """A host as written, all names and addresses of this machine's own as one."""
+    """A host as written; all names and addresses of this machine become one."""
     name = (host or "").removesuffix(".").lower()
     return "localhost" if is_loopback_name(name) or name in _ANY else name

@@ -1,4 +1,4 @@
-"""Prices of organizations, above the operator's file and the list, and their exchange rates."""
+"""Prices and exchange rates of organizations, which override the operator's file and the list."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationPrice, OrganizationRate, OwnPrices
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.kit.cache import Cache
 from outlay.kit.ids import new_id
 from outlay.pricing.book import PriceBook
@@ -19,7 +22,7 @@ from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.reference import parse_ref
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.exchange_rates import (
@@ -45,39 +48,43 @@ _DATES: Final = ("effective_from", "effective_to")
 
 
 class Prices:
-    """Sets the prices and exchange rates of an actor's organization."""
+    """Manages the prices and exchange rates of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> OwnPrices:
-        """What applies."""
+    def list_for(self, actor: Actor) -> OwnPrices:
+        """The valid prices and rates."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return read_own(session, actor.organization_id)
 
     def draft(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
-        """A price that could be created; Invalid names every fault in it."""
+        """A price that can be created; Invalid names every error in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft(session, actor, entry)
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
-        """A new price; Invalid names every fault in it. What is recorded keeps its cost."""
-        with self._trail.change(actor) as change:
+        """Create a price; Invalid names every error in it. Recorded costs do not change."""
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             price = _draft(change.session, actor, entry)
             create_price_override(change.session, price, change.now_us)
             change.note(Action.PRICE_CREATE, price.price_id, after=_describe(price.entry))
         return price
 
     def delete(self, actor: Actor, price_id: str) -> None:
-        """Remove a price: later requests are priced without it."""
-        with self._trail.change(actor) as change:
+        """Delete a price: later requests are priced without it."""
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             price = self.find(read_own(change.session, actor.organization_id), price_id)
             delete_price_override(change.session, price_id, change.now_us)
             change.note(Action.PRICE_DELETE, price_id, before=_describe(price.entry))
 
-    def referred(self, organization_id: str, price_ref: str) -> list[tuple[OrganizationPrice, str]]:
-        """The prices that an event refers to, deleted ones, too, each with its conversion."""
+    def referred(
+        self, organization_id: OrganizationId, price_ref: str
+    ) -> list[tuple[OrganizationPrice, str]]:
+        """The prices that an event refers to, including deleted ones, each with its conversion."""
         parts = re.findall(r"(prc_\w+)(?::([A-Z]{3}@[0-9.]+))?", price_ref)
         if not parts:
             return []
@@ -91,21 +98,24 @@ class Prices:
         return pick(own.prices, lambda known: known.price_id == price_id, "price")
 
     def draft_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
-        """An exchange rate that could be created; Invalid names every fault in it."""
+        """An exchange rate that can be created; Invalid names every error in it."""
+        permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft_rate(session, actor, entry)
 
     def create_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
-        """A new exchange rate; Invalid names every fault in it. It holds until the next one."""
-        with self._trail.change(actor) as change:
+        """Create an exchange rate, valid until the next one; Invalid names every error in it."""
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             rate = _draft_rate(change.session, actor, entry)
             create_exchange_rate(change.session, rate, change.now_us)
             change.note(Action.EXCHANGE_RATE_CREATE, rate.rate_id, after=_describe(rate.entry))
         return rate
 
     def delete_rate(self, actor: Actor, rate_id: str) -> None:
-        """Remove an exchange rate: the one before it holds on. Invalid while a price needs it."""
-        with self._trail.change(actor) as change:
+        """Delete an exchange rate: the previous one applies instead. Invalid while a price needs
+        it.
+        """
+        with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             own = read_own(change.session, actor.organization_id)
             rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
             _check_dispensable(own, rate)
@@ -114,7 +124,7 @@ class Prices:
 
 
 class PriceBooks:
-    """The price book of each organization; `refresh` after the directory has changed."""
+    """The price book of each organization; call `refresh` after directory changes."""
 
     def __init__(
         self,
@@ -122,51 +132,51 @@ class PriceBooks:
         base: PriceBook,
         find_list: Callable[[str], "PriceList | None"],
     ) -> None:
-        """`base` holds for organizations without prices of their own.
+        """`base` applies to organizations without prices of their own.
 
-        `find_list` has the lists that requests on record were priced by, by their versions.
+        `find_list` returns the price lists of recorded requests, by version.
         """
         self._find_list = find_list
         self._directory = directory
         self.base = base
-        self._books: Cache[str, PriceBook] = Cache(self.read)
+        self._books: Cache[OrganizationId, PriceBook] = Cache(self.read)
 
-    def knows(self, organization_id: str) -> bool:
-        """Whether what there is of an organization is in memory."""
+    def knows(self, organization_id: OrganizationId) -> bool:
+        """Whether an organization's data is cached."""
         return organization_id in self._books
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data."""
         self._books.refresh()
 
-    def of(self, organization_id: str) -> PriceBook:
-        """The book that an organization's requests are priced by."""
+    def book_for(self, organization_id: OrganizationId) -> PriceBook:
+        """The book for an organization's requests."""
         return self._books.get(organization_id)
 
     def explain(self, event: UsageEvent) -> Evidence:
-        """The lines of what a request on record costs, by the price that it was made with."""
+        """The lines of a recorded request's cost, by the price that was applied."""
         book = self.base
         if event.cost_source is CostSource.REPORTED:
-            book = self.of(event.organization_id)
+            book = self.book_for(event.organization_id)
         else:
             ids = [name.partition(":")[0] for name in parse_ref(event.price_ref).own]
             with self._directory.read() as session:
                 prices = find_price_overrides(session, event.organization_id, ids)
                 rates = list_exchange_rates(session, event.organization_id)
-            # One by one: a deleted price may be of the same time as the one after it.
+            # One by one: the period of a deleted price may overlap that of its successor.
             own = [price for one in prices for price in _compiled_alone(one, rates)]
             book = book.beneath(Overrides(prices=tuple(own)))
         return explain_cost(event, book, self._find_list)
 
-    def read(self, organization_id: str) -> PriceBook:
-        """The same as it is this moment, whatever is kept in memory."""
+    def read(self, organization_id: OrganizationId) -> PriceBook:
+        """The current book, regardless of the cache."""
         with self._directory.read() as session:
             own = read_own(session, organization_id)
         return book_with(self.base, own)
 
 
-def read_own(session: ReadSession, organization_id: str) -> OwnPrices:
-    """The prices and exchange rates of an organization that apply."""
+def read_own(session: ReadSession, organization_id: OrganizationId) -> OwnPrices:
+    """The valid prices and exchange rates of an organization."""
     return OwnPrices(
         list_price_overrides(session, organization_id),
         list_exchange_rates(session, organization_id),
@@ -174,12 +184,12 @@ def read_own(session: ReadSession, organization_id: str) -> OwnPrices:
 
 
 def book_with(base: PriceBook, own: OwnPrices) -> PriceBook:
-    """A book with prices of an organization on top."""
+    """A book with an organization's prices on top."""
     return base.beneath(Overrides(prices=compile_prices(own))) if own else base
 
 
 def compile_prices(own: OwnPrices) -> tuple[PriceOverride, ...]:
-    """Prices ready to be applied; Invalid names every fault, and the field of the first."""
+    """Compile prices; Invalid names every error, and the field of the first."""
     prices = [
         Numbered(price.number, f"price {price.price_id}", price.price_id, _with_dates(price.entry))
         for price in own.prices
@@ -188,7 +198,7 @@ def compile_prices(own: OwnPrices) -> tuple[PriceOverride, ...]:
 
 
 def conversions(own: OwnPrices, at_us: int) -> dict[str, Conversion]:
-    """By price the exchange rate that it is converted at: now, or when it first applies."""
+    """By price, the exchange rate of its conversion: the current one, or the first."""
     numbers = {price.number: price.price_id for price in own.prices}
     found: dict[str, Conversion] = {}
     for price in compile_prices(own):
@@ -201,7 +211,7 @@ def conversions(own: OwnPrices, at_us: int) -> dict[str, Conversion]:
 def _compiled_alone(
     price: OrganizationPrice, rates: list[OrganizationRate]
 ) -> tuple[PriceOverride, ...]:
-    """A price as it was once; nothing where its exchange rate is gone."""
+    """A price as it was in the past; empty if its exchange rate no longer exists."""
     try:
         return compile_prices(OwnPrices([price], rates))
     except Invalid:
@@ -211,7 +221,7 @@ def _compiled_alone(
 def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
     own = read_own(session, actor.organization_id)
     if len(own.prices) >= MAX_PRICES:
-        raise Invalid(f"an organization has at most {MAX_PRICES:,} prices of its own")
+        raise Invalid(f"An organization can have at most {MAX_PRICES:,} prices.")
     price = OrganizationPrice(
         price_id=new_id("prc"),
         organization_id=actor.organization_id,
@@ -225,7 +235,7 @@ def _draft(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> Orga
 def _draft_rate(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
     own = read_own(session, actor.organization_id)
     if len(own.rates) >= MAX_RATES:
-        raise Invalid(f"an organization has at most {MAX_RATES:,} exchange rates")
+        raise Invalid(f"An organization can have at most {MAX_RATES:,} exchange rates.")
     rate = OrganizationRate(
         rate_id=new_id("fx"),
         organization_id=actor.organization_id,
@@ -238,21 +248,21 @@ def _draft_rate(session: ReadSession, actor: Actor, entry: Mapping[str, Any]) ->
 
 
 def _check_dispensable(own: OwnPrices, rate: OrganizationRate) -> None:
-    """Raise Invalid while a price of the organization begins before what would be left."""
+    """Raise Invalid if a price of the organization would start before the remaining rates."""
     left = [other for other in own.rates if other.rate_id != rate.rate_id]
     for price in own.prices:
         try:
             compile_prices(OwnPrices([price], left))
         except Invalid as error:
             raise Invalid(
-                f"the price {price.price_id} needs this exchange rate; delete that price first, or "
-                "add an earlier rate",
-                code="exchange-rate-needed",
+                f"The price {price.price_id} needs this exchange rate. Delete that price first or "
+                "add an earlier rate.",
+                code=ErrorCode.EXCHANGE_RATE_NEEDED,
             ) from error
 
 
 def _with_dates(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with its dates as such, as TOML has them; what is no date is left to be refused."""
+    """An entry with parsed dates, as in TOML; what is not a date is left for validation."""
     read = dict(entry)
     for name in _DATES:
         try:

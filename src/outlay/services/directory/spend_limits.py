@@ -4,8 +4,9 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import MAX_PUSD, render_usd
+from outlay.domain.policy import Permission, permit
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import present_members
 from outlay.services.directory.projects import present_projects
 from outlay.storage.directory.api_keys import list_api_keys
@@ -22,12 +23,13 @@ from outlay.storage.directory.spend_limits import (
 class LimitSettings:
     """Sets and removes the limits of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[SpendLimit]:
-        """The limits there are."""
+    def list_for(self, actor: Actor) -> list[SpendLimit]:
+        """All limits."""
+        permit(actor, Permission.LIMITS_READ)
         with self._directory.read() as session:
             return list_spend_limits(session, actor.organization_id)
 
@@ -39,9 +41,9 @@ class LimitSettings:
         interval: LimitInterval,
         amount_pusd: int,
     ) -> SpendLimit:
-        """Set a limit, in place of the one for the same scope and interval."""
+        """Set a limit, replacing the one for the same scope and interval."""
         if not 0 <= amount_pusd <= MAX_PUSD:
-            raise Invalid("A limit is at most 9,000,000 USD.", field="amountUsd")
+            raise Invalid("A limit must be at most 9,000,000 USD.", field="amountUsd")
         limit = SpendLimit(
             organization_id=actor.organization_id,
             scope=scope,
@@ -49,7 +51,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=amount_pusd,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             if scope_id not in _known_ids(change.session, actor, scope):
                 raise NotFound(f"There is no such {scope}.", field="scopeId")
             before = find_spend_limit(change.session, limit)
@@ -68,7 +70,7 @@ class LimitSettings:
     def delete(
         self, actor: Actor, scope: LimitScope, scope_id: str, interval: LimitInterval
     ) -> None:
-        """Remove a limit."""
+        """Delete a limit."""
         wanted = SpendLimit(
             organization_id=actor.organization_id,
             scope=scope,
@@ -76,7 +78,7 @@ class LimitSettings:
             interval=interval,
             amount_pusd=0,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             limit = find_spend_limit(change.session, wanted)
             if limit is None:
                 raise NotFound("There is no such limit.")
@@ -89,7 +91,7 @@ class LimitSettings:
 
 
 def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str]:
-    """What a limit can be set for."""
+    """The ids for which a limit can be set."""
     match scope:
         case LimitScope.API_KEY:
             keys = list_api_keys(session, actor.organization_id)
@@ -101,5 +103,5 @@ def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str
 
 
 def _name(limit: SpendLimit) -> str:
-    """What the audit trail calls a limit."""
+    """The name of a limit in the audit trail."""
     return f"{limit.scope_id}/{limit.interval}"

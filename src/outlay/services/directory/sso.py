@@ -1,4 +1,4 @@
-"""Which OpenID Connect provider an organization signs in with; `sso` does so."""
+"""Configuration of an organization's OpenID Connect provider; `access/sso.py` uses it."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,13 +7,15 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, NotFound
-from outlay.domain.policy import permit_admission
+from outlay.domain.ids import GroupId
+from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import Trail
-from outlay.services.directory.groups import find_group
+from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.groups import find_present_group
 from outlay.services.directory.text_rules import check_name
 from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.engine import Directory
@@ -34,13 +36,15 @@ _QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 
 
 class SsoSettings:
-    """The single sign-on of an actor's organization. Its secret goes in and never comes out."""
+    """The single sign-on of an actor's organization. Its secret is write-only."""
 
-    def __init__(self, directory: Directory, sealer: Sealer, trail: Trail, egress: Egress) -> None:
-        """Raises Damaged when the master key does not open the secrets that are kept."""
+    def __init__(
+        self, directory: Directory, sealer: Sealer, audited: AuditedChanges, egress: Egress
+    ) -> None:
+        """Raises Damaged if the master key does not open the stored secrets."""
         self._directory = directory
         self._sealer = sealer
-        self._trail = trail
+        self._audited = audited
         self._egress = egress
         with directory.read() as session:
             stored = find_sealed_sso(session)
@@ -48,7 +52,8 @@ class SsoSettings:
             self.open_secret(stored)
 
     def find(self, actor: Actor) -> SingleSignOn | None:
-        """The provider, None when there is none."""
+        """The provider, None without one."""
+        permit(actor, Permission.SSO_READ)
         with self._directory.read() as session:
             stored = find_sso(session, actor.organization_id)
         return stored.sso if stored else None
@@ -64,9 +69,9 @@ class SsoSettings:
         group_claim: str = "groups",
         groups: Mapping[str, str] | None = None,
     ) -> SingleSignOn:
-        """Set the provider. Without a secret the one there is stays, for the same client only.
+        """Set the provider. Without a secret the stored one is kept, for the same client only.
 
-        The provider says who somebody is, an owner included.
+        The provider decides who is signed in, including owners.
         """
         permit_admission(actor, Role.OWNER)
         check_issuer(issuer, egress=self._egress)
@@ -78,9 +83,9 @@ class SsoSettings:
             group_claim=check_name(group_claim, "groupClaim"),
             groups={check_name(name, "groups"): group for name, group in (groups or {}).items()},
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
-                find_group(change.session, actor, group_id)
+                find_present_group(change.session, actor, GroupId(group_id))
             before = find_sso(change.session, actor.organization_id)
             if secret:
                 sealed: bytes | None = self._seal(wanted, secret)
@@ -88,15 +93,15 @@ class SsoSettings:
                 sealed = before.sealed_secret
             elif before and before.sealed_secret and secret is None:
                 raise Invalid(
-                    "another issuer or client needs the secret again",
-                    code="secret-required",
+                    "Changing the issuer or the client id requires the secret again.",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             else:
                 sealed = None
             put_sso(change.session, StoredSso(wanted, sealed), change.now_us)
             if before and before.sso.place != wanted.place:
-                # What the provider before sends back is nothing for the new one.
+                # Responses of the previous provider are not valid for the new one.
                 delete_attempts(change.session, actor.organization_id)
             change.note_update(
                 Action.SSO_PUT,
@@ -107,11 +112,11 @@ class SsoSettings:
         return wanted
 
     def delete(self, actor: Actor) -> None:
-        """Sign in with passwords alone from now on; sessions that are open stay so."""
-        with self._trail.change(actor) as change:
+        """Delete the provider: only passwords remain for signing in; existing sessions continue."""
+        with self._audited.change(actor, Permission.SSO_WRITE) as change:
             before = find_sso(change.session, actor.organization_id)
             if before is None:
-                raise NotFound("There is no single sign-on.")
+                raise NotFound("Single sign-on is not configured.")
             delete_sso(change.session, actor.organization_id)
             delete_attempts(change.session, actor.organization_id)
             change.note(
@@ -119,32 +124,34 @@ class SsoSettings:
             )
 
     def open_secret(self, stored: StoredSso) -> str:
-        """The client's secret, for the one who sends it to the provider; empty without one."""
+        """The client's secret for requests to the provider; empty without one."""
         if stored.sealed_secret is None:
             return ""
         try:
             return self._sealer.open(stored.sealed_secret, stored.sso.place)
         except SealBroken as error:
             raise Damaged(
-                f"the secret of single sign-on does not open: {error}", code="secret-sealed"
+                f"The single sign-on secret cannot be opened: {error}.",
+                code=ErrorCode.SECRET_SEALED,
             ) from error
 
     def _seal(self, sso: SingleSignOn, secret: str) -> bytes:
         if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
             raise Invalid(
-                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
+                field="secret",
             )
         return self._sealer.seal(secret, sso.place)
 
 
 def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
-    """`url` itself; Invalid unless it is https, or http on this machine, and plainly written."""
+    """`url` itself; Invalid unless it is https, or http on this machine, and in plain form."""
     try:
         check_base_url(url, egress)
     except Invalid as error:
         raise Invalid(error.message.replace("base URL", field), field=field) from error
     if not url.startswith("https://") and not _is_here(url):
-        raise Invalid(f"the {field} must begin with https://", field=field)
+        raise Invalid(f"The {field} must start with https://.", field=field)
     return url
 
 
@@ -152,14 +159,14 @@ def check_endpoint(url: str, issuer: str) -> None:
     """Raise Invalid unless a URL from an issuer's metadata can be one of its endpoints.
 
     It may have a query, as those of some providers do, but must be https unless the issuer is on
-    this machine. Where it may lead to is decided when it is fetched.
+    this machine. Allowed addresses are checked when it is fetched.
     """
     base, _, query = url.partition("?")
     check_issuer(base, "provider's endpoint")
     if not _QUERY.fullmatch(query):
-        raise Invalid(f"the provider's endpoint {url!r} has a malformed query")
+        raise Invalid(f"The provider's endpoint {url!r} has a malformed query.")
     if not url.startswith("https://") and not _is_here(issuer):
-        raise Invalid(f"the provider's endpoint {url!r} must begin with https://")
+        raise Invalid(f"The provider's endpoint {url!r} must start with https://.")
 
 
 def _is_here(url: str) -> bool:
@@ -170,7 +177,7 @@ def _is_here(url: str) -> bool:
 def _check_domain(domain: str) -> str:
     text = domain.strip().lower()
     if not _DOMAIN.fullmatch(text):
-        raise Invalid(f"{domain!r} is not a mail domain such as example.com", field="domains")
+        raise Invalid(f"{domain!r} is not a mail domain such as example.com.", field="domains")
     return text
 
 

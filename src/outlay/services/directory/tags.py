@@ -1,4 +1,4 @@
-"""Registered tags: which keys there are, and what of a sender's tags is kept of an event."""
+"""Registered tags, and which of a sender's tags are stored with an event."""
 
 import logging
 import threading
@@ -8,7 +8,10 @@ from dataclasses import dataclass
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound, Unavailable
+from outlay.domain.ids import OrganizationId
+from outlay.domain.policy import Permission, permit
 from outlay.domain.tag import (
     MAX_KEYS,
     MAX_VALUES,
@@ -20,7 +23,7 @@ from outlay.domain.tag import (
 )
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.tags import (
     create_tag_key,
@@ -36,26 +39,27 @@ logger = logging.getLogger(__name__)
 class Tags:
     """The registered keys of an actor's organization."""
 
-    def __init__(self, directory: Directory, trail: Trail) -> None:
+    def __init__(self, directory: Directory, audited: AuditedChanges) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
 
-    def of(self, actor: Actor) -> list[TagKey]:
-        """All of them, by name."""
+    def list_for(self, actor: Actor) -> list[TagKey]:
+        """All keys, by name."""
+        permit(actor, Permission.TAGS_READ)
         with self._directory.read() as session:
             return list_tag_keys(session, actor.organization_id)
 
     def add(self, actor: Actor, key: str) -> TagKey:
-        """Register a key; Conflict for one that is, Invalid when there are too many."""
+        """Register a key; Conflict if it exists, Invalid if there are too many."""
         check_key(key)
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key in known:
-                raise Conflict(f"the tag {key!r} is registered already", field="key")
+                raise Conflict(f"The tag {key!r} is already registered.", field="key")
             if len(known) >= MAX_KEYS:
                 raise Invalid(
-                    f"an organization registers at most {MAX_KEYS} tags; remove one first",
-                    code="too-many-tags",
+                    f"An organization can register at most {MAX_KEYS} tags. Remove one first.",
+                    code=ErrorCode.TOO_MANY_TAGS,
                     field="key",
                 )
             added = TagKey(
@@ -66,8 +70,8 @@ class Tags:
         return added
 
     def remove(self, actor: Actor, key: str) -> None:
-        """Keep no further tags of a key; requests on record keep theirs."""
-        with self._trail.change(actor) as change:
+        """Unregister a key; recorded requests keep their tags."""
+        with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}
             if key not in known:
                 raise NotFound("There is no such tag.")
@@ -77,47 +81,47 @@ class Tags:
 
 @dataclass(slots=True)
 class _Known:
-    """What there is of one organization."""
+    """The cached keys of one organization."""
 
     revision: int
-    """Of the directory, when it was read."""
+    """The directory's revision when it was loaded."""
     values: dict[str, set[str]]
-    """The values seen, by registered key."""
+    """The known values, by registered key."""
 
 
 class TagKeeper:
-    """Decides from memory which tags of an event are kept; used on the event loop as well.
+    """Decides from memory which tags of an event are stored; also used on event loops.
 
-    Values that are new are written down in the background. Of nodes that meet new values at the
-    same time each keeps them, so there may be a few more than MAX_VALUES.
+    New values are stored in the background. Nodes that receive new values at the same time each
+    keep them, so there may be a few more than MAX_VALUES.
     """
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
-        self._known: Cache[str, _Known] = Cache(self._read)
-        self._waiting: set[tuple[str, str, str]] = set()
-        """Organization, key and value of what is not written down yet."""
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
+        self._waiting: set[tuple[OrganizationId, str, str]] = set()
+        """Organization, key and value of values that are not stored yet."""
         self._lock = threading.Lock()
         self._writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="tag-values")
 
     def close(self) -> None:
-        """Write down what is left, and end the thread."""
+        """Store the remaining values and stop the thread."""
         self._writer.shutdown()
 
-    def knows(self, organization_id: str) -> bool:
-        """Whether what there is of an organization is in memory."""
+    def knows(self, organization_id: OrganizationId) -> bool:
+        """Whether an organization's data is cached."""
         return organization_id in self._known
 
-    def load(self, organization_id: str) -> None:
-        """Have in memory what there is of an organization."""
+    def load(self, organization_id: OrganizationId) -> None:
+        """Load an organization's data into the cache."""
         self._known.get(organization_id)
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data."""
         self._known.refresh()
 
-    def meet(self, organization_id: str, reports: Sequence[UsageReport]) -> None:
-        """Look up keys that are not known: they may be registered since. Not from an event loop."""
+    def meet(self, organization_id: OrganizationId, reports: Sequence[UsageReport]) -> None:
+        """Look up unknown keys, which may have been registered since. Not for event loops."""
         if not any(report.tags for report in reports):
             return
         known = self._known.get(organization_id)
@@ -127,10 +131,10 @@ class TagKeeper:
             if self._directory.revision() != known.revision:
                 self._known.reload(organization_id)
         except Unavailable as error:
-            logger.debug("which tags are new is not known: %s", error.message)
+            logger.debug("new tags could not be loaded: %s", error.message)
 
-    def settle(self, organization_id: str, claimed: Mapping[str, str]) -> str:
-        """The stored set of those tags that are kept: of registered keys, their values bounded."""
+    def settle(self, organization_id: OrganizationId, claimed: Mapping[str, str]) -> str:
+        """The stored form of the tags to keep: those of registered keys, with bounded values."""
         if not claimed:
             return ""
         known = self._known.get(organization_id).values
@@ -148,13 +152,13 @@ class TagKeeper:
             kept[key] = value
         return join_tags(kept)
 
-    def _note(self, organization_id: str, key: str, value: str) -> None:
+    def _note(self, organization_id: OrganizationId, key: str, value: str) -> None:
         with self._lock:
             self._waiting.add((organization_id, key, value))
         self._writer.submit(self._write)
 
     def _write(self) -> None:
-        """Write down what is new; what cannot be written now is written with the next."""
+        """Store new values; those that cannot be stored are retried with the next ones."""
         with self._lock:
             waiting, self._waiting = self._waiting, set()
         if not waiting:
@@ -170,12 +174,13 @@ class TagKeeper:
                     }
                     create_tag_values(session, organization_id, new)
         except Unavailable as error:
-            logger.debug("values of tags are not written down: %s", error.message)
+            logger.debug("tag values are not stored: %s", error.message)
             with self._lock:
                 self._waiting |= waiting
 
-    def _read(self, organization_id: str) -> _Known:
-        revision = self._directory.revision()  # first: what is read is no older
+    def _read(self, organization_id: OrganizationId) -> _Known:
+        # first, so that the data is no older than the revision
+        revision = self._directory.revision()
         with self._directory.read() as session:
             keys = [one.key for one in list_tag_keys(session, organization_id)]
             found = list_tag_values(session, organization_id)

@@ -1,4 +1,4 @@
-"""Upstreams and model mappings of organizations: set up, changed and sealed."""
+"""Upstreams and model mappings of organizations, with sealed secrets."""
 
 import re
 from dataclasses import replace
@@ -8,15 +8,17 @@ from urllib.parse import urlsplit
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import MAX_TEXT
-from outlay.domain.provider import provider_called
+from outlay.domain.policy import Permission, permit
+from outlay.domain.provider import find_provider
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.own_address import OwnAddress
 from outlay.services.directory.text_rules import pick
 from outlay.storage.directory.engine import Directory
@@ -36,24 +38,24 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _MAX_SECRET: Final = 4096
 _HINT_LETTERS: Final = 4
 _HIDDEN_BELOW: Final = 12
-"""Secrets shorter than this have no hint: it would be too much of them."""
+"""Shorter secrets have no hint, which would reveal too much of them."""
 
 
 class Upstreams:
-    """Where requests may be sent, and with which secret. Secrets go in and never come out."""
+    """The upstreams of an actor's organization. Secrets are write-only."""
 
     def __init__(
         self,
         directory: Directory,
         sealer: Sealer,
-        trail: Trail,
+        audited: AuditedChanges,
         egress: Egress,
         own_address: OwnAddress,
     ) -> None:
-        """Raises Damaged when the master key does not open the secrets that are kept."""
+        """Raises Damaged if the master key does not open the stored secrets."""
         self._directory = directory
         self._sealer = sealer
-        self._trail = trail
+        self._audited = audited
         self._egress = egress
         self._own_address = own_address
         with directory.read() as session:
@@ -71,13 +73,13 @@ class Upstreams:
         secret: str | None = None,
         asks_usage: bool = True,
     ) -> Upstream:
-        """A new upstream; name and address default to the provider's."""
-        provider = provider_called(provider)
+        """Create an upstream; name and base URL default to the provider's."""
+        provider = find_provider(provider)
         chosen = base_url or BASE_URLS.get(provider)
         if chosen is None:
             raise Invalid(
-                f"{provider!r} is not a provider whose address is known; give its base URL "
-                f"(known are {', '.join(BASE_URLS)})",
+                f"The address of the provider {provider!r} is not known. Set its base URL. Known "
+                f"providers: {', '.join(BASE_URLS)}.",
                 field="baseUrl",
             )
         upstream = Upstream(
@@ -89,7 +91,7 @@ class Upstreams:
             hint=_hint(secret),
             asks_usage=asks_usage,
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _check_free(upstream, list_upstreams(change.session, actor.organization_id))
             create_upstream(change.session, self._seal(upstream, secret), change.now_us)
             change.note(
@@ -107,16 +109,18 @@ class Upstreams:
         secret: str | None = None,
         asks_usage: bool | None = None,
     ) -> Upstream:
-        """Change an upstream. A new address needs the secret again, which was meant for the old."""
-        with self._trail.change(actor) as change:
+        """Change an upstream. A new base URL requires the secret again, which was entered for the
+        old one.
+        """
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_upstreams(change.session, actor.organization_id)
             stored = _pick(known, upstream_id)
             before = stored.upstream
             address = self._check_address(base_url) if base_url else before.base_url
             if address != before.base_url and stored.sealed_secret and secret is None:
                 raise Invalid(
-                    "changing the base URL needs the secret again",
-                    code="secret-required",
+                    "Changing the base URL requires the secret again.",
+                    code=ErrorCode.SECRET_REQUIRED,
                     field="secret",
                 )
             after = replace(
@@ -140,8 +144,8 @@ class Upstreams:
         return after
 
     def delete(self, actor: Actor, upstream_id: str) -> None:
-        """Stop using an upstream, its mappings included, and forget its secret."""
-        with self._trail.change(actor) as change:
+        """Delete an upstream, its mappings and its secret."""
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             session = change.session
             stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
             for mapping in list_model_mappings(session, actor.organization_id):
@@ -152,8 +156,9 @@ class Upstreams:
                 Action.UPSTREAM_DELETE, upstream_id, before=_describe(stored.upstream, "forgotten")
             )
 
-    def of(self, actor: Actor) -> list[Upstream]:
-        """The upstreams in use, oldest first."""
+    def list_for(self, actor: Actor) -> list[Upstream]:
+        """The active upstreams, oldest first."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
@@ -161,11 +166,13 @@ class Upstreams:
         """Give a model of an upstream a name of the organization's own."""
         for text, label in ((name, "name"), (model, "model")):
             if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
-                raise Invalid(f"a {label} is 1 to {MAX_TEXT} printable characters", field=label)
+                raise Invalid(
+                    f"A {label} must have 1 to {MAX_TEXT} printable characters.", field=label
+                )
         mapping = ModelMapping(
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
             known = list_model_mappings(change.session, actor.organization_id)
             before = next((m for m in known if m.name == name), None)
@@ -182,37 +189,38 @@ class Upstreams:
         return mapping
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
-        """Remove a name; raises NotFound when there is none."""
-        with self._trail.change(actor) as change:
+        """Delete a mapping; NotFound if there is none."""
+        with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_model_mappings(change.session, actor.organization_id)
             mapping = pick(known, lambda m: m.name == name, "model mapping")
             delete_model_mapping(change.session, actor.organization_id, name)
             change.note(Action.MODEL_DELETE, name, before=_describe_mapping(mapping))
 
     def mappings_of(self, actor: Actor) -> list[ModelMapping]:
-        """The organization's own model names."""
+        """The organization's model mappings."""
+        permit(actor, Permission.UPSTREAMS_READ)
         with self._directory.read() as session:
             return list_model_mappings(session, actor.organization_id)
 
     def open_secret(self, stored: StoredUpstream) -> str:
-        """The secret of an upstream, for the one who sends it there; empty when it has none."""
+        """The secret of an upstream, for requests to it; empty without one."""
         if stored.sealed_secret is None:
             return ""
         try:
             return self._sealer.open(stored.sealed_secret, stored.upstream.place)
         except SealBroken as error:
             raise Damaged(
-                f"the secret of the upstream {stored.upstream.name!r} does not open: {error}",
-                code="secret-sealed",
+                f"The secret of the upstream {stored.upstream.name!r} cannot be opened: {error}.",
+                code=ErrorCode.SECRET_SEALED,
             ) from error
 
     def _check_address(self, text: str) -> str:
-        """A base URL that an upstream may have; raises Invalid."""
+        """A valid base URL; raises Invalid."""
         base_url = check_base_url(text, self._egress)
         if self._own_address.includes(base_url):
             raise Invalid(
-                f"{base_url} is this gateway itself; give the provider's own address",
-                code="own-address",
+                f"The base URL {base_url} is this gateway itself. Use the provider's own address.",
+                code=ErrorCode.OWN_ADDRESS,
                 field="baseUrl",
             )
         return base_url
@@ -222,7 +230,8 @@ class Upstreams:
             return StoredUpstream(upstream, None)
         if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
             raise Invalid(
-                f"a secret is at most {_MAX_SECRET:,} printable ASCII characters", field="secret"
+                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
+                field="secret",
             )
         return StoredUpstream(upstream, self._sealer.seal(secret, upstream.place))
 
@@ -232,7 +241,7 @@ def _pick(known: list[StoredUpstream], upstream_id: str) -> StoredUpstream:
 
 
 def _describe(upstream: Upstream, secret: str) -> dict[str, Value]:
-    """What the audit trail says of an upstream; of its secret, only what became of it."""
+    """The fields of an upstream in the audit trail; of its secret, only whether it changed."""
     return {
         "name": upstream.name,
         "provider": upstream.provider,
@@ -247,30 +256,30 @@ def _describe_mapping(mapping: ModelMapping) -> dict[str, Value]:
 
 
 def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
-    """Raise Conflict when another upstream has the name."""
+    """Raise Conflict if another upstream has the name."""
     for other in (stored.upstream for stored in known):
         if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
             raise Conflict(
-                f"There is an upstream called {upstream.name!r} already.",
-                code="name-taken",
+                f"There is already an upstream with the name {upstream.name!r}.",
+                code=ErrorCode.NAME_TAKEN,
                 field="name",
             )
 
 
 def check_base_url(text: str, egress: Egress = OPEN) -> str:
-    """A base URL without its trailing slash; Invalid says what is wrong with it.
+    """A base URL without its trailing slash; Invalid if it is not allowed.
 
-    Only what an operator can mean: HTTP or HTTPS, a host in its plain form, no credentials, no
-    query. Addresses that the policy closes are refused here and when connecting.
+    Allowed are HTTP or HTTPS, a host in plain form, no credentials, no query. Addresses that the
+    egress policy forbids are rejected here and when connecting.
     """
     try:
         parts = urlsplit(text.strip())
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise Invalid(f"the base URL is not well-formed: {error}", field="baseUrl") from error
+        raise Invalid(f"The base URL is not well-formed: {error}.", field="baseUrl") from error
     fault = None
     if parts.scheme not in {"http", "https"}:
-        fault = "it must begin with https:// or http://"
+        fault = "it must start with https:// or http://"
     elif parts.username is not None or parts.password is not None:
         fault = "it must not contain a user name or password"
     elif parts.query or parts.fragment or "?" in text or "#" in text:
@@ -278,11 +287,11 @@ def check_base_url(text: str, egress: Egress = OPEN) -> str:
     elif not host or not text.isascii() or not text.isprintable() or port == 0:
         fault = "it must name a host"
     elif any(part in {".", ".."} for part in parts.path.split("/")) or "\\" in text or "%" in text:
-        fault = "its path must be written plainly"
+        fault = "its path must not contain dot segments, backslashes or percent-encoding"
     else:
         fault = _fault_of_host(host, egress)
     if fault:
-        raise Invalid(f"the base URL {text!r} cannot be used: {fault}", field="baseUrl")
+        raise Invalid(f"The base URL {text!r} cannot be used: {fault}.", field="baseUrl")
     return text.strip().rstrip("/")
 
 
@@ -296,7 +305,7 @@ def _fault_of_host(host: str, egress: Egress) -> str | None:
             re.fullmatch(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?", label) for label in labels
         )
         if not is_name:
-            return f"{host} is not a host name, nor an address in its usual form"
+            return f"{host} is neither a host name nor an address in its usual form"
         if is_loopback_name(host) and not any(map(egress.allows, LOOPBACK)):
             return _closed(host)
         return None
@@ -304,14 +313,14 @@ def _fault_of_host(host: str, egress: Egress) -> str | None:
 
 
 def _closed(host: str) -> str:
-    return f"{host} is an address that the operator of this installation does not allow"
+    return f"this installation does not allow the address {host}"
 
 
 def _check_label(text: str, field: str) -> str:
     if not _NAME.fullmatch(text):
         raise Invalid(
-            f"a {field} is 1 to 63 lower-case letters, digits, dots, dashes or underscores, "
-            f"not {text!r}",
+            f"A {field} must have 1 to 63 lower-case letters, digits, dots, dashes or "
+            f"underscores, not {text!r}.",
             field=field,
         )
     return text

@@ -1,4 +1,4 @@
-"""Noticing that the directory has changed, whoever changed it, within a quarter of a second."""
+"""Detecting directory changes by any process, within a quarter of a second."""
 
 import logging
 import threading
@@ -15,9 +15,9 @@ POLL_SECONDS: Final = 0.25
 
 
 class DirectoryWatch:
-    """Refreshes what is kept in memory of the directory when its revision moves.
+    """Refreshes caches of directory data when the directory's revision changes.
 
-    What must not wait for anything else, as the end of an API key, has a thread of its own.
+    Caches that must not wait for others, such as that of API keys, have their own thread.
     """
 
     def __init__(
@@ -33,28 +33,28 @@ class DirectoryWatch:
         )
 
     def start(self) -> None:
-        """Look in the background until stopped."""
+        """Poll in the background until stopped."""
         for follower in self._followers:
             follower.worker.start()
 
     def stop(self) -> None:
-        """End the threads."""
+        """Stop the threads."""
         for follower in self._followers:
             follower.worker.stop()
 
     @property
-    def is_away(self) -> bool:
-        """Whether the directory did not answer at the last look."""
-        return any(follower.is_away for follower in self._followers)
+    def is_unreachable(self) -> bool:
+        """Whether the directory was unreachable at the last poll."""
+        return any(follower.is_unreachable for follower in self._followers)
 
     def check(self) -> None:
-        """Refresh if the directory has changed since the last look."""
+        """Refresh if the directory has changed since the last poll."""
         for follower in self._followers:
             follower.check()
 
 
 class _Follower:
-    """Some of what is kept in memory, as of one revision."""
+    """Some caches, as of one revision."""
 
     def __init__(
         self, directory: Directory, name: str, refresh: Sequence[Callable[[], None]]
@@ -62,13 +62,13 @@ class _Follower:
         self._directory = directory
         self._refresh = refresh
         self._revision = directory.revision()
-        self.is_away = False
+        self.is_unreachable = False
         self.worker = Worker(name, self._run)
 
     def check(self) -> None:
         """Refresh if the directory has changed.
 
-        What cannot be refreshed, as a row is damaged, keeps nothing else from being refreshed. The
+        A cache that cannot be refreshed, because a row is damaged, does not stop the others. The
         first error is raised at the end.
         """
         revision = self._directory.revision()
@@ -89,14 +89,14 @@ class _Follower:
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
-                self.is_away, told = False, ""
+                self.is_unreachable, told = False, ""
             except Unavailable as error:
-                if not self.is_away:
+                if not self.is_unreachable:
                     logger.warning("the directory cannot be read: %s", error.message)
-                self.is_away = True
+                self.is_unreachable = True
             except Damaged as error:
                 if error.message != told:
-                    logger.warning("what is kept in memory is not up to date: %s", error.message)
+                    logger.warning("cached data is not up to date: %s", error.message)
                 told = error.message
             except Exception:
                 logger.exception("the directory could not be read; trying again")

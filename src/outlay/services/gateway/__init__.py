@@ -1,1 +1,1 @@
-"""Client requests: admitted, relayed, recorded."""
+"""Client requests: admission, routing, recording."""

@@ -1,7 +1,8 @@
-"""Requests of clients through the gateway: let through, followed, and put on record.
+"""The life of a client request in the gateway: admitted, relayed, recorded.
 
-admit   route · limits · intent on disk ──► the provider may be called
-finish  usage read or estimated · priced · outcome on disk in place of the intent
+admit: route · limits · intent on disk ──► the provider may be called
+
+finish: usage read or estimated · priced · outcome on disk in place of the intent
 """
 
 import asyncio
@@ -12,17 +13,18 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from outlay.domain.answer import GATEWAY
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import ApiKeyId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey
+from outlay.domain.same_answer import GATEWAY
 from outlay.domain.upstream import Upstream
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7_at
 from outlay.services.directory.prices import PriceBooks
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.services.gateway.limit_enforcement import Reservation, SpendLimits
 from outlay.services.gateway.reservation import FREE, highest_cost
 from outlay.services.gateway.routing import Route, Router
@@ -37,8 +39,9 @@ logger = logging.getLogger(__name__)
 
 
 POLL: Final = "gateway-poll"
-"""The source of usage that a poll returned: it is of the same answer as the request's own event,
-and counts in its place where that has none."""
+"""The source of usage that a poll returned: it is for the same answer as the request's own event,
+and counts instead of it if that has none.
+"""
 
 INTERRUPTED: Final = "gateway-interrupted"
 """The error code of requests whose outcome was lost with the process."""
@@ -46,15 +49,15 @@ INTERRUPTED: Final = "gateway-interrupted"
 _NO_USAGE: Final = TokenUsage()
 
 TEXT_OPERATIONS: Final = frozenset({"chat", "text_completion", "responses", "embeddings"})
-"""What can be estimated from text; pictures and sound cannot."""
+"""Operations whose usage can be estimated from text; images and audio cannot."""
 
 
 class Begun(NamedTuple):
-    """What is on record of a request until its outcome is."""
+    """What is recorded of a request until its outcome is."""
 
     event_time_us: int
-    project_id: str
-    api_key_id: str
+    project_id: ProjectId
+    api_key_id: ApiKeyId
     provider: str
     mapping: str
     operation: str
@@ -72,10 +75,10 @@ decode_begun: Final = msgspec.msgpack.Decoder(Begun).decode
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
-    """One request on its way: what is known of it so far."""
+    """A request in progress."""
 
     request_id: str
-    """The id of its event, too."""
+    """Also the id of its event."""
     api_key: ApiKey
     caller: Caller
     operation: str
@@ -83,7 +86,7 @@ class Exchange:
     started: float
     """Monotonic seconds."""
     user: str
-    """Whom the request names as its user."""
+    """The user that the request names."""
     call: Call | None = None
     provider: str = ""
     mapping: str = ""
@@ -92,30 +95,30 @@ class Exchange:
 
     @property
     def tags(self) -> dict[str, str]:
-        """What it is tagged with: by its body, and by its headers, which go first."""
+        """Its tags: from its body and its headers, which win."""
         return {**(self.call.tags if self.call else {}), **self.caller.tags}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How an exchange ended, as far as the gateway saw."""
+    """The outcome of an exchange, as observed by the gateway."""
 
     status: Status
     http_status: int | None
-    """What the client was answered; None when it was not."""
+    """The status sent to the client; None if there was none."""
     error_code: str = ""
     answer: Answer | None = None
-    """What was read of the upstream's answer; None when it gave none."""
+    """What was read of the upstream's answer; None without one."""
     is_free: bool = False
-    """Whether nothing can have been used: the request was refused, or answered with an error."""
+    """Whether nothing was used: the request was refused, or answered with an error."""
     first_token: float | None = None
-    """Monotonic seconds of the first event with content, of a streamed answer; else None."""
+    """For streams, monotonic seconds of the first event with content; otherwise None."""
     is_later: bool = False
-    """Whether the answer was asked for by its id later: nobody measured how long it took."""
+    """Whether the answer was fetched by its id later, so that its duration is unknown."""
 
 
 class Gateway:
-    """Lets requests through and keeps account of them. Used from one event loop."""
+    """Admits requests and records their outcomes. Used from one event loop."""
 
     def __init__(
         self,
@@ -124,7 +127,7 @@ class Gateway:
         limits: SpendLimits,
         recorder: Recorder,
         prices: PriceBooks,
-        journal: Journal,
+        intents: IntentLog,
         clock: Clock,
     ) -> None:
         self._router = router
@@ -132,11 +135,11 @@ class Gateway:
         self._recorder = recorder
         self._prices = prices
         self._clock = clock
-        self.journal = journal
+        self.intents = intents
 
     async def prepare(self, api_key: ApiKey) -> None:
-        """Have in memory what requests of an organization need, so that no request's way through
-        the event loop waits for the directory. Raises Unavailable when that does not answer.
+        """Load what an organization's requests need into memory, so that the event loop never waits
+        for the directory. Raises Unavailable if that is unreachable.
         """
         organization_id = api_key.organization_id
         if not (
@@ -152,7 +155,7 @@ class Gateway:
         self._recorder.load(api_key.organization_id)
 
     def begin(self, api_key: ApiKey, caller: Caller, operation: str, *, started: float) -> Exchange:
-        """A request that has shown a good key. From here on it counts, whatever becomes of it."""
+        """A request with a valid key. From here on it is recorded, regardless of its outcome."""
         now_us = to_us(self._clock.now())
         return Exchange(
             request_id=uuid7_at(now_us),
@@ -165,10 +168,10 @@ class Gateway:
         )
 
     async def admit(self, exchange: Exchange, call: Call) -> Route:
-        """Decide where a request goes and put the intent on disk; only then may it be sent.
+        """Route a request and write the intent to disk; only then may it be sent.
 
-        Raises NotFound for an unknown model, LimitReached, NotPermitted for a model without a
-        price under a limit, and Unavailable when the ledger cannot accept.
+        Raises NotFound for an unknown model, LimitReached, NotPermitted for a model without a price
+        under a limit, and Unavailable if the ledger cannot accept.
         """
         organization_id = exchange.api_key.organization_id
         exchange.call = call
@@ -181,7 +184,7 @@ class Gateway:
             exchange.reservation = await self._limits.reserve(exchange.api_key, amount)
         try:
             holds = tuple(exchange.reservation or ())
-            await self.journal.open(
+            await self.intents.open(
                 Intent(organization_id, exchange.request_id, _begun(exchange), holds)
             )
         except BaseException:
@@ -190,21 +193,21 @@ class Gateway:
         return route
 
     async def finish(self, exchange: Exchange, ending: Ending) -> None:
-        """Put the outcome on record; returns once it is on disk. Further calls do nothing."""
+        """Record the outcome; returns once it is on disk. Further calls do nothing."""
         if exchange.is_settled:
             return
         event = self._event(exchange, ending)
         exchange.is_settled = True
         try:
-            await self.journal.settle(event)
+            await self.intents.settle(event)
         finally:
             self._release(exchange)
 
     async def record_later(self, begun: Exchange, answer: Answer, http_status: int) -> None:
-        """Put the usage of an answer on record that was only queued when its request ended.
+        """Record the usage of an answer that was only queued when its request ended.
 
-        It is an event of its own, of the request's time and caller; the response id says that it is
-        the same answer. Returns once it is on disk.
+        It is an event of its own, with the request's time and caller; the response id shows that
+        the answer is the same. Returns once it is on disk.
         """
         exchange = replace(
             begun,
@@ -219,18 +222,18 @@ class Gateway:
             answer=answer,
             is_later=True,
         )
-        await self.journal.settle(self._event(exchange, ending))
+        await self.intents.settle(self._event(exchange, ending))
 
-    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+    def upstreams(self, organization_id: OrganizationId) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
         return self._router.upstreams(organization_id)
 
     def finish_now(self, exchange: Exchange, ending: Ending) -> None:
-        """Hand the outcome over without waiting, when the event loop is about to end."""
+        """Submit the outcome without waiting, when the event loop is about to end."""
         if not exchange.is_settled:
             event = self._event(exchange, ending)
             exchange.is_settled = True
-            self.journal.settle_now(event)
+            self.intents.settle_now(event)
             self._release(exchange)
 
     def _release(self, exchange: Exchange) -> None:
@@ -239,9 +242,9 @@ class Gateway:
             exchange.reservation = None
 
     def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
-        """Pico-USD that a request may cost at most, as far as that can be told beforehand."""
+        """The largest possible cost of a request in pico-USD, as far as it is known beforehand."""
         return highest_cost(
-            self._prices.of(exchange.api_key.organization_id),
+            self._prices.book_for(exchange.api_key.organization_id),
             provider=exchange.provider,
             mapping=exchange.mapping,
             at_us=exchange.event_time_us,
@@ -255,15 +258,15 @@ class Gateway:
         try:
             return self._recorder.event(organization_id, report, exchange.event_time_us)
         except Exception as error:
-            # The provider was called, so the request goes on record, whatever is wrong with it.
-            if not isinstance(error, Invalid):  # else counts beyond all price, nothing to sum
+            # The provider was called, so the request is recorded, whatever is wrong with it.
+            if not isinstance(error, Invalid):  # otherwise the counts exceed any plausible price
                 logger.exception("request %s is recorded with unknown usage", report.event_id)
             report = replace(report, usage=None, reported_cost_pusd=None)
             return self._recorder.event(organization_id, report, exchange.event_time_us)
 
 
 def interrupted(intent: Intent) -> UsageReport:
-    """What is to be recorded of a request whose outcome was lost with its process."""
+    """The report of a request whose outcome was lost with its process."""
     begun = decode_begun(intent.begun)
     return UsageReport(
         event_id=intent.event_id,
@@ -288,7 +291,7 @@ def interrupted(intent: Intent) -> UsageReport:
 
 
 def _begun(exchange: Exchange) -> bytes:
-    """What is on record of a request that has been let through."""
+    """What is recorded of an admitted request."""
     return encode_begun(
         Begun(
             exchange.event_time_us,
@@ -308,7 +311,7 @@ def _begun(exchange: Exchange) -> bytes:
 
 
 def _report(exchange: Exchange, ending: Ending) -> UsageReport:
-    """What is to be recorded of an exchange that has ended."""
+    """The report of a finished exchange."""
     answer = ending.answer
     usage, source = _usage(exchange, ending)
     is_stream = exchange.call is not None and exchange.call.is_stream
@@ -348,10 +351,10 @@ def _report(exchange: Exchange, ending: Ending) -> UsageReport:
 
 
 def _usage(exchange: Exchange, ending: Ending) -> tuple[TokenUsage | None, UsageSource]:
-    """The tokens of an exchange and who counted them.
+    """The tokens of an exchange and their source.
 
-    In this order: the provider's count; none for what cannot have used any; an estimate from the
-    text that went by, over the count the provider began with; unknown.
+    In this order: the provider's count; zero if nothing can have been used; an estimate from the
+    relayed text, based on the count at the start of the answer; unknown.
     """
     answer = ending.answer
     if answer is not None and answer.usage is not None:

@@ -1,8 +1,7 @@
-"""The gateway's way to the ledger: intents and outcomes of many requests in one transaction.
+"""Batching of the gateway's intents and outcomes into ledger transactions.
 
-What has been handed over since the last transaction goes into the next one together, so requests
-that run side by side share the crossing between threads and the fsync. All calls of one journal
-are made in one event loop.
+Everything submitted since the last transaction goes into the next one, so concurrent requests share
+one thread switch and one fsync. All calls of an IntentLog are made in one event loop.
 """
 
 import asyncio
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -30,22 +30,22 @@ _Waiter = asyncio.Future[None]
 
 @dataclass(slots=True)
 class _Handed:
-    """What goes into one transaction together."""
+    """The content of one transaction."""
 
     intents: list[Intent]
     events: list[UsageEvent]
     waiters: list[tuple[_Waiter, str]]
     refusals: dict[str, OutlayError] = field(default_factory=dict)
-    """Why intents were not put on record, by event id."""
+    """Why intents were not recorded, by event id."""
     is_watched: bool = False
-    """Whether outcomes that are refused are rescued without the event loop, which may be gone."""
+    """Whether refused outcomes are rescued without the event loop, which may have ended."""
 
     def refuse(self, intent: Intent, why: OutlayError) -> None:
-        """Take note of an intent that was not put on record; called by the ledger's thread."""
+        """Store the refusal of an intent; called by the ledger's thread."""
         self.refusals[intent.event_id] = why
 
     def tell(self, error: BaseException | None) -> None:
-        """Tell those who still wait what became of it."""
+        """Resolve the waiting futures."""
         for waiter, intent_id in self.waiters:
             if waiter.done():
                 continue
@@ -56,52 +56,54 @@ class _Handed:
                 waiter.set_exception(told)
 
 
-class Journal:
-    """Puts intents on record before, and outcomes after, upstreams are called."""
+class IntentLog:
+    """Records intents before upstreams are called, and outcomes afterwards."""
 
     def __init__(self, ledger: Ledger, rescue: RescueFile) -> None:
-        """`rescue` takes the outcomes that the ledger will not take before a restart."""
+        """`rescue` takes the outcomes that the ledger refuses until a restart."""
         self._ledger = ledger
         self._rescue = rescue
         self._intents: list[Intent] = []
         self._events: list[UsageEvent] = []
         self._waiters: list[tuple[_Waiter, str]] = []
-        """Who waits, and for which intent."""
+        """Waiting futures and their intents."""
         self._handed: tuple[Future[list[Outcome]], _Handed] | None = None
-        """The transaction that is being written: the next one waits for it."""
+        """The transaction being written: the next one waits for it."""
         self._overdue: list[UsageEvent] = []
 
     @property
     def overdue(self) -> int:
-        """Outcomes that the ledger could not take yet; they are kept here and tried again."""
+        """Outcomes that the ledger could not take yet; they are kept here and retried."""
         return len(self._overdue)
 
     async def open(self, intent: Intent) -> None:
-        """Put an intent on record; returns once it is on disk.
+        """Record an intent; returns once it is on disk.
 
-        Raises Unavailable, having stored nothing, when the ledger cannot accept, and LimitReached
-        when the ledger finds that a spend limit has no room for it.
+        Raises Unavailable, having stored nothing, if the ledger cannot accept, and LimitReached if
+        the ledger finds that a spend limit has no room for it.
         """
         if self._overdue:
-            raise Unavailable("the ledger cannot write now", code="ledger-unavailable")
+            raise Unavailable(
+                "The ledger is not writable. Try again later.", code=ErrorCode.LEDGER_UNAVAILABLE
+            )
         self._intents.append(intent)
         await self._landing(intent.event_id)
 
     async def settle(self, event: UsageEvent) -> None:
-        """Put an outcome on record in place of its intent; returns once it is on disk.
+        """Record an outcome in place of its intent; returns once it is on disk.
 
-        When the ledger cannot accept, the outcome is kept and tried again every second: the
-        request has been answered, so this is no longer its problem. When the ledger accepts
-        nothing until a restart, the outcome goes to the rescue file.
+        If the ledger cannot accept, the outcome is kept and retried every second: the request has
+        been answered, so it is not affected. If the ledger accepts nothing until a restart, the
+        outcome goes to the rescue file.
         """
         self._events.append(event)
-        with suppress(Unavailable):  # by then it is kept, or rescued, whoever still waits here
+        with suppress(Unavailable):  # by then it is kept or rescued, even if nobody waits
             await self._landing()
 
     def settle_now(self, *events: UsageEvent) -> None:
-        """Hand outcomes over without waiting, when the event loop is about to end.
+        """Submit outcomes without waiting, when the event loop is about to end.
 
-        Those that the ledger does not take, now or when it commits, go to the rescue file.
+        Those that the ledger refuses, now or at the commit, go to the rescue file.
         """
         try:
             submitted = self._submit(events)
@@ -111,7 +113,7 @@ class Journal:
             self._rescue_if_refused(submitted, events)
 
     def flush(self) -> None:
-        """Hand over what is left, when the event loop is about to end or has ended."""
+        """Submit what is left, when the event loop is about to end or has ended."""
         left = (*self._events, *self._overdue)
         self._events, self._overdue = [], []
         if left:
@@ -119,7 +121,7 @@ class Journal:
         if self._handed is None:
             return
         submitted, handed = self._handed
-        if not handed.is_watched:  # nobody may be there any more to look at what became of it
+        if not handed.is_watched:  # nobody may be left to handle the result
             handed.is_watched = True
             self._rescue_if_refused(submitted, handed.events)
 
@@ -145,7 +147,7 @@ class Journal:
         return waiter
 
     def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Submit what has come together; the last one in flight calls this again."""
+        """Submit the next batch; called again when the one in flight is finished."""
         if not self._waiters or self._handed is not None:
             return
         handed = _Handed(self._intents, self._events, self._waiters)
@@ -182,7 +184,7 @@ class Journal:
     def _land(
         self, loop: asyncio.AbstractEventLoop, handed: "_Handed", error: BaseException | None
     ) -> None:
-        """Tell those who wait, once outcomes that the ledger refused are kept elsewhere."""
+        """Resolve the waiting futures, once refused outcomes are kept elsewhere."""
         if error is None or not handed.events or handed.is_watched:
             handed.tell(error)
         elif self._ledger.failure:
@@ -190,20 +192,20 @@ class Journal:
             saving.add_done_callback(lambda _: handed.tell(error))
         else:
             if not self._overdue:
-                logger.error("outcomes wait for the ledger: %s", error)
+                logger.error("outcomes are waiting for the ledger: %s", error)
                 loop.call_later(RETRY_SECONDS, self._retry)
             self._overdue.extend(handed.events)
             handed.tell(error)
 
     def _retry(self) -> None:
-        """Try the outcomes again that the ledger could not take."""
+        """Retry the outcomes that the ledger could not take."""
         loop = asyncio.get_running_loop()
-        overdue = tuple(self._overdue)  # more may join them while these are being written
+        overdue = tuple(self._overdue)  # more may be added while these are being written
 
         def landed(error: BaseException | None) -> None:
             if error is None:
                 self._overdue = self._overdue[len(overdue) :]
-                logger.warning("%d outcomes that waited are on record now", len(overdue))
+                logger.warning("%d waiting outcomes were recorded", len(overdue))
             if self._overdue and self._ledger.failure:
                 loop.run_in_executor(None, self._rescue.append, self._overdue)
                 self._overdue = []

@@ -1,12 +1,12 @@
 """Spend limits, enforced before a provider is called: reserve, then settle.
 
-What has been spent in the present interval is read from the cube once and then kept up from the
-ledger's commits, so it is the ledger's own sum, imports included. A request reserves what it may
-cost at most before it is let through and gives the reservation back when its real cost is in.
+The spend of the current interval is read from the cube once and then updated from the ledger's
+commits, so it equals the ledger's own sum, including imports. A request reserves its largest
+possible cost before it is admitted, and releases the reservation when its actual cost is recorded.
 
-The bound: a limit can be passed by no more than what requests that were let through cost above
-their reservations. A request that states the most output it wants cannot cost more than reserved,
-up to the estimate of its input.
+The bound: a limit can be exceeded by at most the costs of admitted requests above their
+reservations. A request that states its maximum output cannot cost more than reserved, up to the
+estimate of its input.
 """
 
 import asyncio
@@ -15,9 +15,12 @@ from datetime import date
 from typing import Final
 
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Period, parse_zone
 from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import StepTotals
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -46,15 +49,15 @@ _DIMENSION: Final = {
 _COST: Final = COLUMN["cost_pusd"]
 
 Reservation = Sequence[Hold]
-"""What a request may cost, held back until its real cost is known."""
+"""The largest cost of a request, reserved until its actual cost is known."""
 
 
 _Limits = dict[tuple[LimitScope, str], list[SpendLimit]]
-"""Limits by whose spend they hold, so that a request costs the same however many there are."""
+"""Limits by owner, so that the work per request does not depend on their number."""
 
 
 class SpendLimits:
-    """Lets requests through while their limits allow. Thread-safe."""
+    """Admits requests while their limits allow. Thread-safe."""
 
     def __init__(
         self,
@@ -69,14 +72,14 @@ class SpendLimits:
         self._slot = slot
         self._counters = counters
         self._clock = clock
-        self._limits: Cache[str, tuple[str, _Limits]] = Cache(self._read)
+        self._limits: Cache[OrganizationId, tuple[str, _Limits]] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
-        """Whether what there is of an organization is in memory."""
+    def knows(self, organization_id: OrganizationId) -> bool:
+        """Whether an organization's data is cached."""
         return organization_id in self._limits
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data."""
         self._limits.refresh()
 
     def are_set(self, api_key: ApiKey) -> bool:
@@ -84,10 +87,11 @@ class SpendLimits:
         return bool(self._of(api_key)[1])
 
     async def reserve(self, api_key: ApiKey, amount_pusd: int) -> Reservation:
-        """Hold back what a request may cost; raises LimitReached, naming the limit, if it cannot.
+        """Reserve the largest cost of a request; raises LimitReached, naming the limit, if there is
+        no room.
 
-        Where several nodes share the counters it is decided when the request's intent is put on
-        record, with what is returned here. Amounts are pico-USD.
+        If several nodes share the counters, this is decided when the request's intent is recorded,
+        using the returned reservation. Amounts are pico-USD.
         """
         timezone, limits = self._of(api_key)
         if not limits:
@@ -103,11 +107,11 @@ class SpendLimits:
         return holds
 
     def settle(self, reservation: Reservation) -> None:
-        """Give back what was held, once the real cost is on record or there is none."""
+        """Release a reservation, once the actual cost is recorded or there is none."""
         self._counters.release(reservation)
 
     def spent_pusd(self, limit: SpendLimit) -> int:
-        """What has been spent against a limit in the present interval, in pico-USD."""
+        """The spend of a limit's current interval, in pico-USD."""
         timezone, _ = self._limits.get(limit.organization_id)
         today = self._clock.now().astimezone(parse_zone(timezone)).date()
         return self._sum(limit, window_of(limit.interval, today, timezone))[1]
@@ -122,7 +126,7 @@ class SpendLimits:
         return timezone, [limit for owner in owners for limit in limits.get(owner, ())]
 
     async def _counter(self, limit: SpendLimit, today: date, timezone: str) -> CounterKey:
-        """The counter of a limit's present interval, which counts from now on at the latest."""
+        """The counter of a limit's current interval, started if necessary."""
         period = window_of(limit.interval, today, timezone)
         key = _key(limit, period)
         if not self._counters.is_ready(key):
@@ -133,13 +137,14 @@ class SpendLimits:
         """The cost in a period, and the ledger position up to which it is known."""
         query = UsageQuery(
             organization_id=limit.organization_id,
+            merges=NO_MERGES,
             period=period,
             measures=CORE_MEASURES,
             filters={_DIMENSION[limit.scope]: (limit.scope_id,)},
         )
         with self._slot.read() as reader:
-            loaded_seq = reader.loaded_seq()
-            spent = sum(totals.cost_pusd for totals in reader.totals(query).values())
+            loaded_seq = reader.loaded_seq
+            spent = sum(totals.cost_pusd for totals in reader.ask(StepTotals(query)).values())
         through_seq = self._ledger.newest_seq()
         key = _key(limit, period)
         position = loaded_seq
@@ -153,7 +158,7 @@ class SpendLimits:
                 )
         return through_seq, spent
 
-    def _read(self, organization_id: str) -> tuple[str, _Limits]:
+    def _read(self, organization_id: OrganizationId) -> tuple[str, _Limits]:
         with self._directory.read() as session:
             organization = find_organization(session, organization_id)
             limits = list_spend_limits(session, organization_id)

@@ -1,4 +1,4 @@
-"""Outcomes that an earlier process could not put on record are, and requests that it left open."""
+"""Recovery of outcomes and open requests that earlier processes left behind."""
 
 import logging
 import threading
@@ -20,7 +20,7 @@ LOOK_SECONDS: Final = 60.0
 
 
 class Recovery:
-    """Settles what was left open, by this node before its start and by others that are gone."""
+    """Settles requests left open by this node's predecessor and by nodes that are gone."""
 
     def __init__(self, ledger: Ledger, recorder: Recorder, rescue: RescueFile) -> None:
         self._ledger = ledger
@@ -29,9 +29,10 @@ class Recovery:
         self._worker = Worker("recovery", self._run)
 
     def settle_own(self) -> int:
-        """Settle what this node left open when it ended; how much that was. Before it serves.
+        """Settle what this node left open when it ended; returns how much. Call it before serving.
 
-        Outcomes in the rescue file go first: what is still open then has no outcome anywhere.
+        Outcomes in the rescue file go first: requests still open after that have no outcome
+        anywhere.
         """
         return self._take_rescued() + self._settle(self._ledger.intents())
 
@@ -41,16 +42,16 @@ class Recovery:
             settled = [(event.organization_id, event.event_id) for event in some]
             self._ledger.submit(some, settled=settled).result()
         if events:
-            logger.warning("%d outcomes of the rescue file are on record now", len(events))
+            logger.warning("%d outcomes of the rescue file were recorded", len(events))
             self._rescue.clear()
         return len(events)
 
     def start(self) -> None:
-        """Look after what others left, in the background, until stopped."""
+        """Settle the open requests of other nodes in the background, until stopped."""
         self._worker.start()
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._worker.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -61,10 +62,10 @@ class Recovery:
             except Unavailable as error:
                 logger.debug("%s", error.message)
             except Exception:
-                logger.exception("what other nodes left open could not be settled")
+                logger.exception("open requests of other nodes could not be settled")
 
     def _settle(self, intents: Sequence[Intent]) -> int:
-        """Their usage is unknown: the provider may have answered, and nobody counted."""
+        """Their usage is unknown: the provider may have answered, but there is no count."""
         events = []
         for intent in intents:
             report = interrupted(intent)

@@ -1,13 +1,14 @@
-"""What a request may cost at most, as far as it says: what is held against spend limits.
+"""The largest cost of a request, which is reserved against spend limits.
 
-Input is estimated from the text, at the highest rate that it can be billed at. Output is the
-largest maximum that the request states, for each answer that it asks for; where it states none, or
-one that does not bound it, what the model can answer at most.
+Input is estimated from the text, at the highest rate it can be billed at. Output is the largest
+maximum that the request states, for each requested answer; without an effective maximum, the most
+that the model can answer.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotPermitted
 from outlay.domain.event import CostSource
 from outlay.domain.money import MAX_PUSD
@@ -18,13 +19,13 @@ from outlay.wire.ceiling import Ceiling, read_ceiling
 from outlay.wire.estimate import estimate_tokens
 
 FREE: Final = frozenset({"count_tokens"})
-"""Operations that cost nothing, so that no limit concerns them."""
+"""Operations that cost nothing, so that no limit applies to them."""
 
 UNLISTED_OUTPUT: Final = 131_072
-"""Output tokens of a model of which neither a maximum nor the length of its context is known."""
+"""Output tokens of a model with neither a known maximum nor a known context length."""
 
 MEDIA_OUTPUT: Final = 16_384
-"""Output tokens of one picture or sound; no list has its maximum."""
+"""Output tokens of one image or audio clip; no list has its maximum."""
 
 _MEDIA: Final = frozenset({"image_generation", "speech", "transcription"})
 _OBEYED: Final[Mapping[str, frozenset[str]]] = {
@@ -32,7 +33,7 @@ _OBEYED: Final[Mapping[str, frozenset[str]]] = {
     "text_completion": frozenset({"max_tokens"}),
     "responses": frozenset({"max_output_tokens"}),
 }
-"""Members that every provider of an operation takes for the most of an answer."""
+"""Members that every provider of an operation obeys as the output maximum."""
 
 _NEWER: Final = frozenset({"max_completion_tokens"})
 _TAKES_NEWER: Final = frozenset(
@@ -48,18 +49,18 @@ _TAKES_NEWER: Final = frozenset(
         "x-ai",
     }
 )
-"""Providers that also do so with the newer name; others may ignore it."""
+"""Providers that also obey the newer name; others may ignore it."""
 
 _SILENT: Final = frozenset({"embeddings"})
-"""Operations whose answers have no output that is billed."""
+"""Operations whose answers have no billed output."""
 
 
 def highest_cost(
     book: PriceBook, *, provider: str, mapping: str, at_us: int, operation: str, call: Call
 ) -> int:
-    """Pico-USD that a request may cost at most.
+    """The largest possible cost of a request in pico-USD.
 
-    Raises NotPermitted for what has no price: nothing bounds its cost.
+    Raises NotPermitted for a model without a price, whose cost is unbounded.
     """
     obeyed = _OBEYED.get(operation, frozenset())
     if operation == "chat" and provider in _TAKES_NEWER:
@@ -76,7 +77,7 @@ def highest_cost(
             for context in contexts
             for usage in usages
         ]
-    except Invalid:  # more than an event may cost, and so than any limit
+    except Invalid:  # more than an event can cost, and so more than any limit
         return MAX_PUSD
     if any(one.cost_source is CostSource.UNPRICED for one in priced):
         raise _unpriced(mapping)
@@ -94,7 +95,7 @@ def _output(book: PriceBook, provider: str, mapping: str, operation: str, ceilin
 
 
 def _usages(input_tokens: int, output: int, ceiling: Ceiling) -> list[TokenUsage]:
-    """The ways in which so many tokens can be billed: each part of one kind."""
+    """The ways in which so many tokens can be billed: all input of one kind each."""
     written = [(0, 0), (input_tokens, 0)]
     if ceiling.caches_long:
         written.append((input_tokens, input_tokens))
@@ -106,7 +107,7 @@ def _usages(input_tokens: int, output: int, ceiling: Ceiling) -> list[TokenUsage
 
 
 def _contexts(ceiling: Ceiling) -> list[Mapping[str, str]]:
-    """What the request may be priced as: as usual, or as it asks for."""
+    """The price contexts that may apply: the default and the requested ones."""
     contexts: list[Mapping[str, str]] = [{}, *ceiling.contexts]
     if len(ceiling.contexts) > 1:
         contexts.append(dict(pair for one in ceiling.contexts for pair in one.items()))
@@ -115,7 +116,7 @@ def _contexts(ceiling: Ceiling) -> list[Mapping[str, str]]:
 
 def _unpriced(mapping: str) -> NotPermitted:
     return NotPermitted(
-        f"{mapping} has no price, so a spend limit cannot hold it; "
-        "ask whoever runs the gateway to give it one (0 for a model that is free).",
-        code="model-unpriced",
+        f"The model {mapping} has no price, so a spend limit cannot be applied. Ask the gateway's "
+        "operator to set a price (0 for a free model).",
+        code=ErrorCode.MODEL_UNPRICED,
     )

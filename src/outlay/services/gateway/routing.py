@@ -1,10 +1,12 @@
-"""From the model that a request names to the upstream that answers it."""
+"""Routing: from the model in a request to the upstream that serves it."""
 
 from dataclasses import dataclass
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import NotFound
 from outlay.domain.event import MAX_TEXT
-from outlay.domain.provider import provider_called
+from outlay.domain.ids import OrganizationId
+from outlay.domain.provider import find_provider
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.kit.cache import Cache
 from outlay.pricing.book import PriceBook
@@ -15,54 +17,54 @@ from outlay.storage.directory.upstreams import list_model_mappings, list_upstrea
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where a request goes."""
+    """The destination of a request."""
 
     upstream: Upstream
     secret: str
     model: str
-    """What the upstream calls the model."""
+    """The upstream's name of the model."""
     provider: str
-    """The provider's one name: an upstream may have been set up under another."""
+    """The provider's normalised name: an upstream may have been configured under an alias."""
     mapping: str
     """The provider-tagged route, `openai/gpt-5.5`."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """What the directory says of one organization."""
+    """The cached data of one organization."""
 
     upstreams: list[Upstream]
     secrets: dict[str, str]
     mappings: dict[str, ModelMapping]
     routes: dict[str, Route | None]
-    """What has been found before, by model."""
+    """Known routes, by model."""
 
 
 _MAX_ROUTES = 10_000
 
 
 class Router:
-    """Answers from memory; `refresh` after the directory has changed."""
+    """Routes from memory; call `refresh` after directory changes."""
 
     def __init__(self, directory: Directory, upstreams: Upstreams, prices: PriceBook) -> None:
         self._directory = directory
         self._upstreams = upstreams
         self._prices = prices
-        self._known: Cache[str, _Known] = Cache(self._read)
+        self._known: Cache[OrganizationId, _Known] = Cache(self._read)
 
-    def knows(self, organization_id: str) -> bool:
-        """Whether what there is of an organization is in memory."""
+    def knows(self, organization_id: OrganizationId) -> bool:
+        """Whether an organization's data is cached."""
         return organization_id in self._known
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data."""
         self._known.refresh()
 
-    def route(self, organization_id: str, model: str) -> Route:
-        """Where a model is answered; raises NotFound when nobody does.
+    def route(self, organization_id: OrganizationId, model: str) -> Route:
+        """The route of a model; raises NotFound if there is none.
 
-        In this order: a name of the organization's own; `upstream/model` or `provider/model`; a
-        bare name at the only upstream, or at the first whose provider is known to have it.
+        In this order: a model mapping; `upstream/model` or `provider/model`; a bare name at the
+        only upstream, or at the first whose provider is known to offer it.
         """
         known = self._known.get(organization_id)
         if model in known.routes:
@@ -76,23 +78,23 @@ class Router:
             return found
         if not known.upstreams:
             raise NotFound(
-                "This organization has no upstream yet; add one with `outlay upstream add`.",
-                code="no-upstream",
+                "This organization has no upstream. Add one with `outlay upstream add`.",
+                code=ErrorCode.NO_UPSTREAM,
             )
         names = ", ".join(upstream.name for upstream in known.upstreams)
         raise NotFound(
-            f"No upstream is known for the model {model!r}; name one in front of it, "
-            f"as in {known.upstreams[0].name}/{model} (there are {names}).",
-            code="model-not-found",
+            f"No upstream is configured for the model {model!r}. Put an upstream before the "
+            f"model, such as {known.upstreams[0].name}/{model} (available: {names}).",
+            code=ErrorCode.MODEL_NOT_FOUND,
         )
 
-    def upstreams(self, organization_id: str) -> list[tuple[Upstream, str]]:
+    def upstreams(self, organization_id: OrganizationId) -> list[tuple[Upstream, str]]:
         """All upstreams of an organization with their secrets."""
         known = self._known.get(organization_id)
         return [(upstream, known.secrets[upstream.upstream_id]) for upstream in known.upstreams]
 
-    def mappings(self, organization_id: str) -> list[ModelMapping]:
-        """The organization's own model names."""
+    def mappings(self, organization_id: OrganizationId) -> list[ModelMapping]:
+        """The organization's model mappings."""
         return list(self._known.get(organization_id).mappings.values())
 
     def _find(self, known: _Known, model: str) -> Route | None:
@@ -105,9 +107,9 @@ class Router:
         prefix, slash, rest = model.partition("/")
         if slash and rest:
             by_name = [u for u in known.upstreams if u.name == prefix]
-            provider = provider_called(prefix)
+            provider = find_provider(prefix)
             for upstream in by_name or [
-                u for u in known.upstreams if provider_called(u.provider) == provider
+                u for u in known.upstreams if find_provider(u.provider) == provider
             ]:
                 return _route(known, upstream, rest)
         if len(known.upstreams) == 1:
@@ -117,7 +119,7 @@ class Router:
                 return _route(known, upstream, model)
         return None
 
-    def _read(self, organization_id: str) -> _Known:
+    def _read(self, organization_id: OrganizationId) -> _Known:
         with self._directory.read() as session:
             stored = list_upstreams(session, organization_id)
             mappings = list_model_mappings(session, organization_id)
@@ -133,5 +135,5 @@ class Router:
 
 def _route(known: _Known, upstream: Upstream, model: str) -> Route:
     secret = known.secrets[upstream.upstream_id]
-    provider = provider_called(upstream.provider)
+    provider = find_provider(upstream.provider)
     return Route(upstream, secret, model, provider, f"{provider}/{model}"[:MAX_TEXT])

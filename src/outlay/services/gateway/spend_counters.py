@@ -1,4 +1,6 @@
-"""Counters of what is spent and held: in memory where one process writes, else in the ledger."""
+"""Counters of spent and reserved amounts: in memory with one writing process, otherwise in the
+ledger.
+"""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -20,37 +22,37 @@ from outlay.storage.ledger.spending import (
 from outlay.storage.ledger.store import Ledger
 
 FirstSum = Callable[[], tuple[int, int]]
-"""Gives a ledger position and what had been spent, in pico-USD, when it was reached."""
+"""Returns a ledger position and the spend up to it, in pico-USD."""
 
 _GRACE_US: Final = in_us(timedelta(minutes=1))
-"""How long a counter stays after its interval: somebody may be about to hold against it."""
+"""How long a counter is kept after its interval: a reservation may still be made against it."""
 
 
 class SpendCounters(Protocol):
-    """What holds requests back. Thread-safe."""
+    """Counters that admit or refuse reservations. Thread-safe."""
 
     def is_ready(self, key: CounterKey) -> bool:
-        """Whether a counter has its first sum."""
+        """Whether a counter has been started."""
         ...
 
     def start(self, key: CounterKey, first: FirstSum) -> None:
-        """Give a counter its first sum, to which what is committed from then on is added."""
+        """Start a counter with its first sum, to which later commits are added."""
         ...
 
     def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
-        """Hold amounts against all of their limits, or say which has no room."""
+        """Reserve amounts against all of their limits; returns the refusal if one has no room."""
         ...
 
     def release(self, holds: Sequence[Hold]) -> None:
-        """Give back what was held; once."""
+        """Release a reservation; once."""
         ...
 
 
 class SharedCounters:
     """Counters in the ledger's database, for all nodes.
 
-    The ledger decides on a hold in the transaction that puts the request's intent on record, and
-    lets go of it in the one that stores the outcome and counts its cost.
+    The ledger checks a reservation in the transaction that records the request's intent, and
+    releases it in the one that records the outcome and counts its cost.
     """
 
     def __init__(self, spending: SharedSpending) -> None:
@@ -59,11 +61,11 @@ class SharedCounters:
         self._swept_us = 0
 
     def is_ready(self, key: CounterKey) -> bool:
-        """Whether a counter has its first sum."""
+        """Whether a counter has been started."""
         return key in self._started
 
     def start(self, key: CounterKey, first: FirstSum) -> None:
-        """Give a counter its first sum, unless another node has."""
+        """Start a counter with its first sum, unless another node has."""
         self._spending.start(key, *first())
         if key.start_us > self._swept_us:
             self._started = {known for known in self._started if known.end_us > key.start_us}
@@ -71,46 +73,46 @@ class SharedCounters:
         self._started.add(key)
 
     def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
-        """Leave it to the ledger."""
+        """Nothing to do: the ledger checks reservations."""
         return None
 
     def release(self, holds: Sequence[Hold]) -> None:
-        """Leave it to the ledger."""
+        """Nothing to do: the ledger releases reservations."""
 
 
 @dataclass(slots=True)
 class _Counter:
-    """What one scope has spent in one interval. Guarded by the lock of LocalCounters."""
+    """The spend of one owner in one interval. Guarded by the lock of LocalCounters."""
 
     held_pusd: int = 0
     spent_pusd: int = 0
     is_ready: bool = False
     through_seq: int = 0
-    """The ledger position of the first sum: what is at or before it is in it."""
+    """The ledger position of the first sum, which includes everything up to it."""
     early: list[tuple[int, int]] = field(default_factory=list)
-    """Sequence number and cost of what was committed before the first sum was known."""
+    """Sequence number and cost of events committed before the first sum was known."""
 
 
 class LocalCounters:
-    """Counters in memory, kept up from the commits of the only process that writes."""
+    """Counters in memory, updated from the commits of the only writing process."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._clock = clock
         self._counters: dict[CounterKey, _Counter] = {}
         self._by_owner: dict[Owner, dict[CounterKey, _Counter]] = {}
-        """The same counters: an event looks at those of its owners, however many there are."""
+        """The same counters by owner: an event updates only those of its owners."""
         self._sweep_us = 0
-        """When the next interval is over, whose counters can be dropped then."""
+        """The end of the next interval, when its counters can be deleted."""
         self._lock = threading.Lock()
         ledger.on_commit(self._note)
 
     def is_ready(self, key: CounterKey) -> bool:
-        """Whether a counter has its first sum."""
+        """Whether a counter has been started."""
         counter = self._counters.get(key)
         return counter is not None and counter.is_ready
 
     def start(self, key: CounterKey, first: FirstSum) -> None:
-        """Give a counter its first sum, to which what is committed from now on is added."""
+        """Start a counter with its first sum, to which later commits are added."""
         with self._lock:
             if key not in self._counters:
                 self._forget_before(to_us(self._clock.now()) - _GRACE_US)
@@ -130,7 +132,7 @@ class LocalCounters:
             counter.is_ready = True
 
     def hold(self, holds: Sequence[Hold], now_us: int) -> HoldRefused | None:
-        """Hold amounts against all of their limits, or say which has no room."""
+        """Reserve amounts against all of their limits; returns the refusal if one has no room."""
         with self._lock:
             counters = [self._counters[hold.counter] for hold in holds]
             for hold, counter in zip(holds, counters, strict=True):
@@ -142,13 +144,13 @@ class LocalCounters:
         return None
 
     def release(self, holds: Sequence[Hold]) -> None:
-        """Give back what was held; once."""
+        """Release a reservation; once."""
         with self._lock:
             for hold in holds:
                 self._counters[hold.counter].held_pusd -= hold.amount_pusd
 
     def _forget_before(self, instant_us: int) -> None:
-        """Drop counters of intervals that were over then and that nothing is held in."""
+        """Delete counters of ended intervals without reservations."""
         if instant_us < self._sweep_us:
             return
         for key, counter in list(self._counters.items()):
@@ -162,7 +164,7 @@ class LocalCounters:
         self._sweep_us = min(ends, default=FOREVER_US)
 
     def _note(self, rows: Sequence[EventRow]) -> None:
-        """Add what has been committed. Called by the ledger's thread."""
+        """Add committed rows. Called by the ledger's thread."""
         if not self._counters:
             return
         with self._lock:

@@ -1,8 +1,8 @@
-"""Why lines of a bill differ from what was recorded, and by how much for each reason.
+"""Why lines of a bill differ from the recorded usage, with an amount for each reason.
 
-The amounts of a line add up to its difference. A reason that concerns some of its requests explains
-at most their share of the line, so that one odd request does not explain everything; what is left
-beyond the tolerance is unexplained.
+The amounts of a line add up to its difference. A reason that applies to some of its requests
+explains at most their share of the line, so that one odd request does not explain everything; a
+remainder beyond the tolerance is unexplained.
 """
 
 import re
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
 
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.money import divide_half_even
 from outlay.domain.reconciliation import Reason, ReasonPart
-from outlay.domain.result import ZERO, Totals
 
 Key = tuple[date, str, str]
 """Day, project and canonical model."""
@@ -22,16 +22,16 @@ Hours = Mapping[date, Mapping[str, Mapping[int, int]]]
 """Requests by day, model and hour of the day."""
 
 SAME_RATIO: Final = 0.005
-"""How far ratios of two days may lie apart and still come from one price."""
+"""Largest difference between the ratios of two days that may come from one price."""
 
 
 _TOOL: Final = re.compile("call|code|container|interpreter|search|session|tool", re.IGNORECASE)
-"""What lines of a bill for tools have in their names."""
+"""Words in the names of tools on bills."""
 
 
 @dataclass(slots=True)
 class BothSides:
-    """A line of the bill and what was recorded of it."""
+    """A line of the bill with the recorded usage."""
 
     recorded: Totals = ZERO
     billed_pusd: int = 0
@@ -40,13 +40,13 @@ class BothSides:
 
     @property
     def difference_pusd(self) -> int:
-        """What the bill has more."""
+        """Billed less recorded."""
         return self.billed_pusd - self.recorded.cost_pusd
 
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """What the bill has of a model on a day, and the record."""
+    """A model's billed and recorded cost on one day."""
 
     billed_pusd: int
     recorded_pusd: int
@@ -78,7 +78,7 @@ class BillReasons:
         tolerance_pusd: int,
         timezone: str,
     ) -> None:
-        """`is_model` says whether a name on the bill is a model's."""
+        """`is_model` tells whether a name on the bill is a model's."""
         self._lines = lines
         self._hours = hours
         self._tolerance = tolerance_pusd
@@ -89,8 +89,8 @@ class BillReasons:
         self._prices = self._find_prices()
         self._moved = self._find_moved()
 
-    def of(self, key: Key) -> list[ReasonPart]:
-        """What makes the difference of a line."""
+    def parts_for(self, key: Key) -> list[ReasonPart]:
+        """The parts of a line's difference."""
         both = self._lines[key]
         split = _Split(both.difference_pusd, self._tolerance)
         split.take(Reason.CREDIT, both.credit_pusd)
@@ -107,7 +107,7 @@ class BillReasons:
         return split.parts
 
     def _explain(self, key: Key, both: BothSides, split: "_Split") -> None:
-        """Take out of a difference what is wrong with the requests of a line."""
+        """Subtract from a difference what problems of the line's requests explain."""
         day, _, model = key
         totals = both.recorded
         if found := self._prices.get(model, {}).get(day):
@@ -135,7 +135,9 @@ class BillReasons:
         return not model or model in self._models or self._is_model(model)
 
     def _missing_share(self, day: date, model: str) -> tuple[int, int]:
-        """The requests of a model that missing hours have on other days, and all of those days."""
+        """The requests of a model that missing hours have on other days, and all requests of those
+        days.
+        """
         inside = whole = 0
         missing = frozenset(self._missing.get(day, ()))
         for other, models in self._hours.items():
@@ -148,10 +150,10 @@ class BillReasons:
         return inside, whole
 
     def _find_prices(self) -> dict[str, dict[date, tuple[Ratio, date]]]:
-        """By model and day the factor of the bill's price, and since when it holds.
+        """By model and day, the factor of the bill's price and the day it starts.
 
-        It is found on days that nothing else is wrong with, at least two in a row, and holds for
-        the days between and beside them.
+        It is determined on days without other problems, at least two in a row, and applies to the
+        days between and around them.
         """
         found: dict[str, dict[date, tuple[Ratio, date]]] = {}
         days = sorted({key[0] for key in self._lines})
@@ -169,7 +171,7 @@ class BillReasons:
         return found
 
     def _ratios(self) -> dict[str, dict[date, Ratio]]:
-        """By model and day, where something was recorded whole."""
+        """By model and day, if the recorded usage is complete."""
         sums: dict[tuple[str, date], list[int]] = {}
         for (day, _, model), both in self._lines.items():
             totals = both.recorded
@@ -189,7 +191,7 @@ class BillReasons:
         return ratios
 
     def _find_moved(self) -> dict[Key, int]:
-        """What the record has with models and the bill on lines of tools, by line; it sums to 0."""
+        """Amounts recorded with models but billed on lines of tools, by line; they add up to 0."""
         tools: dict[tuple[date, str], list[tuple[Key, int]]] = defaultdict(list)
         models: dict[tuple[date, str], list[tuple[Key, int]]] = defaultdict(list)
         for key, both in sorted(self._lines.items()):
@@ -212,7 +214,7 @@ def _sum(parts: Sequence[tuple[Key, int]]) -> int:
 
 @dataclass(slots=True)
 class _Split:
-    """A difference from which reasons take their part."""
+    """A difference from which reasons take their parts."""
 
     rest: int
     tolerance: int
@@ -220,7 +222,7 @@ class _Split:
 
     @property
     def is_small(self) -> bool:
-        """Whether what is left is within the tolerance."""
+        """Whether the remainder is within the tolerance."""
         return abs(self.rest) <= self.tolerance
 
     def take(self, reason: Reason, amount: int, detail: str = "") -> None:
@@ -230,7 +232,9 @@ class _Split:
             self.rest -= amount
 
     def take_up_to(self, reason: Reason, least: int, most: int, detail: str) -> None:
-        """Give a reason what is left, as far as it explains it; nothing where little is left."""
+        """Give a reason the remainder, as far as it explains it; nothing if the remainder is
+        small.
+        """
         if not self.is_small:
             self.take(reason, max(least, min(most, self.rest)), detail)
 
@@ -241,7 +245,7 @@ def _part(whole: int, count: int, of: int) -> int:
 
 
 def _shared_out(wanted: Sequence[tuple[Key, int]], whole: int) -> dict[Key, int]:
-    """An amount given to lines in their order, each at most what it wants."""
+    """An amount distributed over lines in order, each at most what it takes."""
     given = {}
     for key, most in wanted:
         given[key] = min(most, whole)
@@ -250,7 +254,7 @@ def _shared_out(wanted: Sequence[tuple[Key, int]], whole: int) -> dict[Key, int]
 
 
 def runs_of(ratios: Mapping[date, Ratio]) -> list[list[date]]:
-    """Days in a row on which the bill is the same multiple of ours."""
+    """Runs of days on which the bill is the same multiple of the recorded cost."""
     runs: list[list[date]] = []
     for day in sorted(ratios):
         if runs and ratios[runs[-1][-1]].is_like(ratios[day]):
@@ -267,7 +271,7 @@ def _nearest(day: date, run: Sequence[date]) -> date:
 def _run_around(
     day: date, runs: Sequence[list[date]], ratios: Mapping[date, Ratio]
 ) -> list[date] | None:
-    """The run that a day without a ratio of its own lies in: that of its nearest day with one."""
+    """The run of a day without its own ratio: that of the nearest day with one."""
     if not ratios:
         return None
     nearest = _nearest(day, sorted(ratios))
@@ -275,7 +279,7 @@ def _run_around(
 
 
 def missing_hours(hours: Hours) -> dict[date, list[int]]:
-    """Hours of a day without requests that have some on at least half of the other days."""
+    """Hours without requests that have some on at least half of the other days."""
     busy = {
         day: {hour for by_hour in models.values() for hour in by_hour}
         for day, models in hours.items()
@@ -297,7 +301,7 @@ def _requests(count: int) -> str:
 
 
 def spans(hours: Iterable[int]) -> str:
-    """Hours as spans, `02-05, 17-18`: from the first to the end of the last."""
+    """Hours as ranges, `02-05, 17-18`: from the start to the end of the last hour."""
     found: list[list[int]] = []
     for hour in hours:
         if found and found[-1][1] == hour:

@@ -1,4 +1,4 @@
-"""A provider's file of costs → lines of a bill, and what is odd about the file."""
+"""A provider's cost file → lines of a bill, with remarks on the file."""
 
 import hashlib
 from collections import defaultdict
@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.period import parse_zone
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.domain.reconciliation import BillLine
 from outlay.kit.clock import from_us
 from outlay.services.recording.importing import FileImport, read_import
@@ -26,32 +27,32 @@ FORMATS: Final = {
     "anthropic": "anthropic-costs",
     "openrouter": "openrouter-activity",
 }
-"""The format of each provider's costs."""
+"""The cost format of each provider."""
 
 MAX_LINES: Final = 50_000
 ALL_MODELS: Final = "all models"
 DEFAULT_TOLERANCE_PUSD: Final = 10**10
 """One cent."""
 _FRAME: Final = frozenset({"has_more", "next_page", "object"})
-"""What a page says of itself, and every row of it repeats."""
+"""Fields of a page, which every row of it repeats."""
 _ENDS: Final = ("end_time", "end_time_iso", "ending_at")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillFile:
-    """A provider's own export of costs, as it comes."""
+    """A provider's cost export."""
 
     provider: str
     content: str
     file_name: str
     mapping: str = ""
-    """TOML that says which column is what, for a provider whose costs have no format here."""
+    """TOML with the column mapping, for a provider without a known format."""
     tolerance_pusd: int = DEFAULT_TOLERANCE_PUSD
-    """What a line may differ by."""
+    """Differences up to this amount are ignored."""
     timezone: str = "UTC"
-    """Whose days the bill's are."""
+    """The time zone of the bill's days."""
     rates: Mapping[str, Decimal] = field(default_factory=dict)
-    """USD for one unit of the currencies that its amounts are in."""
+    """USD for one unit of the currencies of its amounts."""
 
     @property
     def digest(self) -> str:
@@ -61,14 +62,14 @@ class BillFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """A provider's costs as a file has them."""
+    """The costs in a provider's file."""
 
     provider: str
     lines: Sequence[BillLine]
     timezone: str = "UTC"
     project_names: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
-    """What is odd about the file."""
+    """Remarks on the file."""
 
 
 def read_bill(
@@ -78,8 +79,8 @@ def read_bill(
     canonical: Callable[[str], str],
     now: datetime,
 ) -> Bill:
-    """The lines of a file of costs; Invalid when a row of it cannot be read, or it has no costs."""
-    provider = provider_called(file.provider)
+    """The lines of a cost file; Invalid if a row cannot be read, or it has no costs."""
+    provider = find_provider(file.provider)
     return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
 
 
@@ -87,15 +88,15 @@ def _mapping_of(provider: str) -> FileMapping:
     if provider not in FORMATS:
         known = ", ".join(FORMATS)
         raise Invalid(
-            f"the costs of {provider!r} have no format of their own here ({known} have); say "
-            "with --mapping which column is what",
+            f"There is no cost format for {provider!r} ({known} have one). Name the columns with "
+            "`--mapping`.",
             field="provider",
         )
     return find_mapping(FORMATS[provider])
 
 
 class _Reading:
-    """One file under way."""
+    """The state of reading one file."""
 
     def __init__(
         self,
@@ -114,7 +115,7 @@ class _Reading:
         self._sums: dict[tuple[date, str, str], list[int]] = defaultdict(lambda: [0, 0])
         self._names: dict[str, str] = {}
         self._seen: set[bytes] = set()
-        # Of such a format no two rows are the same, unless one stands there twice.
+        # No two rows of this format are equal, unless one is repeated.
         self._are_told_apart = bool(mapping.identity) or "event_id" in mapping.fields
         self._repeated, self._repeated_pusd = 0, 0
         self._times: set[time] = set()
@@ -122,7 +123,7 @@ class _Reading:
         self._end_us = 0
 
     def bill(self, path: Path) -> Bill:
-        """Read a file to its end."""
+        """Read a file completely."""
         job = FileImport(
             path=path,
             mapping=self._mapping,
@@ -132,12 +133,12 @@ class _Reading:
         )
         for row in read_import(job, self._now):
             if row.fault:
-                raise Invalid(f"row {row.number}: {row.fault}", code="malformed-file")
+                raise Invalid(f"Row {row.number}: {row.fault}", code=ErrorCode.MALFORMED_FILE)
             is_repeated = self._look_at(row.content)
             for report in row.reports:
                 cost = report.reported_cost_pusd
                 if cost is None:
-                    raise Invalid(f"row {row.number} has no cost", code="malformed-file")
+                    raise Invalid(f"Row {row.number} has no cost.", code=ErrorCode.MALFORMED_FILE)
                 if is_repeated:
                     self._repeated_pusd += cost
                     if self._are_told_apart:
@@ -150,10 +151,13 @@ class _Reading:
                 sums[0] += cost
                 sums[1] += min(0, cost)
                 if len(self._sums) > MAX_LINES:
-                    raise Invalid(f"more than {MAX_LINES:,} lines; compare a shorter time")
+                    raise Invalid(
+                        f"The bill has more than {MAX_LINES:,} lines. Split it into shorter "
+                        "periods."
+                    )
                 self._names |= report.names
         if not self._sums:
-            raise Invalid("the file has no costs", code="empty-file")
+            raise Invalid("The file contains no costs.", code=ErrorCode.EMPTY_FILE)
         return Bill(
             provider=self._provider,
             lines=[
@@ -166,7 +170,7 @@ class _Reading:
         )
 
     def _look_at(self, row: Any) -> bool:
-        """Take what a row says of the file; whether the same row was there before."""
+        """Collect remarks from a row; returns whether it is a repetition."""
         if not isinstance(row, dict):
             return False
         self._has_more = row.get("has_more") is True
@@ -204,7 +208,7 @@ class _Reading:
         return notes
 
     def _notes_of_end(self) -> list[str]:
-        """What there is to say of the last day."""
+        """Remarks on the last day."""
         last = max(day for day, _, _ in self._sums)
         end = datetime.combine(last + timedelta(days=1), time(0), self._zone)
         if self._end_us:

@@ -1,4 +1,4 @@
-"""Bills against records: a provider's own costs per day, project and model beside ours, and why."""
+"""Reconciliation of provider bills with the recorded cost per day, project and model."""
 
 import tempfile
 from collections import defaultdict
@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Final
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
-from outlay.domain.period import Interval, Period, parse_zone, period_of_dates, steps_of
-from outlay.domain.provider import provider_called
+from outlay.domain.ids import OrganizationId
+from outlay.domain.period import Interval, parse_zone, period_of_dates, steps_of
+from outlay.domain.policy import Permission, permit_one_of
+from outlay.domain.provider import find_provider
 from outlay.domain.query import RowQuery
+from outlay.domain.questions import Rows
 from outlay.domain.reconciliation import (
     BillLine,
     Reason,
@@ -22,11 +26,10 @@ from outlay.domain.reconciliation import (
     ReconciledLine,
     Reconciliation,
 )
-from outlay.domain.result import ZERO, Totals
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key
@@ -52,54 +55,61 @@ _MEASURES: Final = (
 
 
 class Reconciling:
-    """Compares bills of an actor's organization and keeps what came of it."""
+    """Compares bills of an actor's organization and stores the results."""
 
     def __init__(
-        self, directory: Directory, trail: Trail, analytics: Analytics, prices: PriceBooks
+        self,
+        directory: Directory,
+        audited: AuditedChanges,
+        analytics: Analytics,
+        prices: PriceBooks,
     ) -> None:
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._analytics = analytics
         self._prices = prices
 
-    def of(self, actor: Actor) -> list[Reconciliation]:
-        """What was compared, newest first."""
+    def list_for(self, actor: Actor) -> list[Reconciliation]:
+        """Stored reconciliations, newest first."""
+        permit_one_of(actor, Permission.RECONCILIATIONS_READ, Permission.RECONCILIATIONS_WRITE)
         with self._directory.read() as session:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
-        """One of them; NotFound when there is none."""
+        """One of them; NotFound if there is none."""
         return pick(
-            self.of(actor),
+            self.list_for(actor),
             lambda known: known.reconciliation_id == reconciliation_id,
             "reconciliation",
         )
 
     def reconcile(self, actor: Actor, file: BillFile) -> Reconciliation:
-        """Compare a file of costs with what was recorded on its days, and keep the result."""
+        """Compare a cost file with the usage recorded on its days, and store the result."""
         name = Path(file.file_name).name
         if not name.isprintable():
-            raise Invalid("the file's name has characters that are not text", field="fileName")
+            raise Invalid(
+                "The file name contains characters that are not valid text.", field="fileName"
+            )
         mapping = parse_mapping(file.mapping.encode(), "mapping") if file.mapping else None
         now = from_us(self._analytics.now_us())
-        canonical = self._prices.of(actor.organization_id).canonical_model
+        canonical = self._prices.book_for(actor.organization_id).canonical_model
         with tempfile.TemporaryDirectory() as folder:
-            # What rows are written in is told by the name and the first bytes.
+            # The file format is detected by name and first bytes.
             path = Path(folder) / f"costs{''.join(Path(name).suffixes[-1:])}"
             path.write_text(file.content, encoding="utf-8", errors="replace", newline="")
             try:
                 bill = read_bill(path, file, mapping, canonical, now)
             except Invalid as error:
-                # Where it lies meanwhile is nobody's business; they know it by its name.
+                # The message must not show the temporary path but the user's file name.
                 message = error.message.replace(str(path), name)
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
         notes = list(found.notes)
-        again = next((one for one in self.of(actor) if one.digest == file.digest), None)
+        again = next((one for one in self.list_for(actor) if one.digest == file.digest), None)
         if again is not None:
             made = from_us(again.created_at_us)
             notes.append(f"The same file was compared on {made:%Y-%m-%d at %H:%M} UTC.")
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.RECONCILIATIONS_WRITE) as change:
             found = replace(
                 found,
                 reconciliation_id=new_id("rec"),
@@ -116,17 +126,23 @@ class Reconciling:
             )
         return found
 
-    def _compare(self, organization_id: str, bill: Bill, tolerance_pusd: int) -> Reconciliation:
+    def _compare(
+        self, organization_id: OrganizationId, bill: Bill, tolerance_pusd: int
+    ) -> Reconciliation:
         first, last = bill.lines[0].day, bill.lines[-1].day
-        period = period_of_dates(first, last, bill.timezone)
+        query = RowQuery(
+            organization_id=organization_id,
+            merges=self._analytics.merges(organization_id),
+            period=period_of_dates(first, last, bill.timezone),
+            measures=("requests",),
+        )
         notes = list(bill.notes)
         with self._analytics.read() as reader:
-            providers = _spellings(reader, organization_id, bill.provider, period)
-            recorded = _recorded(reader, organization_id, providers, period)
-            hours = _hours(reader, organization_id, providers, period)
-            notes += _left_out(
-                reader, organization_id, providers, bill, from_us(self._analytics.now_us())
-            )
+            providers = _spellings(reader, query, bill.provider)
+            query = replace(query, filters={Dimension.PROVIDER: providers})
+            recorded = _recorded(reader, query)
+            hours = _hours(reader, query)
+            notes += _left_out(reader, query, bill, from_us(self._analytics.now_us()))
         names = dict(self._analytics.labels(organization_id, Dimension.PROJECT))
         billed = self._with_our_projects(organization_id, bill, names)
         if not {line.project for line in billed} & {project for _, project, _ in recorded}:
@@ -141,7 +157,7 @@ class Reconciling:
             notes.append("The bill does not tell models apart.")
             recorded = _folded(recorded, lambda key: (key[0], key[1], ""))
         lines = _beside(billed, recorded)
-        book = self._prices.of(organization_id)
+        book = self._prices.book_for(organization_id)
         reasons = BillReasons(
             lines,
             hours,
@@ -161,7 +177,10 @@ class Reconciling:
             timezone=bill.timezone,
             lines=[
                 _line(
-                    key, both, reasons.of(key), names.get(key[1]) or bill.project_names.get(key[1])
+                    key,
+                    both,
+                    reasons.parts_for(key),
+                    names.get(key[1]) or bill.project_names.get(key[1]),
                 )
                 for key, both in sorted(lines.items())
             ],
@@ -169,9 +188,9 @@ class Reconciling:
         )
 
     def _with_our_projects(
-        self, organization_id: str, bill: Bill, names: Mapping[str, str]
+        self, organization_id: OrganizationId, bill: Bill, names: Mapping[str, str]
     ) -> list[BillLine]:
-        """The lines of a bill under our ids of their projects, found by id or by name."""
+        """The lines of a bill with our project ids, matched by id or name."""
         merges = self._analytics.merges(organization_id)
         by_name = {name.casefold(): project for project, name in names.items()}
 
@@ -202,7 +221,7 @@ def _line(
 
 
 def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[Key, BothSides]:
-    """The lines of the bill beside what was recorded."""
+    """Join the lines of the bill with the recorded usage."""
     lines: dict[Key, BothSides] = defaultdict(BothSides)
     for key, totals in recorded.items():
         lines[key].recorded = totals
@@ -214,82 +233,56 @@ def _beside(billed: Sequence[BillLine], recorded: Mapping[Key, Totals]) -> dict[
     return dict(lines)
 
 
-def _spellings(
-    reader: CubeReader, organization_id: str, provider: str, period: Period
-) -> tuple[str, ...]:
-    """A provider as senders have spelt it."""
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
-        measures=("requests",),
-        interval=Interval.TOTAL,
-        group_by=(Dimension.PROVIDER,),
-    )
-    found = {row.keys[0] for row in reader.rows(query)}
-    return tuple({provider, *(name for name in found if provider_called(name) == provider)})
+def _spellings(reader: CubeReader, query: RowQuery, provider: str) -> tuple[str, ...]:
+    """The spellings of a provider that senders have used."""
+    by_provider = replace(query, group_by=(Dimension.PROVIDER,))
+    found = {row.keys[0] for row in reader.ask(Rows(by_provider))}
+    return tuple({provider, *(name for name in found if find_provider(name) == provider)})
 
 
-def _recorded(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
-) -> dict[Key, Totals]:
-    """What was recorded by day, project and canonical model."""
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
+def _recorded(reader: CubeReader, query: RowQuery) -> dict[Key, Totals]:
+    """Recorded usage by day, project and canonical model."""
+    daily = replace(
+        query,
         measures=_MEASURES,
         interval=Interval.DAY,
         group_by=(Dimension.PROJECT, Dimension.MODEL),
-        filters={Dimension.PROVIDER: providers},
     )
-    days = [step.start.date() for step in steps_of(period, Interval.DAY)]
-    return {(days[row.step], row.keys[0], row.keys[1]): row.measures for row in reader.rows(query)}
+    days = [step.start.date() for step in steps_of(query.period, Interval.DAY)]
+    return {
+        (days[row.step], row.keys[0], row.keys[1]): row.measures for row in reader.ask(Rows(daily))
+    }
 
 
-def _hours(
-    reader: CubeReader, organization_id: str, providers: tuple[str, ...], period: Period
-) -> dict[date, dict[str, dict[int, int]]]:
+def _hours(reader: CubeReader, query: RowQuery) -> dict[date, dict[str, dict[int, int]]]:
     """Requests by day, model and hour of the day."""
     found: dict[date, dict[str, dict[int, int]]] = {}
-    for day in [step.start.date() for step in steps_of(period, Interval.DAY)]:
-        query = RowQuery(
-            organization_id=organization_id,
-            period=period_of_dates(day, day, period.timezone),
-            measures=("requests",),
+    for day in [step.start.date() for step in steps_of(query.period, Interval.DAY)]:
+        hourly = replace(
+            query,
+            period=period_of_dates(day, day, query.period.timezone),
             interval=Interval.HOUR,
             group_by=(Dimension.MODEL,),
-            filters={Dimension.PROVIDER: providers},
         )
         models: dict[str, dict[int, int]] = defaultdict(dict)
-        for row in reader.rows(query):
+        for row in reader.ask(Rows(hourly)):
             models[row.keys[0]][row.step] = row.measures.requests
         found[day] = dict(models)
     return found
 
 
-def _left_out(
-    reader: CubeReader,
-    organization_id: str,
-    providers: tuple[str, ...],
-    bill: Bill,
-    now: datetime,
-) -> list[str]:
-    """Notes of days that the record has and the bill has not, up to the end of its month."""
+def _left_out(reader: CubeReader, query: RowQuery, bill: Bill, now: datetime) -> list[str]:
+    """Remarks on days with recorded usage but no bill, up to the end of its month."""
     first, last = bill.lines[0].day, bill.lines[-1].day
     end = last
     if first.day == 1:
         end = (last.replace(day=1) + timedelta(days=32)).replace(day=1) - timedelta(days=1)
     end = max(last, min(end, now.astimezone(parse_zone(bill.timezone)).date() - timedelta(days=1)))
     period = period_of_dates(first, end, bill.timezone)
-    query = RowQuery(
-        organization_id=organization_id,
-        period=period,
-        measures=("requests",),
-        interval=Interval.DAY,
-        filters={Dimension.PROVIDER: providers},
-    )
+    daily = replace(query, period=period, interval=Interval.DAY)
     days = [step.start.date() for step in steps_of(period, Interval.DAY)]
     billed = {line.day for line in bill.lines}
-    left_out = sorted({days[row.step] for row in reader.rows(query)} - billed)
+    left_out = sorted({days[row.step] for row in reader.ask(Rows(daily))} - billed)
     if not left_out:
         return []
     shown = ", ".join(map(str, left_out[:SHOWN_DAYS]))

@@ -1,4 +1,4 @@
-"""Files of other systems → reports, in batches: checked, resumable, told apart row by row."""
+"""Importing files of other systems, in batches: validated and resumable."""
 
 import hashlib
 import re
@@ -15,7 +15,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
+from outlay.domain.ids import ProjectId
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import from_us, in_us, to_us
@@ -28,9 +30,9 @@ from outlay.wire.files.reports import Assumptions, ReportReader
 
 BATCH_EVENTS: Final = 1_000
 WAITING: Final = 2
-"""Batches that are on their way while the next is being read."""
+"""Batches being recorded while the next one is read."""
 CHECKED_ROWS: Final = 100
-"""Rows that are looked at before anything is written."""
+"""Rows that are checked before anything is recorded."""
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
@@ -40,16 +42,16 @@ class FileImport:
 
     path: Path
     mapping: FileMapping
-    project_id: str = ""
-    """Of rows that name none, as are the model and the app."""
+    project_id: ProjectId = ProjectId("")  # noqa: RUF009 - text, which does not change
+    """The defaults of rows without a project, model or app."""
     model: str = ""
     app: str = ""
     zone: tzinfo = UTC
-    """Of times without an offset."""
+    """For times without an offset."""
     time_us: int | None = None
-    """Of rows without a time."""
+    """For rows without a time."""
     shift_to: date | None = None
-    """The UTC date its first day is moved to; the time of day is kept."""
+    """The UTC date to which its first day is shifted; the time of day is kept."""
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     """USD for one unit of a currency, by its code."""
     is_bill: bool = False
@@ -58,11 +60,11 @@ class FileImport:
 
 @dataclass(slots=True)
 class ImportTotals:
-    """What has been read of a file."""
+    """Totals of a file."""
 
     rows: int = 0
     skipped: int = 0
-    """Rows that are no requests."""
+    """Rows that are not requests."""
     rejected: int = 0
     requests: int = 0
     input_tokens: int = 0
@@ -72,9 +74,9 @@ class ImportTotals:
     last_us: int | None = None
     by_model: Counter[str] = field(default_factory=Counter)
     unnamed: Counter[str] = field(default_factory=Counter)
-    """Columns of counts that the mapping does not name, and in how many rows they have one."""
+    """Unmapped columns of counts, with the number of rows that have a value."""
     superseded: int = 0
-    """Rows that a later row says the same as, and more."""
+    """Rows superseded by a later row of the same answer."""
 
     def note(self, row: ReadRow) -> None:
         """Count a row."""
@@ -100,7 +102,7 @@ class ImportTotals:
 
 
 def mapping_for(path: Path, name: str | None) -> FileMapping:
-    """The mapping with a name, or the one whose columns the file has."""
+    """The mapping with a name, or the one that matches the file's columns."""
     if name is not None:
         return find_mapping(name)
     columns: set[str] = set()
@@ -112,15 +114,15 @@ def mapping_for(path: Path, name: str | None) -> FileMapping:
     if found is None:
         shown = ", ".join(sorted(columns)[:12]) or "of an empty file"
         raise Invalid(
-            f"{path}: no known format has the columns {shown}; "
-            "say which it is with --format, or which column is what with --mapping",
-            code="unknown-format",
+            f"{path} matches no known format; its columns are {shown}. Name the format with "
+            "`--format` or the columns with `--mapping`.",
+            code=ErrorCode.UNKNOWN_FORMAT,
         )
     return found
 
 
 def read_import(job: FileImport, now: datetime) -> Iterator[ReadRow]:
-    """Every row of a file with its reports, or with why it has none."""
+    """Every row of a file with its reports, or with the reason why it has none."""
     return last_of_each(_read_rows(job, now))
 
 
@@ -150,15 +152,15 @@ def _read_rows(job: FileImport, now: datetime) -> Iterator[ReadRow]:
 
 
 def check_start(job: FileImport, now: datetime) -> None:
-    """Raise Invalid when a file has no rows, or none of the first that can be used."""
+    """Raise Invalid if a file has no rows, or none of the first rows is valid."""
     first = list(islice(read_import(job, now), CHECKED_ROWS))
     if not first:
-        raise Invalid(f"{job.path}: the file has no rows", code="empty-file")
+        raise Invalid(f"{job.path} has no rows.", code=ErrorCode.EMPTY_FILE)
     if all(row.fault for row in first):
         raise Invalid(
-            f"{job.path}: nothing is imported, as none of the first {len(first)} rows can be used; "
-            f"row {first[0].number}: {first[0].fault}",
-            code="malformed-file",
+            f"{job.path} was not imported, as none of the first {len(first)} rows is valid. Row "
+            f"{first[0].number}: {first[0].fault}",
+            code=ErrorCode.MALFORMED_FILE,
         )
 
 
@@ -183,7 +185,7 @@ def _reader(job: FileImport) -> ReportReader:
 
 
 def _shift_us(job: FileImport) -> int:
-    """Whole days between the UTC date of the file's first event and the date it is moved to."""
+    """Whole days between the UTC date of the file's first event and the target date."""
     reader = ReportReader(job.mapping, Assumptions(zone=job.zone, time_us=job.time_us))
     first_us = None
     for row in read_rows(job.path, job.mapping.records):
@@ -207,43 +209,45 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as content:
             return hashlib.file_digest(content, "sha256").hexdigest()
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.UNREADABLE_FILE
+        ) from error
 
 
 class ImportState(msgspec.Struct):
-    """How far an import has come, in a file, so that it can go on where it was interrupted."""
+    """The progress of an import, stored in a file, so that it can be resumed."""
 
     rows: int = 0
-    """How many rows there were up to the last of which everything is on disk."""
+    """Number of rows up to the last one whose events are on disk."""
     accepted: int = 0
     duplicate: int = 0
     conflict: int = 0
     rejected: int = 0
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
-        """Count what became of events."""
+        """Count outcomes."""
         self.accepted += outcomes.count(Outcome.ACCEPTED)
         self.duplicate += outcomes.count(Outcome.DUPLICATE)
         self.conflict += outcomes.count(Outcome.CONFLICT)
 
 
 class Rejects(Protocol):
-    """Where rejected rows go."""
+    """Receives rejected rows."""
 
     def write(self, row: ReadRow, fault: str) -> None:
-        """Keep a row with the reason."""
+        """Store a row with the reason."""
         ...
 
 
 _Recorded = tuple[list[Outcome], list[tuple[ReadRow, str]]]
-"""What became of the events of a batch, and its rows that were refused, with the reasons."""
+"""The outcomes of a batch, and its refused rows with the reasons."""
 
 Record = Callable[[Sequence[UsageReport]], list[Outcome]]
-"""Stores reports; returns once they are on disk."""
+"""Records reports; returns once they are on disk."""
 
 
 class FileImporter:
-    """Sends what a file says, batch by batch, while the next batch is being read."""
+    """Records a file in batches, each while the next one is read."""
 
     def __init__(
         self,
@@ -252,7 +256,7 @@ class FileImporter:
         state: ImportState,
         save: Callable[[ImportState], None],
     ) -> None:
-        """`save` is called with the state after each batch that is on disk."""
+        """`save` is called with the state after each recorded batch."""
         self._record = record
         self._rejects = rejects
         self.state = state
@@ -261,7 +265,7 @@ class FileImporter:
         self._waiting: deque[tuple[Future[_Recorded], list[ReadRow]]] = deque()
 
     def run(self, rows: Iterator[ReadRow]) -> Iterator[Progress]:
-        """Send all rows that are not on disk yet."""
+        """Record all rows that are not on disk yet."""
         batch: list[ReadRow] = []
         events = 0
         start = self.state.rows
@@ -285,7 +289,7 @@ class FileImporter:
             self._settle()
 
     def _settle(self) -> None:
-        """Wait for the oldest batch and remember that it is on disk."""
+        """Wait for the oldest batch and save the state."""
         future, batch = self._waiting.popleft()
         outcomes, refused = future.result()
         for row, fault in refused:
@@ -296,7 +300,7 @@ class FileImporter:
         self._save(self.state)
 
     def _record_rows(self, batch: list[ReadRow]) -> _Recorded:
-        """Record what is right of a batch; the rest comes back with what is wrong with it."""
+        """Record the valid rows of a batch; returns the others with the reasons."""
         refused = [(row, row.fault) for row in batch if row.fault]
         rows = [row for row in batch if row.reports]
         while rows:
@@ -315,7 +319,7 @@ class FileImporter:
 
 @contextmanager
 def _given_up(senders: ThreadPoolExecutor) -> Iterator[None]:
-    """What waits to be sent is not, after a batch could not be."""
+    """Cancel queued batches after one has failed."""
     try:
         yield
     except BaseException:
@@ -324,7 +328,7 @@ def _given_up(senders: ThreadPoolExecutor) -> Iterator[None]:
 
 
 def _row_of(rows: Sequence[ReadRow], index: int) -> ReadRow:
-    """The row that has the report at an index of all reports."""
+    """The row of a report's index."""
     for row in rows:
         if index < len(row.reports):
             return row

@@ -5,6 +5,7 @@ from concurrent.futures import Future
 from typing import Final
 
 from outlay.domain.amendment import RESERVED
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import (
     EARLIEST_EVENT,
@@ -12,12 +13,13 @@ from outlay.domain.event import (
     UsageEvent,
     UsageSource,
 )
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.meter import check_meters, join_meters, join_names, settle_meters
 from outlay.domain.organization import ApiKey
 from outlay.domain.outcome import Outcome
 from outlay.domain.price_context import render_context
 from outlay.domain.usage import TokenUsage, check_tokens, settle_tokens
-from outlay.domain.usage_report import UsageReport
+from outlay.domain.usage_report import UsageReport, reported_fields
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.directory.discovery import Discovery
 from outlay.services.directory.prices import PriceBooks
@@ -55,14 +57,18 @@ class Recorder:
         self._tags = tags
         self._clock = clock
 
-    def record(self, organization_id: str, reports: Sequence[UsageReport]) -> list[Outcome]:
+    def record(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> list[Outcome]:
         """Store reports and wait until they are on disk; one outcome per report, in order.
 
         Raises Invalid, naming the report's position, with nothing stored when any is wrong.
         """
         return self.submit(organization_id, reports).result()
 
-    def submit(self, organization_id: str, reports: Sequence[UsageReport]) -> Future[list[Outcome]]:
+    def submit(
+        self, organization_id: OrganizationId, reports: Sequence[UsageReport]
+    ) -> Future[list[Outcome]]:
         """Like `record`, without waiting: the future resolves once the events are on disk."""
         latest_us = to_us(self._clock.now()) + _MAX_FUTURE_US
         self._attribution.meet(organization_id, reports)
@@ -73,14 +79,14 @@ class Recorder:
                 events.append(self.event(organization_id, report, latest_us))
             except Invalid as error:
                 raise Invalid(
-                    f"event {position} ({report.event_id}): {error.message}",
+                    f"Event {position} ({report.event_id}): {error.message}",
                     code=error.code,
                     field=f"[{position}].{error.field}" if error.field else f"[{position}]",
                 ) from error
         self._discovery.note(organization_id, reports, events)
         return self._ledger.submit(events)
 
-    def knows(self, organization_id: str) -> bool:
+    def knows(self, organization_id: OrganizationId) -> bool:
         """Whether events of an organization can be made from memory."""
         return (
             self._prices.knows(organization_id)
@@ -88,19 +94,22 @@ class Recorder:
             and self._tags.knows(organization_id)
         )
 
-    def load(self, organization_id: str) -> None:
+    def load(self, organization_id: OrganizationId) -> None:
         """Have in memory what making events of an organization needs."""
-        self._prices.of(organization_id)
+        self._prices.book_for(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
         self._tags.load(organization_id)
 
-    def event(self, organization_id: str, report: UsageReport, latest_us: int) -> UsageEvent:
+    def event(
+        self, organization_id: OrganizationId, report: UsageReport, latest_us: int
+    ) -> UsageEvent:
         """The event of a report, attributed and priced; Invalid says what is wrong with it."""
         check_time(report.event_time_us, latest_us)
         if report.event_id.startswith(RESERVED):
             raise Invalid(
-                f"event ids that begin with {RESERVED!r} are those of amendments", field="eventId"
+                f"`eventId` must not begin with {RESERVED!r}, which is reserved for amendments.",
+                field="eventId",
             )
         usage, is_adjusted = _NOTHING, False
         if report.usage is not None:
@@ -108,7 +117,7 @@ class Recorder:
         used = with_pictures(report.operation, report.usage, report.meters)
         meters, is_cut = settle_meters(usage, check_meters(used))
         priced = price_billed(
-            self._prices.of(organization_id),
+            self._prices.book_for(organization_id),
             Billed(
                 provider=report.provider,
                 mapping=report.mapping,
@@ -124,55 +133,30 @@ class Recorder:
                 source=report.source,
             ),
         )
-        key = self._attribution.key(organization_id, report.api_key_id)
-        user_id, groups = self._user(organization_id, report, key)
+        key = self._attribution.key(organization_id, ApiKeyId(report.api_key_id))
+        values = reported_fields(report)
+        values["user_id"], groups = self._user(organization_id, report, key)
+        if key is not None:
+            values["project_id"] = key.project_id
+        if report.usage is None:
+            values["usage_source"] = UsageSource.UNKNOWN
         return UsageEvent(
-            event_id=report.event_id,
+            **values,
+            **usage._asdict(),
+            **price_fields(priced),
             organization_id=organization_id,
-            event_time_us=report.event_time_us,
-            project_id=key.project_id if key else report.project_id,
-            api_key_id=report.api_key_id,
-            end_user=report.end_user,
-            app=report.app,
-            provider=report.provider,
-            mapping=report.mapping,
-            operation=report.operation,
-            status=report.status,
-            usage_source=UsageSource.UNKNOWN if report.usage is None else report.usage_source,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cache_read_input_tokens=usage.cache_read_input_tokens,
-            cache_write_input_tokens=usage.cache_write_input_tokens,
-            cache_write_1h_input_tokens=usage.cache_write_1h_input_tokens,
-            reasoning_output_tokens=usage.reasoning_output_tokens,
-            duration_us=report.duration_us,
-            time_to_first_token_us=report.time_to_first_token_us,
-            reported_cost_pusd=report.reported_cost_pusd,
             price_context=render_context(report.price_context),
-            source=report.source,
             member_id=key.member_id if key else "",
-            user_id=user_id,
             groups=groups,
             model=self._prices.base.canonical_model(report.mapping),
-            adjusted=int(is_adjusted or is_cut),
-            is_stream=int(report.is_stream),
-            http_status=report.http_status,
-            error_code=report.error_code,
-            response_id=report.response_id,
-            response_model=report.response_model,
+            adjusted=is_adjusted or is_cut,
             meters=join_meters(meters),
             unread=join_names(report.unread),
-            session_id=report.session_id,
             tags=self._tags.settle(organization_id, report.tags),
-            provider_batch_id=report.provider_batch_id,
-            attempt=report.attempt,
-            trace_id=report.trace_id,
-            parent_id=report.parent_id,
-            **price_fields(priced),
         )
 
     def _user(
-        self, organization_id: str, report: UsageReport, key: ApiKey | None
+        self, organization_id: OrganizationId, report: UsageReport, key: ApiKey | None
     ) -> tuple[str, str]:
         """Whom a request is attributed to, and the stored set of their groups.
 
@@ -180,7 +164,7 @@ class Recorder:
         somebody that the organization knows. Without a key of ours, whoever reports is believed.
         """
         if key is None:
-            called = self._attribution.member_called(organization_id, report.user_id)
+            called = self._attribution.find_member_by_email(organization_id, report.user_id)
             user_id = called or report.user_id
             if report.groups:
                 return user_id, self._attribution.groups_claimed(organization_id, report.groups)
@@ -188,13 +172,15 @@ class Recorder:
             user_id = key.member_id
         if key and key.trusts_caller:
             if report.user_id:
-                called = self._attribution.member_called(organization_id, report.user_id)
+                called = self._attribution.find_member_by_email(organization_id, report.user_id)
                 user_id = called or user_id
             if report.groups:
-                claimed = self._attribution.groups_called(organization_id, report.groups)
+                claimed = self._attribution.groups_named(organization_id, report.groups)
                 if claimed:
                     return user_id, claimed
-        groups = self._attribution.groups_at(organization_id, user_id, report.event_time_us)
+        groups = self._attribution.groups_at(
+            organization_id, MemberId(user_id), report.event_time_us
+        )
         return user_id, groups
 
 
@@ -202,13 +188,13 @@ def check_time(event_time_us: int, latest_us: int) -> None:
     """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
     if event_time_us < _EARLIEST_US:
         raise Invalid(
-            f"the event time is before {EARLIEST_EVENT:%Y-%m-%d}; is it in the right unit?",
-            code="event-too-old",
+            f"`eventTime` must not be before {EARLIEST_EVENT:%Y-%m-%d}. Check its unit.",
+            code=ErrorCode.EVENT_TOO_OLD,
             field="eventTime",
         )
     if event_time_us > latest_us:
         raise Invalid(
-            f"the event time is more than {MAX_FUTURE.seconds // 60} minutes in the future",
-            code="event-in-future",
+            f"`eventTime` must not be more than {MAX_FUTURE.seconds // 60} minutes in the future.",
+            code=ErrorCode.EVENT_IN_FUTURE,
             field="eventTime",
         )

@@ -1,6 +1,6 @@
-"""Files that tell one answer on several lines, each with more of it than the one before.
+"""Files that repeat an answer on several lines, each more complete than the previous one.
 
-Transcripts of coding agents do: the same id, and counts that grow while the answer is written. The
+Transcripts of coding agents do: the same id, with counts that grow while the answer is written. The
 last line counts, at the time of the first.
 """
 
@@ -12,31 +12,32 @@ from typing import Any, Final
 from outlay.domain.usage_report import UsageReport
 
 WINDOW: Final = 2_000
-"""Rows within which the lines of one answer stand."""
+"""All lines of one answer are within this number of rows."""
 
 
 @dataclass(slots=True)
 class ReadRow:
-    """A row of a file and what it says."""
+    """A row of a file with its reports."""
 
     number: int
     reports: tuple[UsageReport, ...]
     fault: str
-    """Why it is rejected, empty when it is not."""
+    """Why it is rejected, empty if it is not."""
     content: Any
-    """The row as it was read, for whoever mends it."""
+    """The original row, for the rejection file."""
     done: int
     total: int
     unnamed: Sequence[str] = ()
-    """Columns of counts that the mapping does not name."""
+    """Unmapped columns of counts."""
     is_superseded: bool = False
-    """Whether a later row says the same and more."""
+    """Whether a later row is a more complete version."""
 
 
 def last_of_each(rows: Iterator[ReadRow]) -> Iterator[ReadRow]:
-    """The same rows in their order; of lines that grow into one another, the last has the report.
+    """The same rows in order; of lines that extend each other, only the last has the report.
 
-    Lines that contradict each other are left as they are: the record keeps the first, and tells.
+    Lines that contradict each other are unchanged: the first is recorded, the others become
+    conflicts.
     """
     waiting: deque[ReadRow] = deque()
     known: dict[str, list[ReadRow]] = {}
@@ -56,7 +57,7 @@ def last_of_each(rows: Iterator[ReadRow]) -> Iterator[ReadRow]:
 
 
 def _supersede(earlier: list[ReadRow], row: ReadRow) -> None:
-    """Give a row the time of those before it, which lose their report to it."""
+    """Give a row the time of its earlier versions, which lose their report."""
     first_us = earlier[0].reports[0].event_time_us
     row.reports = (replace(row.reports[0], event_time_us=first_us),)
     for one in earlier:
@@ -65,7 +66,7 @@ def _supersede(earlier: list[ReadRow], row: ReadRow) -> None:
 
 
 def _is_more(later: UsageReport, earlier: UsageReport) -> bool:
-    """Whether a report says of the same answer all that an earlier one does, and more."""
+    """Whether a report includes everything in an earlier report of the same answer."""
     if later == earlier or (later.mapping, later.provider) != (earlier.mapping, earlier.provider):
         return False
     if later.usage is None or earlier.usage is None:

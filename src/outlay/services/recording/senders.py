@@ -1,7 +1,7 @@
-"""Who sends usage: access tokens that are remembered, so that ingest goes on without the database.
+"""Cached authentication of senders, so that ingest works while the database is unreachable.
 
-A token that is revoked is refused as soon as the directory watch has seen the change; when it
-expires is looked at at every use. Only tokens that were found good are remembered.
+A revoked token is rejected as soon as the directory watch has seen the change; the expiry is
+checked at every use. Only valid tokens are cached.
 """
 
 from outlay.domain.actor import Actor
@@ -13,7 +13,7 @@ from outlay.services.recording.recorder import Recorder
 
 
 class Senders:
-    """Recognises whoever sends usage. Thread-safe."""
+    """Authenticates senders of usage. Thread-safe."""
 
     def __init__(self, access: Access, recorder: Recorder, clock: Clock) -> None:
         self._recorder = recorder
@@ -21,14 +21,14 @@ class Senders:
         self._holders: Cache[str, TokenHolder | None] = Cache(access.find_token, drops=(Damaged,))
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached tokens."""
         self._holders.refresh()
 
     def actor_of_token(self, token: str) -> Actor:
-        """Who an access token belongs to; from memory when it has been used here before.
+        """The owner of an access token, from the cache if it was used before.
 
-        Raises Unauthenticated for unknown, expired or revoked ones, Unavailable when the directory
-        has to be asked and does not answer.
+        Raises Unauthenticated for unknown, expired or revoked tokens, Unavailable if the directory
+        is needed and unreachable.
         """
         token_id, secret = parse_token(token)
         actor = check_token(self._holders.get(token_id), secret, to_us(self._clock.now()))
@@ -36,6 +36,6 @@ class Senders:
         return actor
 
     def knows_any(self) -> bool:
-        """Whether there is a token that would be recognised without the directory."""
+        """Whether any token can be authenticated without the directory."""
         now_us = to_us(self._clock.now())
         return any(holder and holder.token.is_good_at(now_us) for holder in self._holders.values())

@@ -1,7 +1,7 @@
-"""What readers of telemetry leave out although it tells of tokens: counted, by why and by whom.
+"""Counts of telemetry that has tokens but was not counted, by reason and sender.
 
-Since the start of this process and in memory: senders choose the names, so there is a bound to how
-many of them an organization has. Whatever comes after that is counted without its name.
+Since the start of this process and in memory. Senders choose the names, so their number per
+organization is bounded; further ones are counted without their name.
 """
 
 import threading
@@ -10,35 +10,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import Clock, to_us
 
 MAX_KINDS: Final = 100
-"""Kinds of one organization that are counted by name, for each reason."""
+"""Named kinds per organization and reason."""
 
 MAX_NAME: Final = 80
-"""Characters of a sender's name that are kept."""
+"""Longest name, in characters."""
 
 OTHERS: Final = "(others)"
-"""In the place of names beyond the bound."""
+"""Replaces names beyond the bound."""
 
 
 class Reason(StrEnum):
-    """Why something with tokens was not counted; its value is the word used in the API."""
+    """Why telemetry with tokens was not counted; its value is the word used in the API."""
 
     NO_CALL = "noCall"
-    """An agent, a chain or a tool, and no call of a model is known inside or around it."""
+    """An agent, a chain or a tool without a known model call inside or around it."""
     UNKNOWN_CONVENTION = "unknownConvention"
-    """It tells of tokens in words that the reader does not know, or of no model."""
+    """Its tokens are in an unknown convention, or without a model."""
     REJECTED = "rejected"
-    """Its time cannot be right."""
+    """Its time is not plausible."""
     COUNTED_ELSEWHERE = "countedElsewhere"
-    """A span inside or around it tells of the same call and is counted."""
+    """A span inside or around it describes the same call and is counted."""
     SAME_ANSWER = "sameAnswer"
-    """Another span tells of the same answer of a provider and is counted."""
+    """Another span describes the same provider answer and is counted."""
 
     @property
     def label(self) -> str:
-        """What it is called on pages and in messages."""
+        """The text for pages and messages."""
         return _LABELS[self]
 
     @property
@@ -57,62 +58,62 @@ _LABELS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class PassedKind:
-    """What was passed over, in the words of its sender."""
+class SkippedKind:
+    """A kind of skipped telemetry, in its sender's words."""
 
     reason: Reason
     instrumentation: str
-    """The library that made it; empty where it does not say."""
+    """The library that created it; empty if unknown."""
     operation: str
-    """Its kind, or its name where it has no kind."""
+    """Its kind, or its name if it has no kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class PassedCount:
-    """How often something was passed over since the start."""
+class SkippedCount:
+    """The number of skipped spans of one kind since the start."""
 
-    kind: PassedKind
+    kind: SkippedKind
     count: int
     first_us: int
     last_us: int
 
 
-class PassedOver:
-    """Counts what is passed over, by organization. Thread-safe."""
+class SkippedTelemetry:
+    """Counts skipped telemetry by organization. Thread-safe."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._counts: dict[str, dict[PassedKind, PassedCount]] = {}
+        self._counts: dict[str, dict[SkippedKind, SkippedCount]] = {}
         self.since_us: Final = to_us(clock.now())
-        """When counting began."""
+        """The start of counting."""
 
-    def note(self, organization_id: str, kinds: Iterable[PassedKind]) -> None:
-        """Count each of some."""
+    def note(self, organization_id: OrganizationId, kinds: Iterable[SkippedKind]) -> None:
+        """Count skipped spans."""
         now_us = to_us(self._clock.now())
         with self._lock:
             counts = self._counts.setdefault(organization_id, {})
             for kind in kinds:
                 known = self._known(counts, kind)
                 before = counts.get(known)
-                counts[known] = PassedCount(
+                counts[known] = SkippedCount(
                     known,
                     before.count + 1 if before else 1,
                     before.first_us if before else now_us,
                     now_us,
                 )
 
-    def counts(self, organization_id: str) -> list[PassedCount]:
-        """What was passed over: losses first, then by how often."""
+    def counts(self, organization_id: OrganizationId) -> list[SkippedCount]:
+        """The counts: losses first, then by number."""
         with self._lock:
             found = [*self._counts.get(organization_id, {}).values()]
         return sorted(found, key=lambda one: (not one.kind.reason.is_loss, -one.count))
 
     @staticmethod
-    def _known(counts: dict[PassedKind, PassedCount], kind: PassedKind) -> PassedKind:
-        """What something is counted as: itself while there is room for its name."""
-        short = PassedKind(kind.reason, kind.instrumentation[:MAX_NAME], kind.operation[:MAX_NAME])
+    def _known(counts: dict[SkippedKind, SkippedCount], kind: SkippedKind) -> SkippedKind:
+        """The kind to count under: without its name if there is no room."""
+        short = SkippedKind(kind.reason, kind.instrumentation[:MAX_NAME], kind.operation[:MAX_NAME])
         if short in counts:
             return short
         same = sum(1 for each in counts if each.reason is kind.reason)
-        return short if same < MAX_KINDS else PassedKind(kind.reason, OTHERS, OTHERS)
+        return short if same < MAX_KINDS else SkippedKind(kind.reason, OTHERS, OTHERS)

@@ -1,13 +1,13 @@
-"""Traces → reports: each call of a model once, however many spans tell of it.
+"""Traces → reports: each model call counts once, however many spans describe it.
 
-A framework's span and the SDK's below it, or an SDK's and the gateway's, say the same usage twice.
-The innermost one counts, as it is closest to the provider. Spans end from the inside out, so the
-inner one is there first or with the other, but the outer one may come in a later body, after a
-restart even: what stands above and below counted spans is therefore remembered on disk, before the
-spans are counted. A span that is sent again is found as it was and known by its id.
+A framework's span and the SDK's span below it, or an SDK's and the gateway's, report the same usage
+twice. The innermost one counts, because it is closest to the provider. Spans end from the inside
+out, so the inner span arrives first or together with the outer one. But the outer span may arrive
+in a later body, even after a restart. So the spans above and below counted spans are marked on disk
+before the spans are counted. A span that is sent again keeps its mark and its event id.
 
-What tells of tokens and is not counted is noted (`skipped_telemetry.py`). Where its
-tokens may be counted nowhere, the sender is told so.
+Telemetry that has tokens but is not counted is recorded (`skipped_telemetry.py`). If its tokens may
+be counted nowhere, the response to the sender says so.
 """
 
 from collections import Counter
@@ -17,11 +17,12 @@ from typing import Final
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_FUTURE
+from outlay.domain.ids import OrganizationId
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.services.recording.recorder import Recorder, check_time
-from outlay.services.recording.skipped_telemetry import PassedKind, PassedOver, Reason
+from outlay.services.recording.skipped_telemetry import Reason, SkippedKind, SkippedTelemetry
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.span_marks import drop_marks, find_marks, put_marks
 from outlay.wire.otlp.genai import is_sum, report_of
@@ -30,29 +31,33 @@ from outlay.wire.otlp.skipped import operation_of, tells_tokens
 from outlay.wire.otlp.spans import Span
 
 KEPT: Final = timedelta(days=1)
-"""How long a trace may take from its first span to its last."""
+"""Longest time between the first and the last span of a trace."""
 _DROP_EVERY_US: Final = 3_600_000_000
 _NAMED: Final = 3
-"""Kinds of lost spans that an answer names."""
+"""Most kinds of lost spans named in a response."""
 
 
 class Tracing:
-    """Records the calls of models in traces."""
+    """Records the model calls in traces."""
 
     def __init__(
-        self, directory: Directory, recorder: Recorder, passed_over: PassedOver, clock: Clock
+        self,
+        directory: Directory,
+        recorder: Recorder,
+        skipped_telemetry: SkippedTelemetry,
+        clock: Clock,
     ) -> None:
         self._directory = directory
         self._recorder = recorder
-        self._passed_over = passed_over
+        self._skipped = skipped_telemetry
         self._clock = clock
         self._dropped_us = 0
 
-    def record(self, organization_id: str, spans: Sequence[Span]) -> tuple[int, str]:
+    def record(self, organization_id: OrganizationId, spans: Sequence[Span]) -> tuple[int, str]:
         """Record spans; returns once they are on disk.
 
-        How many calls were rejected for their time or counts, and what the sender should know:
-        why the first of them was, and which spans with tokens were passed over.
+        Returns the number of calls rejected for their time or counts, and a message for the sender:
+        the first reason, and which spans with tokens were skipped.
         """
         spans = with_models(spans)
         calls, left_out, reason = self._calls(spans)
@@ -60,19 +65,19 @@ class Tracing:
         self._recorder.record(organization_id, chosen)
         counted = {report.event_id for report in chosen}
         passed = [
-            PassedKind(_why(span, left_out, marks), span.scope, operation_of(span))
+            SkippedKind(_why(span, left_out, marks), span.scope, operation_of(span))
             for span in spans
             if (span.key not in calls or calls[span.key].event_id not in counted)
             and tells_tokens(span)
         ]
-        self._passed_over.note(organization_id, passed)
+        self._skipped.note(organization_id, passed)
         rejected = sum(why is Reason.REJECTED for why in left_out.values())
         return rejected, "; ".join(filter(None, (reason, _warning(passed))))
 
     def _calls(
         self, spans: Iterable[Span]
     ) -> tuple[dict[SpanKey, UsageReport], dict[SpanKey, Reason], str]:
-        """The reports of those spans that are calls of models, and which were left out."""
+        """The reports of the spans that are model calls, and the left out spans."""
         latest_us = to_us(self._clock.now()) + in_us(MAX_FUTURE)
         calls: dict[SpanKey, UsageReport] = {}
         answers: set[tuple[str, str]] = set()
@@ -89,7 +94,7 @@ class Tracing:
                 reason = reason or f"span {span.span_id} ({span.name}): {error.message}"
                 continue
             if report.response_id:
-                # Two instrumentations side by side tell of one answer.
+                # Two parallel instrumentations describe one answer.
                 answer = (span.trace_id, report.response_id)
                 if answer in answers:
                     left_out[span.key] = Reason.SAME_ANSWER
@@ -99,16 +104,19 @@ class Tracing:
         return calls, left_out, reason
 
     def _choose(
-        self, organization_id: str, spans: Sequence[Span], calls: Mapping[SpanKey, UsageReport]
+        self,
+        organization_id: OrganizationId,
+        spans: Sequence[Span],
+        calls: Mapping[SpanKey, UsageReport],
     ) -> tuple[Mapping[SpanKey, SpanMark], list[UsageReport]]:
-        """Where spans stand, which is remembered, and the reports that count."""
+        """The marks of spans, which are stored, and the reports that count."""
         now_us = to_us(self._clock.now())
         keys = {span.key for span in spans}
         keys |= {(span.trace_id, span.parent_id) for span in spans if span.parent_id}
         if not calls:
             with self._directory.read() as session:
                 if not find_marks(session, organization_id, keys):
-                    return {}, []  # nothing to do with calls: the writers are left alone
+                    return {}, []  # unrelated to calls: nothing to write
         with self._directory.write() as session:
             known = find_marks(session, organization_id, keys)
             marks, chosen = _judge(spans, calls, known)
@@ -135,10 +143,10 @@ def _why(
     return Reason.NO_CALL if is_sum(span) else Reason.UNKNOWN_CONVENTION
 
 
-def _warning(passed: Iterable[PassedKind]) -> str:
-    """What is said of spans whose tokens may be counted nowhere; empty when there are none.
+def _warning(passed: Iterable[SkippedKind]) -> str:
+    """The warning for spans whose tokens may be counted nowhere; empty without any.
 
-    Rejected ones have a reason of their own in the answer.
+    Rejected spans have their own reason in the response.
     """
     lost = Counter(
         kind for kind in passed if kind.reason.is_loss and kind.reason is not Reason.REJECTED
@@ -159,7 +167,7 @@ def _judge(
     calls: Mapping[SpanKey, UsageReport],
     known: Mapping[SpanKey, SpanMark],
 ) -> tuple[dict[SpanKey, SpanMark], list[UsageReport]]:
-    """What is known after some spans, and the reports of those that count."""
+    """The marks after some spans, and the reports of those that count."""
     marks = dict(known)
     chosen = []
     ordered = _inside_out(spans)
@@ -177,14 +185,14 @@ def _judge(
 
 
 def _mark_below(ordered: Sequence[Span], marks: dict[SpanKey, SpanMark]) -> None:
-    """Mark what stands below a counted span, from the outside in."""
+    """Mark the spans below a counted span, from the outside in."""
     for span in reversed(ordered):
         if marks.get((span.trace_id, span.parent_id)) in {SpanMark.COUNTED, SpanMark.BELOW}:
             marks.setdefault(span.key, SpanMark.BELOW)
 
 
 def _inside_out(spans: Sequence[Span]) -> list[Span]:
-    """Spans so that each one comes after all that are below it."""
+    """Spans in an order in which each one follows all spans below it."""
     by_key = {span.key: span for span in spans}
     depths: dict[SpanKey, int] = {}
     for span in spans:

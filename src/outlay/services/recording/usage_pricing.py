@@ -1,7 +1,7 @@
-"""What a request costs: by the price book, or as its sender has reported.
+"""The cost of a request: computed with the price book, or as reported.
 
-One function prices what is recorded and what is on record, so that pricing an event again with the
-same book gives the cost that it has.
+One function prices new and recorded requests, so repricing an event with the same book yields the
+same cost.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,12 @@ from outlay.pricing.book import UNPRICED, PriceBook, PricedUsage
 
 _NOTHING: Final = TokenUsage()
 _FREE: Final = PricedUsage(0, 0, 0, 0, 0, CostSource.COMPUTED, "")
-"""What used nothing costs nothing at any price."""
+"""No usage costs nothing at any price."""
 
 NOT_BY_TOKENS: Final = frozenset(
     {"image_generation", "transcription", "translation", "speech", "video", "rerank", "ocr"}
 )
-"""Operations that are billed by picture, second, character or search: without any token there was
-still something to pay for."""
+"""Operations billed by image, second, character or search: even without tokens there is a cost."""
 
 
 class Billed(NamedTuple):
@@ -35,7 +34,7 @@ class Billed(NamedTuple):
     status: str
     """A Status."""
     usage: TokenUsage | None
-    """Settled; None when nobody counted."""
+    """Settled; None if usage is unknown."""
     meters: Mapping[str, int]
     """Settled."""
     unread: Sequence[str]
@@ -45,13 +44,12 @@ class Billed(NamedTuple):
 
 
 def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
-    """The cost at the price book, or as reported.
+    """The cost according to the price book, or as reported.
 
-    A reported cost counts where its provider is known to state what it charges, and where the
-    book has no price for everything that was used. Raises Invalid when the cost is more than an
-    event may carry.
+    A reported cost counts if its provider is known to state what it charges, or if the book lacks a
+    price for a part of the usage. Raises Invalid if the cost is more than an event can have.
     """
-    is_counted = bool(billed.meters) or billed.usage not in {None, _NOTHING}
+    is_counted = bool(billed.meters) or (billed.usage is not None and billed.usage != _NOTHING)
     priced = UNPRICED
     if is_counted or (billed.usage is not None and not _is_billed_otherwise(billed)):
         priced = _at_book(book, billed)
@@ -66,7 +64,7 @@ def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
     if reported is None:
         return priced
     is_whole = priced.cost_source not in {CostSource.UNPRICED, CostSource.PARTIAL}
-    # Where no tokens were counted, nobody but the sender knows what was used.
+    # Without token counts, only the sender knows what was used.
     if is_whole and (is_counted or not reported) and not book.is_reported_first(billed.provider):
         return priced
     return PricedUsage(
@@ -83,26 +81,17 @@ def price_billed(book: PriceBook, billed: Billed) -> PricedUsage:
 
 
 def price_fields(priced: PricedUsage) -> dict[str, Any]:
-    """The fields of an event that its price decides."""
-    return {
-        "cost_source": priced.cost_source,
-        "cost_pusd": priced.cost_pusd,
-        "input_cost_pusd": priced.input_cost_pusd,
-        "cache_read_cost_pusd": priced.cache_read_cost_pusd,
-        "cache_write_cost_pusd": priced.cache_write_cost_pusd,
-        "output_cost_pusd": priced.output_cost_pusd,
-        "price_ref": priced.price_ref,
-        "computed_cost_pusd": priced.computed_cost_pusd,
-        "meter_cost_pusd": priced.meter_cost_pusd,
-        "meter_costs": join_meters(dict(priced.meter_costs)),
-        "unpriced_parts": join_names(priced.unpriced_parts),
-    }
+    """The fields of an event that depend on its price."""
+    fields = priced._asdict()
+    fields["meter_costs"] = join_meters(dict(priced.meter_costs))
+    fields["unpriced_parts"] = join_names(priced.unpriced_parts)
+    return fields
 
 
 def with_pictures(
     operation: str, usage: TokenUsage | None, meters: Mapping[str, int]
 ) -> Mapping[str, int]:
-    """The meters of a request; what makers of pictures put out is pictures unless they say more."""
+    """The meters of a request; output of image models is image tokens unless stated otherwise."""
     known = {"output_image_tokens", "output_images"}
     if operation != "image_generation" or usage is None or known & meters.keys():
         return meters
@@ -110,10 +99,10 @@ def with_pictures(
 
 
 def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
-    """The book's price of the model that was asked for, or of another one that has answered.
+    """The book's price of the requested model, or of the one that answered.
 
     Deployments, routers and names such as `-latest` have no price of their own, and a provider
-    bills the model that has answered. A price of one's own for the name asked for goes first.
+    bills the model that answered. An override for the requested name wins.
     """
 
     def price(mapping: str) -> PricedUsage:
@@ -141,5 +130,5 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
 
 
 def _is_billed_otherwise(billed: Billed) -> bool:
-    """Whether a request has used something although no token was counted."""
+    """Whether a request without token counts has used something."""
     return billed.status == Status.OK and billed.operation in NOT_BY_TOKENS

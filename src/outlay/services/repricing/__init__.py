@@ -1,1 +1,1 @@
-"""Pricing recorded requests again, and price previews."""
+"""Repricing of recorded requests, and price previews."""

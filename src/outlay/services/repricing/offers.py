@@ -1,35 +1,38 @@
-"""What had no price when it was recorded and has one now: offered to be priced again."""
+"""Requests without a price when they were recorded that could be priced now."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 
+from outlay.domain.answers import Row
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, parse_zone, period_of_dates, steps_of
 from outlay.domain.query import RowQuery
+from outlay.domain.questions import Rows
 from outlay.kit.clock import from_us
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.repricing.repricer import repriced
-from outlay.storage.cube.store import CubeReader, Row
+from outlay.storage.cube.store import CubeReader
 from outlay.storage.ledger.log import NEWEST_FIRST, LogConditions, LogFilter
 from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=90)
 MAX_OFFERS: Final = 20
-"""Routes that are looked into: those with the most requests."""
+"""Most routes checked: those with the most requests."""
 
 _MEASURES: Final = ("requests", "unpriced_requests", "partly_priced_requests")
 _KNOWN: Final = tuple(source.value for source in UsageSource if source is not UsageSource.UNKNOWN)
-"""Of unknown usage no price could be made."""
+"""Requests of unknown usage cannot be priced."""
 _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Requests of one route that lack a price, of which the newest has one now."""
+    """Unpriced requests of one route, the newest of which has a price now."""
 
     provider: str
     mapping: str
@@ -45,20 +48,21 @@ class _Lacking:
 
 
 class RepriceOffers:
-    """Finds what could be priced again: the cube says where, one request of each is read."""
+    """Finds what can be repriced: the cube shows the routes, one request of each is read."""
 
     def __init__(self, analytics: Analytics, ledger: Ledger, prices: PriceBooks) -> None:
         self._analytics = analytics
         self._ledger = ledger
         self._prices = prices
 
-    def of(self, organization_id: str, timezone: str) -> Sequence[Offer]:
-        """What an organization could price again, the most requests first."""
+    def list_for(self, organization_id: OrganizationId, timezone: str) -> Sequence[Offer]:
+        """What an organization can reprice, most requests first."""
         today = from_us(self._analytics.now_us()).astimezone(parse_zone(timezone)).date()
         period = period_of_dates(today - LOOK_BACK, today, timezone)
         days = [step.start.date() for step in steps_of(period, Interval.DAY)]
         query = RowQuery(
             organization_id=organization_id,
+            merges=self._analytics.merges(organization_id),
             period=period,
             measures=_MEASURES,
             interval=Interval.DAY,
@@ -66,7 +70,7 @@ class RepriceOffers:
         )
         found: dict[tuple[str, ...], _Lacking] = {}
         with self._analytics.read() as reader:
-            for row in reader.rows(query):
+            for row in reader.ask(Rows(query)):
                 if lacking := _lacking_in(row):
                     entry = found.setdefault(row.keys, _Lacking())
                     entry.requests += lacking
@@ -75,48 +79,40 @@ class RepriceOffers:
             return [
                 Offer(keys[0], keys[1], entry.requests, entry.days[0], entry.days[-1])
                 for keys, entry in most
-                if self._has_price(reader, organization_id, keys, entry.days[-1], timezone)
+                if self._has_price(reader, query, keys, entry.days[-1])
             ]
 
     def _has_price(
         self,
         reader: CubeReader,
-        organization_id: str,
+        query: RowQuery,
         keys: tuple[str, ...],
         day: date,
-        timezone: str,
     ) -> bool:
-        """Whether the newest request of a route that lacks a price would lack less of one now.
+        """Whether the newest unpriced request of a route has more of a price now.
 
-        The cube says in which hour of the day it is: the ledger is read no further.
+        The cube shows the hour of the day, so the ledger is read no further.
         """
         filters: dict[Grouping, tuple[str, ...]] = {
-            dimension: (key,)
-            for dimension, key in zip((Dimension.PROVIDER, Dimension.MAPPING), keys, strict=True)
+            dimension: (key,) for dimension, key in zip(query.group_by, keys, strict=True)
         }
-        period = period_of_dates(day, day, timezone)
-        query = RowQuery(
-            organization_id=organization_id,
-            period=period,
-            measures=_MEASURES,
-            interval=Interval.HOUR,
-            filters=filters,
-        )
-        hours = [row.step for row in reader.rows(query) if _lacking_in(row)]
+        period = period_of_dates(day, day, query.period.timezone)
+        hourly = replace(query, period=period, interval=Interval.HOUR, group_by=(), filters=filters)
+        hours = [row.step for row in reader.ask(Rows(hourly)) if _lacking_in(row)]
         if not hours:
             return False
         hour = steps_of(period, Interval.HOUR)[hours[-1]]
         wanted = LogFilter(
-            organization_id=organization_id,
+            organization_id=query.organization_id,
             start_us=hour.start_bucket * BUCKET_US,
             end_us=hour.end_bucket * BUCKET_US,
             values=filters,
             conditions=LogConditions(cost_sources=_LACKING, usage_sources=_KNOWN),
-            through_seq=reader.loaded_seq(),
+            through_seq=reader.loaded_seq,
         )
-        book = self._prices.of(organization_id)
+        book = self._prices.book_for(query.organization_id)
         positions = self._ledger.read_positions(wanted, NEWEST_FIRST, None, 1)
-        found = self._ledger.read_logged(organization_id, positions)
+        found = self._ledger.read_logged(query.organization_id, positions)
         return any(repriced(book, entry.event) is not entry.event for entry in found)
 
 

@@ -1,10 +1,11 @@
-"""Pricing the requests of a span of time with two books, wherever the ledger is read."""
+"""Pricing the requests of a period with two books, in any process that can read the ledger."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from outlay.domain.event import SIGN, CostSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.price_context import read_context
 from outlay.kit.clock import FOREVER_US
 from outlay.pricing.book import PriceBook, PricedUsage
@@ -20,7 +21,7 @@ _NOT_WHOLE: Final = frozenset({CostSource.UNPRICED, CostSource.PARTIAL})
 
 @dataclass(slots=True)
 class PreviewSum:
-    """Requests that a change concerns, and their cost."""
+    """Affected requests, and their cost."""
 
     requests: int = 0
     before_pusd: int = 0
@@ -40,15 +41,15 @@ class PreviewSum:
 
 @dataclass(slots=True)
 class PreviewSums:
-    """What a part of the ledger comes to."""
+    """The sums over a part of the ledger."""
 
     events: int = 0
-    """Read, concerned or not."""
+    """All read requests."""
     total: PreviewSum = field(default_factory=PreviewSum)
     recorded_pusd: int = 0
-    """What those that are concerned cost on record."""
+    """The recorded cost of the affected ones."""
     unpriced_before: int = 0
-    """How many of them have no price for all that they used."""
+    """Affected requests without a complete price."""
     unpriced_after: int = 0
     by_model: dict[str, PreviewSum] = field(default_factory=dict)
     by_user: dict[str, PreviewSum] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class PreviewSums:
                 mine.setdefault(key, PreviewSum()).add(found)
 
     def count(self, row: CostRow, sign: int, before: PricedUsage, after: PricedUsage) -> None:
-        """Add a request that is concerned."""
+        """Add an affected request."""
         one = PreviewSum(sign, sign * before.cost_pusd, sign * after.cost_pusd)
         self.total.add(one)
         self.recorded_pusd += sign * row.cost_pusd
@@ -77,19 +78,19 @@ class PreviewSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviewJob:
-    """The requests of a span of time to be priced with two books."""
+    """The requests of a period to be priced with two books."""
 
-    organization_id: str
+    organization_id: OrganizationId
     start_us: int
     end_us: int
     through_seq: int
     before: PriceBook
     after: PriceBook
     share: float = 1
-    """Somebody waits for it."""
+    """Full speed, because a user is waiting."""
 
     def parts(self, reader: LedgerReader) -> Iterator[PreviewSums]:
-        """What the requests come to, page by page."""
+        """The sums, page by page."""
         concern = _Concern(self.before, self.after)
         window = (self.organization_id, self.start_us, self.end_us, self.through_seq)
         for rows in reader.read_costs(*window):
@@ -106,14 +107,14 @@ class PreviewJob:
 
 
 class _Concern:
-    """Tells quickly which requests two books may price differently."""
+    """A fast filter for requests that two books may price differently."""
 
     def __init__(self, before: PriceBook, after: PriceBook) -> None:
         self._books = (before, after)
         self._known: dict[tuple[str, ...], tuple[int, int, bool]] = {}
 
     def has(self, row: CostRow) -> bool:
-        """Whether the price of what was asked for, or of what has answered, changes."""
+        """Whether the price of the requested model, or of the one that answered, changes."""
         key = (row.provider, row.mapping, row.response_model, row.price_context)
         at_us = row.event_time_us
         known = self._known.get(key)
@@ -127,7 +128,7 @@ class _Concern:
     def _look(
         self, at_us: int, provider: str, mapping: str, response_model: str, context: str
     ) -> tuple[int, int, bool]:
-        """The span of event times for which an answer holds, and the answer."""
+        """The answer, and the span of event times for which it holds."""
         asked = read_context(context)
         from_us, until_us, is_changed = -FOREVER_US, FOREVER_US, False
         for name in (mapping, f"{provider}/{response_model}") if response_model else (mapping,):

@@ -1,9 +1,9 @@
-"""Price lists that were taken in beside the one that comes with Outlay.
+"""Imported price lists, in addition to the one that comes with Outlay.
 
-In the data directory, `price-list-<version>.json` is a list as it was given, and `price-lists.txt`
-says which were put to use, each with the list of the release that it replaced; the last one is in
-use. With another release its own list is in use again: nobody can tell which of the two is newer,
-and a list that was forgotten must not stand in the way of all later ones.
+In the data directory, `price-list-<version>.json` is an imported list, and `price-lists.txt`
+records which lists were activated, each with the list of the release that it replaced; the last one
+is active. A new release uses its own list again: it is unknown which of the two is newer, and a
+forgotten import must not override all later releases.
 """
 
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file, write_file
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 USED: Final = "price-lists.txt"
 PREFIX: Final = "price-list-"
 MAX_KEPT: Final = 3
-"""Lists in memory, beside the one that comes with Outlay."""
+"""Most lists in memory, in addition to the one that comes with Outlay."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenList:
-    """A list that was put to use."""
+    """An activated list."""
 
     version: str
     replaced: str
@@ -37,35 +38,35 @@ class TakenList:
 
 
 def digest_of(body: bytes) -> str:
-    """What ends the version of a list, after the day on which it was taken in."""
+    """The suffix of a list's version, after its import date."""
     return sha256(body).hexdigest()[:12]
 
 
 class PriceLists:
-    """The lists of a data directory. Called, it gives the one in use."""
+    """The lists of a data directory. Calling it returns the active one."""
 
     def __init__(self, folder: Path, used: str = "") -> None:
-        """`used` is the version to use where it is not what the directory says."""
+        """`used` is the version to use instead of the active one."""
         self._folder = folder
         self._used = used
         self._kept: dict[str, PriceList] = {}
 
     def __call__(self) -> "PriceList":
-        """The list in use."""
+        """The active list."""
         return self.current
 
     @override
     def __reduce__(self) -> tuple[type["PriceLists"], tuple[Path, str]]:
-        """As it goes to another process, which uses the same list."""
+        """Pickle for another process, which then uses the same list."""
         return PriceLists, (self._folder, self.current.version)
 
     @property
     def files(self) -> list[Path]:
-        """All that there is on disk."""
+        """All list files."""
         return [*sorted(self._folder.glob(f"{PREFIX}*.json")), self._folder / USED]
 
     def taken(self) -> list[TakenList]:
-        """The lists that were put to use, the present one last, and not those taken back."""
+        """The activated lists that were not reverted, the active one last."""
         try:
             lines = (self._folder / USED).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
@@ -74,7 +75,7 @@ class PriceLists:
 
     @property
     def version(self) -> str:
-        """Of the list that a process which starts now uses."""
+        """The version of the list that a new process uses."""
         from outlay.pricing.seed import BUNDLED
 
         taken = self.taken()
@@ -82,7 +83,7 @@ class PriceLists:
 
     @cached_property
     def current(self) -> "PriceList":
-        """The list in use, for as long as this process runs; Damaged when its file is not whole."""
+        """The active list, fixed for the lifetime of this process; Damaged if its file is."""
         version = self._used or self.version
         found = self.find(version)
         if found is None:
@@ -90,7 +91,7 @@ class PriceLists:
         return found
 
     def check(self) -> None:
-        """Raise Damaged when the list in use is not what was taken in. Reads it, and no prices."""
+        """Raise Damaged if the file of the active list has changed. Does not parse it."""
         version = self.version
         if self.taken() and version == self.taken()[-1].version:
             self._body(version)
@@ -99,18 +100,18 @@ class PriceLists:
         path = self._path(version)
         body = path.read_bytes() if path.exists() else b""
         if not version.endswith(f"-{digest_of(body)}"):
-            raise self._damaged(version, "not what was taken in" if body else "missing")
+            raise self._damaged(version, "damaged" if body else "missing")
         return body
 
     def _damaged(self, version: str, how: str) -> Damaged:
         return Damaged(
-            f"{self._path(version)} is {how}; put the file back, or run `outlay prices update "
-            "--revert`",
-            code="price-list-damaged",
+            f"The price list {self._path(version)} is {how}. Restore the file or run `outlay "
+            "prices update --revert`.",
+            code=ErrorCode.PRICE_LIST_DAMAGED,
         )
 
     def find(self, version: str) -> "PriceList | None":
-        """A list by its version; None when it is not here any more."""
+        """A list by its version; None if it no longer exists."""
         from outlay.pricing.list_files import read_list
         from outlay.pricing.seed import BUNDLED, bundled_list
 
@@ -123,13 +124,15 @@ class PriceLists:
         return self._kept.get(version)
 
     def read(self, path: Path, clock: Clock) -> tuple["PriceList", bytes]:
-        """The list in a file that may be taken in; one Invalid says what is wrong with it."""
+        """The list in a file to be imported; one Invalid names all errors."""
         from outlay.pricing.list_files import read_list
 
         try:
             body = path.read_bytes()
         except OSError as error:
-            raise Invalid(f"{path}: {error.strerror}", code="invalid-price-list") from error
+            raise Invalid(
+                f"{path} cannot be read: {error.strerror}.", code=ErrorCode.INVALID_PRICE_LIST
+            ) from error
         version = f"{clock.now():%Y-%m-%d}-{digest_of(body)}"
         try:
             return read_list(body, version), body
@@ -137,7 +140,7 @@ class PriceLists:
             raise Invalid(f"{path}: {error.message}", code=error.code) from error
 
     def take(self, price_list: "PriceList", body: bytes) -> None:
-        """Put a list to use, from the next start on. On disk when this returns."""
+        """Activate a list from the next start on. On disk when this returns."""
         from outlay.pricing.seed import BUNDLED
 
         path = self._path(price_list.version)
@@ -146,10 +149,10 @@ class PriceLists:
         self._write([*self.taken(), TakenList(price_list.version, BUNDLED)])
 
     def revert(self) -> TakenList:
-        """Use what was used before the last list; which that was. Its file is kept."""
+        """Reactivate the previous list; returns the reverted one, whose file is kept."""
         taken = self.taken()
         if not taken:
-            raise Conflict("the list that comes with Outlay is in use; there is nothing to revert")
+            raise Conflict("The list that comes with Outlay is in use. There is nothing to revert.")
         self._write(taken[:-1])
         return taken[-1]
 

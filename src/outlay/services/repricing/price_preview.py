@@ -1,7 +1,7 @@
-"""What a change of prices would have made of last month, before it is saved.
+"""Preview of a price change: its effect on last month, before it is saved.
 
-Every request that the change concerns is priced twice: with the book as it is, and as if the change
-had held all month.
+Every affected request is priced twice: with the current book, and as if the change had applied all
+month.
 """
 
 import threading
@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.period import Period, Preset, period_of_preset
@@ -30,38 +32,38 @@ from outlay.storage.directory.engine import Directory
 from outlay.storage.ledger.reading import LedgerReader
 
 MAX_SECONDS: Final = 60.0
-"""How long a server works on one preview; the command line has no limit."""
+"""The server's time limit for one preview; the command line has none."""
 WAIT_SECONDS: Final = 10.0
 FEW_EVENTS: Final = 50_000
-"""In all the ledger: so many are read sooner than a process starts."""
+"""A ledger with fewer events is read faster than a process starts."""
 TOP: Final = 5
 """Rows of a table; the rest is one sum."""
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewRow:
-    """What a change makes of one model or user."""
+    """The effect of a change on one model or user."""
 
     value: str
-    """Empty for what is not attributed."""
+    """Empty for unattributed usage."""
     name: str
     sum: PreviewSum
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewTable:
-    """Those with the largest difference first."""
+    """Rows with the largest difference first."""
 
     rows: tuple[PreviewRow, ...]
     others: int
-    """How many more there are."""
+    """The number of further rows."""
     rest: PreviewSum
-    """What they come to."""
+    """The sum of the further rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What a change would have made of a period."""
+    """The effect of a change on a period."""
 
     period: Period
     sums: PreviewSums
@@ -70,7 +72,7 @@ class Preview:
 
     @property
     def summary(self) -> str:
-        """How many requests are concerned, in a sentence."""
+        """The number of affected requests, as a sentence."""
         month = f"{self.period.from_date:%B %Y}"
         count = self.sums.total.requests
         if not count:
@@ -80,7 +82,7 @@ class Preview:
 
     @property
     def notes(self) -> list[str]:
-        """What else there is to know, in sentences."""
+        """Remarks, as sentences."""
         sums, found = self.sums, []
         if sums.unpriced_before or sums.unpriced_after:
             found.append(
@@ -97,7 +99,7 @@ class Preview:
 
 
 class PricePreviews:
-    """Shows what changes of prices would have made of last month."""
+    """Previews price changes on last month's requests."""
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class PricePreviews:
         open_reader: OpenReader | None = None,
         max_seconds: float | None = MAX_SECONDS,
     ) -> None:
-        """`open_reader` opens the ledger in another process; without, it is read in this one."""
+        """`open_reader` opens the ledger in another process; without it, it is read in this one."""
         self._reader = reader
         self._directory = directory
         self._prices = prices
@@ -120,8 +122,8 @@ class PricePreviews:
         self._one_at_a_time = threading.Lock()
 
     def of_price(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """A new price; Invalid names every fault in it."""
-        price, own = self._prices.draft(actor, entry), self._prices.of(actor)
+        """Preview a new price; Invalid names every error in it."""
+        price, own = self._prices.draft(actor, entry), self._prices.list_for(actor)
         added = compile_prices(replace(own, prices=[price]))
         known = compile_prices(own)
         return self._run(
@@ -129,15 +131,15 @@ class PricePreviews:
         )
 
     def of_rate(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """A new exchange rate; Invalid names every fault in it."""
-        rate, own = self._prices.draft_rate(actor, entry), self._prices.of(actor)
+        """Preview a new exchange rate; Invalid names every error in it."""
+        rate, own = self._prices.draft_rate(actor, entry), self._prices.list_for(actor)
         others = [known for known in own.rates if known.currency != rate.currency]
         changed = replace(own, rates=[*others, replace(rate, effective_from=None)])
         return self._run(actor, own, book_with(self._base, changed))
 
     def of_deletion(self, actor: Actor, price_id: str) -> Preview:
-        """A price that is to be deleted."""
-        own = self._prices.of(actor)
+        """Preview the deletion of a price."""
+        own = self._prices.list_for(actor)
         self._prices.find(own, price_id)
         left = [price for price in own.prices if price.price_id != price_id]
         return self._run(actor, own, book_with(self._base, replace(own, prices=left)))
@@ -155,7 +157,10 @@ class PricePreviews:
         )
         sums = PreviewSums()
         if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview of prices is being made; try again", code="busy")
+            raise Unavailable(
+                "Another price preview is running. Try again when it has finished.",
+                code=ErrorCode.BUSY,
+            )
         try:
             for part in self._parts(job):
                 sums.add(part)
@@ -168,7 +173,7 @@ class PricePreviews:
             users=self._users(actor.organization_id, sums),
         )
 
-    def _users(self, organization_id: str, sums: PreviewSums) -> PreviewTable:
+    def _users(self, organization_id: OrganizationId, sums: PreviewSums) -> PreviewTable:
         with self._directory.read() as session:
             merges = list_merges(session, organization_id)
         merged: dict[str, PreviewSum] = {}
@@ -187,23 +192,23 @@ class PricePreviews:
             yield from scan_in_processes(self._open_reader, [job], check)
 
     def _limit(self) -> Callable[[], None]:
-        """What raises when the work takes too long."""
+        """A function that raises after the time limit."""
         most = self._max_seconds
         begin = time.monotonic()
 
         def check() -> None:
             if most is not None and time.monotonic() - begin > most:
                 raise Invalid(
-                    f"last month has more requests than can be priced in {most:.0f} seconds; use "
-                    "`outlay price add --dry-run`, which takes the time that it needs",
-                    code="preview-too-large",
+                    f"Last month has more requests than can be priced in {most:.0f} seconds. Use "
+                    "`outlay price add --dry-run`, which has no time limit.",
+                    code=ErrorCode.PREVIEW_TOO_LARGE,
                 )
 
         return check
 
 
 def _all_time(prices: tuple[PriceOverride, ...]) -> tuple[PriceOverride, ...]:
-    """A price as if it had always held, at its first exchange rate before and its last after."""
+    """A price as if it always applied, with its first exchange rate before and its last after."""
     first = replace(prices[0], from_us=-FOREVER_US)
     if len(prices) == 1:
         return (replace(first, until_us=FOREVER_US),)

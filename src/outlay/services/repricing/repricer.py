@@ -1,4 +1,4 @@
-"""Pricing what is on record again."""
+"""Repricing of single recorded events."""
 
 from dataclasses import replace
 from typing import Final
@@ -19,9 +19,9 @@ from outlay.storage.ledger.cost_rows import CostRow
 
 
 def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
-    """What a stored event would cost if it were recorded with this book.
+    """The cost of a stored event with this book.
 
-    Raises Invalid when that is more than an event may carry.
+    Raises Invalid if it is more than an event can have.
     """
     return price_billed(book, billed_of(event))
 
@@ -37,7 +37,7 @@ def billed_of(event: UsageEvent | CostRow) -> Billed:
         event.reasoning_output_tokens,
     )
     counted = None if event.usage_source == UsageSource.UNKNOWN else usage
-    # Ledgers of earlier versions have pictures without their meter.
+    # Ledgers of earlier versions have images without their meter.
     meters = with_pictures(event.operation, counted, split_meters(event.meters))
     return Billed(
         provider=event.provider,
@@ -56,10 +56,10 @@ def billed_of(event: UsageEvent | CostRow) -> Billed:
 
 
 def repriced(book: PriceBook, event: UsageEvent) -> UsageEvent:
-    """A stored event as it would be if it were priced with this book.
+    """A stored event, repriced with this book.
 
-    It is returned as it is where nothing that counts would change, and where it would cost more
-    than an event may carry.
+    Returned unchanged if nothing relevant would change, or if it would cost more than an event can
+    have.
     """
     try:
         fields = price_fields(reprice_event(book, event))
@@ -67,7 +67,7 @@ def repriced(book: PriceBook, event: UsageEvent) -> UsageEvent:
         return event
     is_same = all(fields[name] == getattr(event, name) for name in _COUNTED)
     if is_same and _kind(fields["cost_source"]) == _kind(event.cost_source):
-        # Beside a reported cost the computed one is a measure of its own.
+        # In addition to a reported cost, the computed one is a measure of its own.
         computed = event.computed_cost_pusd
         if event.reported_cost_pusd is None or fields["computed_cost_pusd"] == computed:
             return event
@@ -83,7 +83,9 @@ _COUNTED: Final = (
     "meter_costs",
     "unpriced_parts",
 )
-"""What of a price is counted or said: not which of two lists with one price it is of."""
+"""The relevant fields of a price; which of two lists with the same price it is from is not
+relevant.
+"""
 
 
 def _kind(source: CostSource) -> CostSource:

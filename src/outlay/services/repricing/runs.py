@@ -1,7 +1,7 @@
-"""Requests priced again: what that would change, doing it, and taking it back.
+"""Repricing runs: preview, execution and reverting.
 
-The ledger's rows are never changed. A request that costs something else is taken back and stated
-anew, in the time that it was made in: cells of the cube, limits and logs follow from the rows.
+The ledger's rows are never changed. A request whose cost changes is voided and restated at its
+original time; cells of the cube, limits and logs follow from the rows.
 """
 
 import logging
@@ -16,11 +16,13 @@ from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import Merges
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable
 from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
-from outlay.domain.policy import Permission, permit
+from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.domain.repricing import (
     Reprice,
     RepriceTable,
@@ -34,7 +36,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.progress import Progress
 from outlay.services.analytics.request_log import TooWide
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.long_run import LongRun
@@ -47,16 +49,16 @@ from outlay.storage.ledger.store import Ledger
 logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS: Final = 20.0
-"""How long a preview may take; `outlay reprice` has no such bound."""
+"""Time limit of a preview; `outlay reprice` has none."""
 WAIT_SECONDS: Final = 5.0
 """How long a preview waits for another one."""
 MAX_REASON: Final = 500
 LAST_YEAR: Final = 2100
 FILTERS: Final = tuple(str(dimension) for dimension in OF_CELLS)
-"""What requests can be narrowed by."""
+"""Filters for the requests to reprice."""
 STOP_SECONDS: Final = 30.0
 SIGN_SECONDS: Final = 5.0
-"""How often a run puts on record that it goes on."""
+"""Heartbeat interval of a run."""
 
 _PAGE: Final = 2_500
 _DAY_US: Final = BUCKETS_PER_DAY * BUCKET_US
@@ -64,17 +66,17 @@ _OLDEST_FIRST: Final = LogOrder(is_descending=False)
 _LACKING: Final = (CostSource.UNPRICED.value, CostSource.PARTIAL.value)
 
 Change = tuple[UsageEvent, UsageEvent]
-"""An event as it stands, and as it is to stand."""
+"""The current and the new version of an event."""
 
 Look = Callable[[], None]
-"""Called often while requests are read; raises to end it."""
+"""Called often while requests are read; raises to stop."""
 
 Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RepriceOrder:
-    """What the command line asks for: a preview, a run, or taking one back."""
+    """What the command line requests: a preview, a run, or a revert."""
 
     organization: str | None
     wanted: RepriceWanted | None = None
@@ -84,24 +86,24 @@ class RepriceOrder:
 
 
 class Reprices:
-    """Prices requests of an actor's organization again. Thread-safe."""
+    """Reprices requests of an actor's organization. Thread-safe."""
 
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         prices: PriceBooks,
         clock: Clock,
-        labels: Callable[[str, Dimension], Mapping[str, str]],
-        merges: Callable[[str], Merges],
+        labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
+        merges: Callable[[OrganizationId], Merges],
     ) -> None:
-        """`labels` says what values of a dimension are called, `merges` which count as others."""
+        """`labels` are display names of dimension values, `merges` the merged values."""
         self._labels = labels
         self._merges = merges
         self._previewing = threading.Lock()
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._prices = prices
         self._clock = clock
@@ -109,21 +111,22 @@ class Reprices:
         self._running: dict[str, LongRun[Reprice]] = {}
         """By run."""
 
-    def of(self, actor: Actor) -> list[Reprice]:
-        """The runs so far, newest first."""
+    def list_for(self, actor: Actor) -> list[Reprice]:
+        """All runs, newest first."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.REQUESTS_AMEND)
         with self._directory.read() as session:
             return list_reprices(session, actor.organization_id)
 
     def find(self, actor: Actor, reprice_id: str) -> Reprice:
-        """One of them; NotFound when there is none."""
-        return pick(self.of(actor), lambda known: known.reprice_id == reprice_id, "run")
+        """One of them; NotFound if there is none."""
+        return pick(self.list_for(actor), lambda known: known.reprice_id == reprice_id, "run")
 
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
     ) -> RepriceTable:
-        """What a run would change now; TooWide when that takes longer than `seconds`.
+        """What a run would change now; TooWide if that takes longer than `seconds`.
 
-        Of those that are bounded one is made at a time: Unavailable while there is another.
+        Only one limited preview runs at a time: Unavailable while there is another.
         """
         permit(actor, Permission.REQUESTS_READ)
         check_wanted(wanted)
@@ -133,15 +136,17 @@ class Reprices:
                 tally.add(*change)
             return tally.table()
         if not self._previewing.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable("another preview is being made; try again", code="busy")
+            raise Unavailable(
+                "Another preview is running. Try again when it has finished.", code=ErrorCode.BUSY
+            )
         try:
             deadline = time.monotonic() + seconds
 
             def look() -> None:
                 if time.monotonic() > deadline:
                     raise TooWide(
-                        "pricing each request of the period again takes too long; narrow the "
-                        "period, or run `outlay reprice`",
+                        "Repricing each request of the period takes too long. Choose a shorter "
+                        "period or run `outlay reprice`.",
                         field="from",
                     )
 
@@ -154,7 +159,7 @@ class Reprices:
     def begin(
         self, actor: Actor, wanted: RepriceWanted, reason: str
     ) -> tuple[Reprice, LongRun[Reprice]]:
-        """Price requests again; what it changed is on record when the run is over."""
+        """Reprice requests; the changes are recorded when the run has finished."""
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             return self._changes(actor.organization_id, reprice.wanted, tally, look)
@@ -164,17 +169,19 @@ class Reprices:
     def revert(
         self, actor: Actor, reprice_id: str, reason: str
     ) -> tuple[Reprice, LongRun[Reprice]]:
-        """Give requests the costs that they had before a run, unless they were amended since."""
+        """Restore the costs before a run, except of requests amended since."""
         known = self.find(actor, reprice_id)
-        for other in self.of(actor):
+        for other in self.list_for(actor):
             if other.reverts == reprice_id and other.finished_at_us is not None:
                 raise Conflict(
-                    f"{reprice_id} was taken back already, by {other.reprice_id}",
-                    code="already-reverted",
+                    f"The repricing {reprice_id} was already reverted by {other.reprice_id}.",
+                    code=ErrorCode.ALREADY_REVERTED,
                 )
         is_running = known.state_at(to_us(self._clock.now())) is RunState.RUNNING
         if is_running or reprice_id in self._running:
-            raise Conflict(f"{reprice_id} is still running", code="still-running")
+            raise Conflict(
+                f"The repricing {reprice_id} is still running.", code=ErrorCode.STILL_RUNNING
+            )
 
         def changes(reprice: Reprice, tally: RepriceTally, look: Look) -> Iterator[Change]:
             return self._reverting(actor.organization_id, known, tally, look)
@@ -182,16 +189,16 @@ class Reprices:
         return self._begin(actor, known.wanted, reason, reprice_id, Action.REPRICE_REVERT, changes)
 
     def user_names(self, actor: Actor) -> Mapping[str, str]:
-        """What the users in tables are called now."""
+        """The current display names of the users in tables."""
         permit(actor, Permission.REQUESTS_READ)
         return self._labels(actor.organization_id, Dimension.USER)
 
-    def _tally(self, organization_id: str) -> RepriceTally:
+    def _tally(self, organization_id: OrganizationId) -> RepriceTally:
         merges = self._merges(organization_id)
         return RepriceTally(lambda user: merges.target(Dimension.USER, user))
 
     def carry_out(self, operator: Actor, order: RepriceOrder) -> Reprice:
-        """Do what an order says, to its end; a preview comes as a run without an id."""
+        """Execute an order to its end; a preview is a run without an id."""
         done = self._carry_out(operator, order)
         if done.table is None:
             return done
@@ -202,7 +209,7 @@ class Reprices:
             _, run = self.revert(operator, order.reverts, order.reason)
             return run.result()
         if order.wanted is None:
-            raise Invalid("say which days", field="from")
+            raise Invalid("`from` and `to` are required.", field="from")
         if order.reason:
             _, run = self.begin(operator, order.wanted, order.reason)
             return run.result()
@@ -217,7 +224,7 @@ class Reprices:
         )
 
     def stop(self) -> None:
-        """Have what is under way end; it can be done again."""
+        """Stop the current runs; they can be repeated."""
         with self._lock:
             running = [*self._running.values()]
         for run in running:
@@ -225,7 +232,7 @@ class Reprices:
         for run in running:
             run.join(STOP_SECONDS)
 
-    # How it is done
+    # Implementation
 
     def _begin(
         self,
@@ -236,12 +243,14 @@ class Reprices:
         action: Action,
         changes: Changes,
     ) -> tuple[Reprice, LongRun[Reprice]]:
-        """Put a run on record and start it."""
+        """Record a run and start it."""
         check_wanted(wanted)
         reason = reason.strip()
         if not reason or len(reason) > MAX_REASON or not reason.isprintable():
-            raise Invalid(f"say why, in up to {MAX_REASON} characters on one line", field="reason")
-        with self._trail.change(actor) as change:
+            raise Invalid(
+                f"`reason` must have 1 to {MAX_REASON} characters on one line.", field="reason"
+            )
+        with self._audited.change(actor, Permission.REQUESTS_AMEND) as change:
             reprice = Reprice(
                 reprice_id=new_id("rpr"),
                 organization_id=actor.organization_id,
@@ -289,12 +298,12 @@ class Reprices:
         changes: Changes,
         run: LongRun[Reprice],
     ) -> Reprice:
-        """Write what changes to the ledger, some requests at a time, and what it came to."""
+        """Write the changes to the ledger in batches, and record the result."""
         tally = self._tally(reprice.organization_id)
         done, told_at = 0, time.monotonic()
 
         def look() -> None:
-            """End when told to; give a sign of life, also while nothing changes."""
+            """Stop if requested; write heartbeats, even while nothing changes."""
             nonlocal told_at
             run.check()
             if time.monotonic() - told_at > SIGN_SECONDS:
@@ -306,7 +315,8 @@ class Reprices:
                 row for before, after in part for row in restated(before, reprice.reprice_id, after)
             ]
             outcomes = self._ledger.append(rows)
-            # Both rows of a request have one fate: somebody else may have amended it meanwhile.
+            # Both rows of a request succeed or fail together: it may have been amended in the
+            # meantime.
             for change, outcome in zip(part, outcomes[::2], strict=True):
                 if outcome is Outcome.ACCEPTED:
                     tally.add(*change)
@@ -328,9 +338,9 @@ class Reprices:
             update_reprice(session, reprice)
 
     def _standing(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int, look: Look
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int, look: Look
     ) -> Iterator[UsageEvent]:
-        """The requests that are wanted, as they stand, under the ids of their rows."""
+        """The current versions of the matching requests, under their row ids."""
         for part in self._days(organization_id, wanted, through_seq):
             look()
             after: LogPosition | None = None
@@ -341,9 +351,13 @@ class Reprices:
                     yield entry.row_event
 
     def _changes(
-        self, organization_id: str, wanted: RepriceWanted, tally: RepriceTally, look: Look
+        self,
+        organization_id: OrganizationId,
+        wanted: RepriceWanted,
+        tally: RepriceTally,
+        look: Look,
     ) -> Iterator[Change]:
-        """The requests that would cost something else now; all that are seen are counted."""
+        """The requests whose cost would change; all matching requests are counted."""
         book = self._prices.read(organization_id)
         through_seq = self._ledger.newest_seq()
         for event in self._standing(organization_id, wanted, through_seq, look):
@@ -353,9 +367,9 @@ class Reprices:
                 yield event, after
 
     def _reverting(
-        self, organization_id: str, known: Reprice, tally: RepriceTally, look: Look
+        self, organization_id: OrganizationId, known: Reprice, tally: RepriceTally, look: Look
     ) -> Iterator[Change]:
-        """The requests that a run changed, as they stand and as they were before."""
+        """The requests changed by a run, in their current and their earlier version."""
         everything = replace(known.wanted, only_lacking=False)
         for part in self._days(organization_id, everything, self._ledger.newest_seq()):
             histories = self._ledger.read_restated(
@@ -371,9 +385,9 @@ class Reprices:
                 yield latest, before
 
     def _days(
-        self, organization_id: str, wanted: RepriceWanted, through_seq: int
+        self, organization_id: OrganizationId, wanted: RepriceWanted, through_seq: int
     ) -> Iterator[LogFilter]:
-        """The question, a day at a time: what takes rows back is looked for within each."""
+        """The filters split by day: void rows are looked up within each day."""
         check_wanted(wanted)
         merges = self._merges(organization_id)
         values: dict[Grouping, tuple[str, ...]] = {
@@ -396,18 +410,22 @@ class Reprices:
 
 
 def check_wanted(wanted: RepriceWanted) -> None:
-    """Raise Invalid for a period, a time zone or filters that make no sense."""
+    """Raise Invalid for an invalid period, time zone or filter."""
     parse_zone(wanted.timezone)
     if wanted.to_date < wanted.from_date:
-        raise Invalid("the last day is before the first", field="to")
+        raise Invalid("`to` must not be before `from`.", field="to")
     if not (EARLIEST_EVENT.date() <= wanted.from_date and wanted.to_date.year <= LAST_YEAR):
-        raise Invalid(f"give days from {EARLIEST_EVENT:%Y-%m-%d} to {LAST_YEAR}", field="from")
+        raise Invalid(
+            f"Days must be between {EARLIEST_EVENT:%Y-%m-%d} and {LAST_YEAR}.", field="from"
+        )
     for name, values in wanted.filters.items():
         if name not in FILTERS:
             raise Invalid(
-                f"there is no filter {name!r}; there are {', '.join(FILTERS)}", field="filters"
+                f"There is no filter {name!r}. Available: {', '.join(FILTERS)}.", field="filters"
             )
         if not values:
-            raise Invalid(f"the filter {name} has no value", field="filters")
+            raise Invalid(f"The filter {name} has no value.", field="filters")
         if not all(value.isprintable() for value in values):
-            raise Invalid(f"the filter {name} has characters that are not text", field="filters")
+            raise Invalid(
+                f"The filter {name} contains characters that are not valid text.", field="filters"
+            )

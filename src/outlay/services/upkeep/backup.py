@@ -1,10 +1,10 @@
-"""An installation as a run of records: backed up to a file, restored from one, moved to another.
+"""An installation as a stream of records: for backup, restore and moving between databases.
 
 header · files · intents · conflicts · batches of the ledger · rows of the directory · end
 
-The ledger is taken up to the last event that was acknowledged before the directory is read, in one
-snapshot, so that whatever an event refers to is there. Everything is checked on the way: batches
-against their chain, records against the counts at the end.
+The ledger is copied up to the last event acknowledged before the directory is read, in one
+snapshot, so everything that events refer to is included. Everything is checked while copying:
+batches against their chain, records against the counts at the end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from outlay import __version__
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Invalid, Unavailable
 from outlay.kit.clock import Clock
 from outlay.kit.durable import create_file
@@ -34,12 +35,12 @@ Report = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contents:
-    """What a run of records holds, as it says itself."""
+    """The content of a stream of records, according to its header and end."""
 
     created_at: str
     events: int
     tables: dict[str, int]
-    """Rows of each."""
+    """Rows per table."""
 
 
 def records_of(
@@ -49,9 +50,9 @@ def records_of(
     clock: Clock,
     report: Report,
 ) -> Iterator[Record]:
-    """Everything that there is now; `files` that exist go along under their names.
+    """All current records; existing `files` are included under their names.
 
-    Raises Unavailable when identities were erased meanwhile: nothing of them may be kept.
+    Raises Unavailable if identities were erased in the meantime, as a backup must not contain them.
     """
     edition = ledger.read_edition()
     yield Record(
@@ -78,16 +79,21 @@ def records_of(
             tables[part.table] = tables.get(part.table, 0) + len(part.rows)
             yield Record("rows", part)
     if ledger.read_edition() != edition:
-        raise Unavailable("somebody was erased meanwhile; please start again", code="erased")
+        raise Unavailable(
+            "A person was erased during the backup. Start it again.", code=ErrorCode.ERASED
+        )
     yield Record("end", {"events": through, "tables": tables})
 
 
 def check_archive(path: Path, report: Report) -> Contents:
-    """Read a backup from end to end; what it holds. Raises Invalid or Damaged."""
+    """Read a backup completely; returns its content. Raises Invalid or Damaged."""
     try:
         return _check(path, report)
     except (TypeError, ValueError, LookupError) as error:
-        raise Damaged(f"{path} is not what was written", code="backup-damaged") from error
+        raise Damaged(
+            f"{path} was not written correctly. Run the backup again.",
+            code=ErrorCode.BACKUP_DAMAGED,
+        ) from error
 
 
 def _check(path: Path, report: Report) -> Contents:
@@ -109,27 +115,27 @@ def _check(path: Path, report: Report) -> Contents:
             end = record.content
     # Only now has the digest of the whole been compared, too.
     if end != {"events": events, "tables": tables}:
-        raise Damaged(f"{path} lacks some of what it had", code="backup-damaged")
+        raise Damaged(f"{path} is incomplete. Run the backup again.", code=ErrorCode.BACKUP_DAMAGED)
     return Contents(created_at=header["createdAt"], events=events, tables=tables)
 
 
 def check_header(header: dict[str, Any]) -> None:
-    """Raise Invalid for what another version wrote and this one cannot read."""
+    """Raise Invalid for a backup of an incompatible version."""
     if header.get("format") != FORMAT or header.get("directory") != HEAD:
         raise Invalid(
-            f"this was written by Outlay {header.get('version', '?')}, whose tables are others; "
-            "restore it with that version, then upgrade",
-            code="backup-version",
+            f"This backup was written by Outlay {header.get('version', '?')}, which has a "
+            "different schema. Restore it with that version, then upgrade.",
+            code=ErrorCode.BACKUP_VERSION,
         )
 
 
 def take_over(
     records: Iterator[Record], ledger: Ledger, directory: Directory, folder: Path
 ) -> None:
-    """Make empty stores what the records say; files go into a folder, none replaced.
+    """Fill empty stores with records; files go into a folder without replacing any.
 
-    Raises Conflict when a store is not empty. Ledger and directory are each taken over wholly or
-    not at all.
+    Raises Conflict if a store is not empty. Ledger and directory are each copied completely or not
+    at all.
     """
     found: dict[str, Any] = {}
     files: list[tuple[str, bytes]] = []
@@ -174,25 +180,30 @@ def _put_file(path: Path, body: bytes) -> None:
 
 
 def compare(source: tuple[LedgerReader, Directory], target: tuple[LedgerReader, Directory]) -> int:
-    """Prove two installations equal, row by row; how many rows that were. Raises Damaged."""
+    """Compare two installations row by row; returns the number of rows. Raises Damaged."""
     (ledger, directory), (other_ledger, other_directory) = source, target
     through, compared = ledger.read_last_seq(), 0
     pairs = zip(ledger.read_all(through), other_ledger.read_all(through), strict=True)
     for one, other in pairs:
         if one != other:
-            raise Damaged(f"batch {one.batch_id} differs", code="engines-differ")
+            raise Damaged(
+                f"Batch {one.batch_id} differs between the two databases.",
+                code=ErrorCode.ENGINES_DIFFER,
+            )
         compared += len(one.rows)
     with directory.snapshot() as session, other_directory.snapshot() as other_session:
         mine, theirs = _tables(session), _tables(other_session)
     for table in mine.keys() | theirs.keys():
         if mine.get(table) != theirs.get(table):
-            raise Damaged(f"table {table} differs", code="engines-differ")
+            raise Damaged(
+                f"Table {table} differs between the two databases.", code=ErrorCode.ENGINES_DIFFER
+            )
         compared += len(mine[table])
     return compared
 
 
 def _tables(session: Any) -> dict[str, list[str]]:
-    """The rows of each table, sorted: engines order text in their own ways."""
+    """The sorted rows of each table: engines sort text differently."""
     found: dict[str, list[str]] = {}
     for part in read_rows(session):
         found.setdefault(part.table, []).extend(repr(row) for row in part.rows)

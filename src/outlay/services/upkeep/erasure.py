@@ -1,7 +1,7 @@
-"""Erasing who a person was: their identity goes, everywhere and for good; every total stays.
+"""Erasure of a person's identity, everywhere and permanently; all totals remain.
 
-What was theirs is told by a surrogate, the member id, from the start. So it is enough to destroy
-what ties that id to a person, and the claims of it that requests carried.
+Usage refers to a surrogate, the member id, from the start. So it is enough to destroy the link
+between that id and the person, and claims of the identity in requests.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,10 +13,12 @@ from typing import Final
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Member
+from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.members import check_manages, check_other_owner, release_member
 from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
 from outlay.storage.directory.discovered import forget_discovered
@@ -35,56 +37,58 @@ from outlay.storage.ledger.store import Ledger
 ERASED_NAME: Final = "Erased member"
 _ERASED_DOMAIN: Final = "@erased.invalid"
 _SHORTEST: Final = 3
-"""Names shorter than this are in too many words to tell anything."""
+"""Shorter names occur in too many words for a search to be useful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErasureReport:
-    """What an erasure did."""
+    """The result of an erasure."""
 
-    member_id: str
-    """What remains: an id that nobody can tie to the person any more."""
+    member_id: MemberId
+    """The remaining id, which can no longer be linked to the person."""
     events: int
     """Events that claimed the person's address."""
     values: int
-    """Values of the audit trail that are destroyed."""
+    """Destroyed values of the audit trail."""
     left: dict[str, int] = field(default_factory=dict)
-    """Where texts that people or senders wrote still contain the name or address, and how often:
-    `table.column`, and `backups` for copies of the data that were made before."""
+    """Where texts written by users or senders still contain the name or address, with counts:
+    `table.column`, and `backups` for earlier copies of the data.
+    """
 
 
 class Erasure:
-    """Erases members. May be repeated when it was interrupted: the directory comes last."""
+    """Erases persons. Can be repeated after an interruption: the directory comes last."""
 
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         maintenance: Maintenance,
         copies: Callable[[], Sequence[Path]],
     ) -> None:
-        """`copies` tells which copies of the installation are in its folder."""
+        """`copies` returns the copies of the installation in its folder."""
         self._copies = copies
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._maintenance = maintenance
 
     def erase(self, actor: Actor, who: str) -> ErasureReport:
-        """Erase a present or former member, named by id or by e-mail address.
+        """Erase a current or former member, given by id or e-mail address.
 
-        Raises NotFound for somebody who is not there or erased already, Conflict for the last
-        owner, and Unavailable while the cube is being verified or rebuilt.
+        Raises NotFound for an unknown or already erased person, Conflict for the last owner, and
+        Unavailable while the cube is being verified or rebuilt.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         with self._directory.read() as session:
             member = _find(session, actor, who)
             _check(session, actor, member)
-        # The cube groups by end user: made anew, it has the surrogate, too.
+        # The cube groups by end user: rebuilt, it has the surrogate, too.
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, member.email, member.member_id)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_ERASE) as change:
             session = change.session
             member = _find(session, actor, member.member_id)
             _check(session, actor, member)
@@ -122,33 +126,34 @@ class Erasure:
         )
 
     def erase_outsider(self, actor: Actor, who: str) -> ErasureReport:
-        """Erase somebody who never was a member: claimed by requests, or invited in vain.
+        """Erase a person who was never a member: claimed in requests, or invited in vain.
 
-        Raises NotFound when nothing says so, and Unavailable as `erase` does.
+        Raises NotFound if there is no mention, and Unavailable like `erase`.
         """
+        permit(actor, Permission.MEMBERS_ERASE)
         surrogate = new_id("gone")
         events = self._maintenance.rewrite(
             lambda: self._ledger.forget(actor.organization_id, who, surrogate)
         )
-        with self._trail.change(actor) as change:
+        with self._audited.change(actor, Permission.MEMBERS_ERASE) as change:
             invitations = delete_untaken_of(change.session, actor.organization_id, who)
             forgotten = forget_discovered(change.session, actor.organization_id, who)
             if not events and not invitations and not forgotten:
-                raise NotFound(f"Nothing here names {who}.")
+                raise NotFound(f"Nothing refers to {who}.")
             destroyed = destroy_personal_values(change.session, [*invitations, *forgotten])
             change.note(
                 Action.MEMBER_ERASE, surrogate, after={"destroyed": destroyed, "events": events}
             )
         self._directory.truncate_log()
         return ErasureReport(
-            member_id=surrogate,
+            member_id=MemberId(surrogate),
             events=events,
             values=len(destroyed),
             left=self._left(actor, {who}),
         )
 
     def _left(self, actor: Actor, texts: set[str]) -> dict[str, int]:
-        """Where somebody is still named in texts that mean something else."""
+        """Where a person is still mentioned in other texts."""
         wanted = sorted(text for text in texts if _tells(text))
         if not wanted:
             return {}
@@ -161,7 +166,7 @@ class Erasure:
 
 
 def _tells(text: str) -> bool:
-    """Whether a text says who somebody is, unlike the network address of a sign-in."""
+    """Whether a text identifies a person, unlike the network address of a sign-in."""
     try:
         ip_address(text)
     except ValueError:
@@ -170,7 +175,7 @@ def _tells(text: str) -> bool:
 
 
 def _find(session: ReadSession, actor: Actor, who: str) -> Member:
-    """The member that is meant; a present one before those who left with the same address."""
+    """The member; a current one before former ones with the same address."""
     members = list_members(session, actor.organization_id)
     for member in sorted(members, key=lambda member: member.is_deleted):
         is_meant = who == member.member_id or who.lower() == member.email.lower()

@@ -1,8 +1,8 @@
-"""What has served its time goes, by itself, once a day.
+"""Deletes expired data once a day.
 
-Whoever is named in data that nobody needs any more: ended sessions and links, invitations that
-nobody took, and, where the operator sets a time, the end users that requests claimed. Requests,
-their costs and the audit trail itself stay for good.
+That is personal data that is no longer needed: ended sessions and links, invitations that were not
+accepted and, if the operator sets a time, the end users that requests claimed. Requests, their
+costs and the audit trail itself are kept permanently.
 """
 
 import logging
@@ -12,14 +12,17 @@ from datetime import timedelta
 from typing import Final
 
 from outlay.domain.audit import Action
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
+from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken
@@ -33,29 +36,29 @@ logger = logging.getLogger(__name__)
 
 RUN_EVERY: Final = timedelta(days=1)
 RETRY_AFTER: Final = timedelta(minutes=5)
-"""When something else was being done to the whole ledger, or the database was away."""
+"""After a conflict with other maintenance, or if the database was unreachable."""
 UNTAKEN_INVITATIONS: Final = timedelta(days=30)
-"""After its last day an invitation that nobody took is forgotten, with the address."""
+"""How long after its expiry an invitation that was not accepted is deleted, with its address."""
 _WEEK_BUCKETS: Final = 7 * BUCKETS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionReport:
-    """What was dropped of one organization."""
+    """What was deleted of one organization."""
 
-    organization_id: str
+    organization_id: OrganizationId
     events: int
-    """Events whose claimed end user is gone; the events are still there."""
+    """Events without their claimed end user; the events remain."""
     invitations: int
 
 
 class Retention:
-    """Applies the times for which things are kept."""
+    """Applies the retention times."""
 
     def __init__(
         self,
         directory: Directory,
-        trail: Trail,
+        audited: AuditedChanges,
         ledger: Ledger,
         maintenance: Maintenance,
         nodes: Nodes,
@@ -63,9 +66,9 @@ class Retention:
         *,
         end_user_days: int,
     ) -> None:
-        """`end_user_days` is how long claimed end users are kept, at least; 0 means for good."""
+        """`end_user_days` is the minimum retention of claimed end users; 0 means permanent."""
         self._directory = directory
-        self._trail = trail
+        self._audited = audited
         self._ledger = ledger
         self._maintenance = maintenance
         self._nodes = nodes
@@ -75,11 +78,11 @@ class Retention:
         self._worker = Worker("retention", self._run)
 
     def start(self) -> None:
-        """Apply now and then once a day, if this node leads, in the background, until stopped."""
+        """Apply now and then once a day in the background, on the leading node, until stopped."""
         self._worker.start()
 
     def stop(self) -> None:
-        """End the thread; what is under way is gone on with after the next start."""
+        """Stop the thread; interrupted work continues after the next start."""
         self._stopping.set()
         self._worker.stop()
 
@@ -97,10 +100,10 @@ class Retention:
             stop.wait(RUN_EVERY / timedelta(seconds=1))
 
     def apply(self) -> list[RetentionReport]:
-        """Drop what has served its time; what was dropped of organizations.
+        """Delete expired data; returns what was deleted per organization.
 
-        May be repeated when it was interrupted. Raises Unavailable while the cube is being
-        verified or rebuilt.
+        Can be repeated after an interruption. Raises Unavailable while the cube is being verified
+        or rebuilt.
         """
         now_us = to_us(self._clock.now())
         with self._directory.write() as session:
@@ -120,8 +123,10 @@ class Retention:
             self._directory.truncate_log()
         return reports
 
-    def _drop_end_users(self, organizations: list[Organization], now_us: int) -> dict[str, int]:
-        """Per organization, of how many events the claimed end user is gone."""
+    def _drop_end_users(
+        self, organizations: list[Organization], now_us: int
+    ) -> dict[OrganizationId, int]:
+        """By organization, the number of events whose claimed end user was deleted."""
         before_us = end_users_kept_from(now_us, self._end_user_days)
         totals = {organization.organization_id: 0 for organization in organizations}
 
@@ -131,10 +136,13 @@ class Retention:
                     organization_id, before_us, self._stopping
                 )
             if self._stopping.is_set():
-                raise Unavailable("the server is stopping", code="shutting-down")
+                raise Unavailable(
+                    "The server is shutting down. Try again when it has restarted.",
+                    code=ErrorCode.SHUTTING_DOWN,
+                )
             return sum(totals.values())
 
-        # The cube groups by end user: made anew, it knows none of these any more.
+        # The cube groups by end user: rebuilt, it has none of these any more.
         try:
             self._maintenance.rewrite(drop, "retention")
         except Unavailable:
@@ -145,8 +153,10 @@ class Retention:
     def _forget_invitations(
         self, organization: Organization, now_us: int, events: int
     ) -> RetentionReport | None:
-        """Forget who was invited in vain, and put on record all that was dropped."""
-        with self._trail.change(operator_of(organization)) as change:
+        """Delete expired invitations, and audit everything that was deleted."""
+        with self._audited.change(
+            operator_of(organization), Permission.ORGANIZATION_WRITE
+        ) as change:
             untaken = delete_untaken(
                 change.session,
                 organization.organization_id,
@@ -167,7 +177,8 @@ class Retention:
 
 
 def end_users_kept_from(now_us: int, days: int) -> int:
-    """The instant from which end users are kept, in µs since the epoch: `days` back, and on to the
-    start of that week, so that the cube is made anew once a week and not every day."""
+    """The instant from which end users are kept, in µs since the epoch: `days` back, rounded down
+    to the start of that week, so that the cube is rebuilt once a week and not every day.
+    """
     bucket = (now_us - in_us(timedelta(days=days))) // BUCKET_US
     return bucket // _WEEK_BUCKETS * _WEEK_BUCKETS * BUCKET_US

@@ -1,9 +1,9 @@
-"""Everything that is stored is read once a week, so that damage is found while backups are young.
+"""Verifies all stored data once a week, so that damage is found while backups are recent.
 
-Ledger batches, refused events, every row of the directory, the audit trail with its checkpoints. In
-the background, on a small share of one processor, by the one node that leads; the position is on
-disk, so a round goes on where it was, whoever goes on with it. The cube is made of the ledger and
-compared with it by `outlay verify`.
+That is ledger batches, refused events, every row of the directory, and the audit trail with its
+checkpoints. It runs in the background on the leading node, with a small share of one processor. The
+position is on disk, so a round can be continued after a restart or by another node. The cube is
+derived from the ledger and verified by `outlay verify`.
 """
 
 import logging
@@ -28,19 +28,19 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(days=7)
-"""From the end of a round to the beginning of the next one."""
+"""From the end of a round to the start of the next one."""
 SHARE: Final = 0.05
 """Of one processor."""
 LOOK_SECONDS: Final = 60.0
-"""Between two looks at whether a round is due."""
+"""Between two checks for a due round."""
 SAVE_SECONDS: Final = 30.0
-"""Between two notes of the position."""
+"""Between two saves of the position."""
 MAX_FAULTS: Final = 100
-"""Faults that are kept; there may be more."""
+"""Most stored faults."""
 
 
 class Scrubbing:
-    """Reads everything that is stored, round after round."""
+    """Verifies all stored data, round after round."""
 
     def __init__(
         self, ledger: Ledger, directory: Directory, audit: Audit, nodes: Nodes, clock: Clock
@@ -62,26 +62,26 @@ class Scrubbing:
         self.refresh()
 
     def refresh(self) -> None:
-        """Read again how far it has come, which another node may know better."""
+        """Reload the progress, which another node may have advanced."""
         with self._directory.read() as session:
             self._state = find_scrub(session)
 
     @property
     def faults(self) -> list[str]:
-        """What the last whole round found, and the one under way has found beyond that."""
+        """The faults found by the last complete round, and additionally by the current one."""
         return list(dict.fromkeys([*self._state.found, *self._state.faults]))
 
     @property
     def state(self) -> ScrubState:
-        """How far it has come, as far as this node knows."""
+        """The progress known to this node."""
         return self._state
 
     def start(self) -> None:
-        """Scrub in the background, if this node leads, until stopped."""
+        """Scrub in the background, on the leading node, until stopped."""
         self._worker.start()
 
     def stop(self) -> None:
-        """End the thread after the piece of work under way."""
+        """Stop the thread after the current piece of work."""
         self._worker.stop()
 
     def run(self, stop: threading.Event) -> None:
@@ -112,18 +112,20 @@ class Scrubbing:
         if state.begun_at_us is not None or state.finished_at_us is None:
             return True
         elapsed = to_us(self._clock.now()) - state.finished_at_us
-        # One that ended in the future ended while the clock was ahead.
+        # A round that ended in the future ended while the clock was ahead.
         return elapsed >= in_us(EVERY) or elapsed < 0
 
     def _look_again(self) -> None:
-        """See what another node has done meanwhile, where one did."""
+        """Reload the progress if another node has advanced it."""
         try:
             self.refresh()
         except Unavailable as error:
             logger.debug("the scrub waits: %s", error.message)
 
     def run_some(self, seconds: float) -> bool:
-        """Go on with the round for about so many seconds, one piece at least; whether it ended."""
+        """Continue the round for about so many seconds, at least one piece; returns whether it
+        ended.
+        """
         until = time.monotonic() + seconds
         state = self._state
         if state.begun_at_us is None:
@@ -153,9 +155,9 @@ class Scrubbing:
         with self._directory.change() as session:
             put_scrub(session, self._state)
         if faults:
-            logger.error("the scrub has read everything and found %d faults", len(faults))
+            logger.error("the scrub has finished with %d faults", len(faults))
         else:
-            logger.info("the scrub has read everything and found it as it was written")
+            logger.info("the scrub has finished without faults")
 
     def _save(self) -> None:
         with self._directory.write() as session:
@@ -168,7 +170,7 @@ class Scrubbing:
         try:
             self._save()
         except Exception:
-            logger.debug("the position of the scrub could not be noted", exc_info=True)
+            logger.debug("the position of the scrub could not be saved", exc_info=True)
 
     def _scrub_table(self, number: int) -> Scrubbed:
         tables = covered_tables()

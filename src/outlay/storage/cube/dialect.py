@@ -1,4 +1,4 @@
-"""What engines say differently in questions of one text."""
+"""The parts of statements that differ between engines."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -7,7 +7,7 @@ from outlay.storage.cube.rollups import RollupSpec
 
 
 class Dialect(Protocol):
-    """The fragments of an engine, for one snapshot of it."""
+    """SQL fragments of an engine, for one snapshot."""
 
     @property
     def group_set(self) -> str:
@@ -24,11 +24,11 @@ class Dialect(Protocol):
         ...
 
     def select_sums(self, sums: Mapping[str, str]) -> str:
-        """The last columns of an answer: sums by name, in the form that is fetched the quickest."""
+        """The last columns of a statement: sums by name, in the form that is fetched fastest."""
         ...
 
     def read_sums(self, values: tuple[Any, ...]) -> tuple[int, ...]:
-        """The sums of a row that was selected so."""
+        """The sums of a row that `select_sums` selected."""
         ...
 
     def quotient(self, value: str, divisor: int) -> str:
@@ -67,14 +67,14 @@ class Dialect(Protocol):
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
-        """A subquery over some dimensions and measures of a rollup, as good as the whole of it.
+        """A subquery over some dimensions and measures of a rollup; it may read a smaller table.
 
-        `marks` are the start buckets of the steps and the end of the last.
+        `edges` are the start buckets of the steps and the end of the last.
         """
         ...
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
-        """The same where a bucket must not be taken together with others."""
+        """The same, with every bucket separate."""
         ...

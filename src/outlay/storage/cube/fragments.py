@@ -19,14 +19,14 @@ RANK_MEASURES: Final = {
     Rank.TOKENS: ("input_tokens", "output_tokens"),
 }
 _MERGED: Final = tuple(dimension for dimension in DISCOVERABLE if dimension is not Dimension.GROUP)
-"""Dimensions whose values stand in the rows themselves."""
+"""Dimensions whose values are stored in the rows themselves."""
 
 Parameters = dict[str, str | int | list[str]]
-Question = UsageQuery | RowQuery
+Query = UsageQuery | RowQuery
 
 
 class Fragments:
-    """What statements of questions are filled with."""
+    """Builds the fragments of statements."""
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
@@ -37,28 +37,28 @@ class Fragments:
 
     def _source(
         self,
-        query: Question,
-        marks: Sequence[int],
+        query: Query,
+        edges: Sequence[int],
         *dimensions: Grouping,
         measures: tuple[str, ...] | None = None,
     ) -> str:
         """Where usage by some dimensions is read from; of the question's measures, or others."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)}
         wanted = ("requests", *(query.measures if measures is None else measures))
-        return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, marks))
+        return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, edges))
 
-    def _bins(self, query: UsageQuery, *dimensions: Grouping, marks: Sequence[int] = ()) -> str:
-        """Where latency by some dimensions is read from; `marks` are edges of steps, if any."""
+    def _bins(self, query: UsageQuery, *dimensions: Grouping, edges: Sequence[int] = ()) -> str:
+        """Where latency by some dimensions is read from; `edges` are edges of steps, if any."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {
             "latency_bin"
         }
-        marks = marks or (query.period.start_bucket, query.period.end_bucket)
+        edges = edges or (query.period.start_bucket, query.period.end_bucket)
         return self._merged(
-            query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, marks)
+            query, columns, self._dialect.source(LATENCY, columns, LATENCY.measures, edges)
         )
 
-    def _merged(self, query: Question, columns: Collection[str], source: str) -> str:
-        """A subquery in whose rows each merged value is the one that it counts as, as text."""
+    def _merged(self, query: Query, columns: Collection[str], source: str) -> str:
+        """A subquery that replaces merged values by their targets, as text."""
         joins, replacements = "", []
         for dimension in _MERGED:
             if dimension.column in columns and query.merges.of(dimension):
@@ -75,8 +75,8 @@ class Fragments:
             f"FROM ({source}) AS unmerged{joins}"
         )
 
-    def _group_set(self, query: Question) -> str:
-        """The table of which groups a stored set has, or what stands for it if some are merged."""
+    def _group_set(self, query: Query) -> str:
+        """The table of the groups in each stored set, merged groups replaced by their targets."""
         if not query.merges.of(Dimension.GROUP):
             return self._dialect.group_set
         return (
@@ -87,12 +87,12 @@ class Fragments:
         )
 
     def _pairs(self, dimension: Dimension) -> str:
-        """Merged values beside their targets."""
+        """Merged values and their targets."""
         name = dimension.column
         return self._dialect.pairs(f"$merged_{name}", f"$target_{name}")
 
     def _expanded(
-        self, query: Question, dimension: Grouping, label: str, alias: str
+        self, query: Query, dimension: Grouping, label: str, alias: str
     ) -> tuple[str, str]:
         """A dimension's value as an expression over its label, and the join that it needs."""
         if isinstance(dimension, Tag):  # its key is letters that need no quoting
@@ -136,7 +136,7 @@ class Fragments:
             {name: self._dialect.sum(prefix + name) for name in measures}
         )
 
-    def _compared(self, query: Question, dimension: Grouping, value: str) -> str | int:
+    def _compared(self, query: Query, dimension: Grouping, value: str) -> str | int:
         """What a filter binds for a value: groups are compared by id, merged values as text."""
         if isinstance(dimension, Tag):
             return value
@@ -144,8 +144,8 @@ class Fragments:
             return query.merges.target(dimension, value)
         return self._dialect.bound(dimension.column, value)
 
-    def _bound(self, text: str, query: Question, parameters: Parameters) -> tuple[str, Parameters]:
-        """A statement with all that it names: DuckDB refuses parameters that are not named."""
+    def _bound(self, text: str, query: Query, parameters: Parameters) -> tuple[str, Parameters]:
+        """A statement and the parameters that it names; DuckDB rejects any others."""
         bound: Parameters = {
             **parameters,
             "organization_id": self.organization(query.organization_id),
@@ -159,7 +159,7 @@ class Fragments:
                 bound[f"target_{dimension.column}"] = list(pairs.values())
         return text, bound
 
-    def _filters(self, query: Question) -> tuple[str, Parameters]:
+    def _filters(self, query: Query) -> tuple[str, Parameters]:
         """WHERE fragments with one named parameter per value: OR within a filter, AND between."""
         clauses: list[str] = []
         parameters: Parameters = {}

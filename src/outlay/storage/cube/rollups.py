@@ -10,9 +10,9 @@ from outlay.domain.measure import MEASURES
 class RollupSpec:
     """A rollup table: measures summed over equal dimensions within a bucket.
 
-    Every rollup has a `<name>_delta` twin for rows not yet folded in; a question reads both. The
-    same cell may stand in several rows: rows add up, into 128 bits. A row holds 64, three times
-    as fast to read, and a cell whose sums need more is kept in several rows.
+    Every rollup has a `<name>_delta` twin for rows that are not compacted yet; statements read
+    both. A cell may have several rows, which are summed in 128 bits. A row holds 64 bits, which are
+    three times as fast to read; a cell whose sums need more has several rows.
     """
 
     name: str
@@ -20,11 +20,11 @@ class RollupSpec:
     """Text columns, plus `bucket`, `second` and `latency_bin`, which are integers."""
     measures: tuple[str, ...]
     uncoded: tuple[str, ...] = ()
-    """Texts that are stored as they are: too many for a dictionary, and of use here alone."""
+    """Texts without a dictionary, because they have too many values."""
 
     @property
     def tables(self) -> tuple[str, str]:
-        """The folded table and its delta twin."""
+        """The compacted table and its delta twin."""
         return f"{self.name}_rollup", f"{self.name}_delta"
 
     @property
@@ -103,15 +103,15 @@ COMPARED: Final = (
     "reported_cost_requests",
     "uncompared_requests",
 )
-"""Measures that set reported beside computed costs."""
+"""Measures that compare reported with computed costs."""
 
 METERS: Final = RollupSpec(
     name="meters",
     dimensions=(*DIMENSIONS, "meter"),
     measures=("requests", "quantity", "cost_pusd", *COMPARED),
 )
-"""What is billed beyond tokens: a row for each meter that an event has. Quantities and costs are
-disjoint; requests, and what is reported beside computed, are those of all that have the meter."""
+"""What is billed beyond tokens: a row for each meter of an event. Quantities and costs are
+disjoint; requests and reported costs count in the row of every meter that an event has."""
 
 SESSIONS: Final = RollupSpec(
     name="sessions",
@@ -119,8 +119,8 @@ SESSIONS: Final = RollupSpec(
     measures=("requests", "input_tokens", "output_tokens", "cost_pusd", "errors", "client_errors"),
     uncoded=("session_id",),
 )
-"""Requests of sessions, second by second of a bucket: the first and the last of them are what they
-are when others are taken back."""
+"""Requests of sessions by second, so that the first and last request stay known when others are
+voided."""
 
 ROLLUPS: Final = (USAGE, LATENCY, METERS, SESSIONS)
 
@@ -129,8 +129,8 @@ ROLLUPS: Final = (USAGE, LATENCY, METERS, SESSIONS)
 class NarrowSpec:
     """A rollup of a rollup: fewer dimensions, longer cells, and so fewer rows to read.
 
-    It holds what is folded, no more and no less than its source does. A question that needs no
-    other dimension reads it for whole cells, and the source for what its window cuts.
+    It holds exactly the compacted rows of its source. A statement that needs no other dimension
+    reads whole cells from it, and from the source the cells that the period cuts.
     """
 
     shape: RollupSpec
@@ -171,7 +171,7 @@ NARROWS: Final = (
     _narrow("whole", LATENCY, DAY, "latency_bin"),
     _narrow("route", LATENCY, DAY, "provider", "mapping", "model", "latency_bin"),
 )
-"""From the fewest rows to the most: the first that will do is taken."""
+"""From the fewest rows to the most: the first one that has all dimensions is read."""
 
 MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""

@@ -1,4 +1,4 @@
-"""The place where the present cube stands, so that it can be exchanged under its readers."""
+"""Holds the current cube, which can be replaced while it is in use."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +9,11 @@ from outlay.storage.cube.store import Cube, CubeReader
 
 
 class CubeSlot:
-    """Holds one cube; readers finish before it is exchanged and wait while it is."""
+    """Holds one cube. A replacement waits for open snapshots, and new snapshots wait for it.
+
+    A thread must not open a snapshot inside another one: with a replacement waiting in between,
+    neither would ever go on.
+    """
 
     def __init__(self, cube: Cube) -> None:
         self._cube = cube
@@ -19,12 +23,12 @@ class CubeSlot:
 
     @property
     def cube(self) -> Cube:
-        """The present cube, for the one thread that writes it."""
+        """The current cube, for the one thread that writes it."""
         return self._cube
 
     @contextmanager
     def read(self) -> Iterator[CubeReader]:
-        """A snapshot of the present cube."""
+        """A snapshot of the current cube."""
         refuse_on_event_loop("the cube")
         with self._condition:
             self._condition.wait_for(lambda: not self._exchanging)
@@ -38,7 +42,7 @@ class CubeSlot:
                 self._condition.notify_all()
 
     def exchange(self, replace: Callable[[], Cube]) -> None:
-        """Let readers finish, then put the cube that `replace` returns in this place."""
+        """Wait for open snapshots to end, then hold the cube that `replace` returns."""
         with self._condition:
             self._exchanging = True
             self._condition.wait_for(lambda: self._readers == 0)

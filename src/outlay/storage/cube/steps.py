@@ -1,4 +1,4 @@
-"""Which step a bucket lies in, as SQL: edges are computed in Python, no engine knows zones."""
+"""The step index of a bucket, as SQL. Edges are computed in Python: engines know no zones."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -20,24 +20,24 @@ class _Run(NamedTuple):
     """Buckets per step."""
 
 
-def step_of(marks: Sequence[int], quotient: Quotient) -> str:
+def step_of(edges: Sequence[int], quotient: Quotient) -> str:
     """An expression over `usage.bucket`, for buckets inside the steps; `0` for a single step.
 
-    `marks` are the start buckets of the steps and the end of the last; `quotient` is how an engine
+    `edges` are the start buckets of the steps and the end of the last; `quotient` is how an engine
     divides integers. Days and hours are of one
     length but where clocks change, so a division per run of them takes the place of a join.
     """
-    if len(marks) == 2:
+    if len(edges) == 2:
         return "0"
     runs: list[_Run] = []
-    for step, (start, end) in enumerate(pairwise(marks)):
+    for step, (start, end) in enumerate(pairwise(edges)):
         if not runs or end - start != runs[-1].length:
             runs.append(_Run(start, step, end - start))
     return f"CAST({_branch(runs, quotient)} AS SMALLINT)"
 
 
 def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
-    """The halves of the runs, told apart again and again: as few comparisons as can be."""
+    """A binary search for the run of a bucket, so that few comparisons are needed."""
     if len(runs) == 1:
         start, step, length = runs[0]
         return f"{step} + {quotient(f'usage.bucket - {start}', length)}"
@@ -46,7 +46,7 @@ def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
     return f"CASE WHEN usage.bucket < {runs[middle].start} THEN {before} ELSE {after} END"
 
 
-def step_marks(period: Period, interval: Interval) -> tuple[int, ...]:
+def step_edges(period: Period, interval: Interval) -> tuple[int, ...]:
     """Start bucket of every step and the end of the last; empty for no steps."""
     steps = steps_of(period, interval)
     if not steps:

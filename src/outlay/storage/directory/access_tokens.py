@@ -4,6 +4,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AccessTokenRow, MemberRow
 
@@ -27,13 +28,13 @@ def create_access_token(session: WriteSession, token: AccessToken, digest: bytes
 
 
 def find_access_token(session: ReadSession, token_id: str) -> tuple[AccessToken, bytes] | None:
-    """An access token and the digest of its secret, revoked and expired ones included."""
+    """An access token and the digest of its secret, even if it is revoked or expired."""
     row = session.get(AccessTokenRow, token_id)
     return (_from_row(row), row.digest) if row else None
 
 
-def list_access_tokens(session: ReadSession, organization_id: str) -> list[AccessToken]:
-    """Access tokens of an organization's members, revoked ones included, oldest first."""
+def list_access_tokens(session: ReadSession, organization_id: OrganizationId) -> list[AccessToken]:
+    """Access tokens of an organization's members, including revoked ones, oldest first."""
     rows = session.scalars(
         select(AccessTokenRow)
         .join(MemberRow, MemberRow.member_id == AccessTokenRow.member_id)
@@ -44,7 +45,7 @@ def list_access_tokens(session: ReadSession, organization_id: str) -> list[Acces
 
 
 def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int) -> list[str]:
-    """Make an access token useless from now on, and all that were made with it; their ids."""
+    """Revoke an access token and all tokens created with it; returns their ids."""
     revoked: list[str] = []
     doomed = [token_id]
     while doomed:
@@ -54,8 +55,8 @@ def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int
     return revoked
 
 
-def revoke_tokens_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
-    """Make all access tokens of a member useless from now on; the ids of those that were not."""
+def revoke_tokens_of(session: WriteSession, member_id: MemberId, revoked_at_us: int) -> list[str]:
+    """Revoke all access tokens of a member; returns the ids of those that were valid."""
     return _revoke(session, AccessTokenRow.member_id == member_id, revoked_at_us)
 
 

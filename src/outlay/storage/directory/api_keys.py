@@ -6,6 +6,7 @@ from typing import Final
 from sqlalchemy import select, update
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId
 from outlay.domain.organization import ApiKey
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ApiKeyRow, ProjectRow
@@ -16,7 +17,7 @@ _IDS_AT_ONCE: Final = 1_000
 def create_api_key(
     session: WriteSession, api_key: ApiKey, created_at_us: int, secret_digest: bytes | None = None
 ) -> None:
-    """Add an API key; without a digest nobody can call with it."""
+    """Add an API key; without a digest it cannot authenticate calls."""
     session.add(
         ApiKeyRow(
             api_key_id=api_key.api_key_id,
@@ -48,8 +49,8 @@ def update_api_key(session: WriteSession, api_key: ApiKey) -> None:
     )
 
 
-def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -> None:
-    """Mark an API key as deleted; the description stays for reports."""
+def delete_api_key(session: WriteSession, api_key_id: ApiKeyId, deleted_at_us: int) -> None:
+    """Mark an API key as deleted; the description remains for reports."""
     session.execute(
         update(ApiKeyRow)
         .where(ApiKeyRow.api_key_id == api_key_id)
@@ -57,8 +58,8 @@ def delete_api_key(session: WriteSession, api_key_id: str, deleted_at_us: int) -
     )
 
 
-def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -> None:
-    """Make an API key useless from now on."""
+def revoke_api_key(session: WriteSession, api_key_id: ApiKeyId, revoked_at_us: int) -> None:
+    """Revoke an API key."""
     session.execute(
         update(ApiKeyRow)
         .where(ApiKeyRow.api_key_id == api_key_id, ApiKeyRow.revoked_at_us.is_(None))
@@ -66,8 +67,8 @@ def revoke_api_key(session: WriteSession, api_key_id: str, revoked_at_us: int) -
     )
 
 
-def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) -> list[str]:
-    """Make all API keys that count as a member's useless; the ids of those that were not."""
+def revoke_keys_of(session: WriteSession, member_id: MemberId, revoked_at_us: int) -> list[str]:
+    """Revoke all API keys attributed to a member; returns the ids of those that were valid."""
     good = (
         ApiKeyRow.member_id == member_id,
         ApiKeyRow.revoked_at_us.is_(None),
@@ -81,9 +82,10 @@ def revoke_keys_of(session: WriteSession, member_id: str, revoked_at_us: int) ->
 def find_credentials(
     session: ReadSession, api_key_ids: Sequence[str]
 ) -> dict[str, tuple[ApiKey, bytes] | Damaged]:
-    """The API keys with some ids and the digests of their secrets, revoked and expired included.
+    """The API keys with some ids and the digests of their secrets, including revoked and expired
+    ones.
 
-    Keys of deleted projects are not among them. In the place of a damaged one stands the error.
+    Keys of deleted projects are left out. A damaged key is replaced by the error.
     """
     found: dict[str, tuple[ApiKey, bytes] | Damaged] = {}
     for start in range(0, len(api_key_ids), _IDS_AT_ONCE):
@@ -103,14 +105,20 @@ def find_credentials(
     return found
 
 
-def list_api_keys(session: ReadSession, organization_id: str) -> list[ApiKey]:
-    """API keys of an organization, deleted ones included, by description."""
+def list_api_keys(session: ReadSession, organization_id: OrganizationId) -> list[ApiKey]:
+    """API keys of an organization, including deleted ones, by description."""
     rows = session.scalars(
         select(ApiKeyRow)
         .where(ApiKeyRow.organization_id == organization_id)
         .order_by(ApiKeyRow.description, ApiKeyRow.api_key_id)
     )
     return [_from_row(row) for row in rows]
+
+
+def find_api_key(session: ReadSession, api_key_id: ApiKeyId) -> ApiKey | None:
+    """An API key, also a deleted one."""
+    row = session.get(ApiKeyRow, api_key_id)
+    return None if row is None else _from_row(row)
 
 
 def _from_row(row: ApiKeyRow) -> ApiKey:

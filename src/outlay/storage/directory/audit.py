@@ -7,15 +7,20 @@ from dataclasses import replace
 
 from sqlalchemy import ColumnElement, delete, select
 
+from outlay.domain.actor import Channel
 from outlay.domain.audit import (
     GENESIS,
     PERSONAL_MARK,
+    Action,
     AuditEntry,
     AuditFilter,
     Personal,
     Value,
     personal_digest,
 )
+from outlay.domain.error_codes import ErrorCode
+from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.checkpoints import Checkpoint
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AuditEntryRow, OrganizationRow, PersonalValueRow
@@ -26,7 +31,7 @@ Fields = Mapping[str, Value | Personal]
 def append_entry(
     session: WriteSession, entry: AuditEntry, before: Fields | None, after: Fields | None
 ) -> AuditEntry:
-    """Add an entry behind the last one; it gets its number, its digest and its fields here."""
+    """Append an entry to the chain; assigns its number, digest and fields."""
     last = find_end(session, entry.organization_id)
     numbered = replace(
         entry,
@@ -40,11 +45,11 @@ def append_entry(
             organization_id=complete.organization_id,
             number=complete.number,
             time_us=complete.time_us,
-            channel=str(complete.channel),
+            channel=complete.channel.value,
             author_id=complete.author_id,
             credential_id=complete.credential_id,
             request_id=complete.request_id,
-            action=str(complete.action),
+            action=complete.action.value,
             target=complete.target,
             before=_dump(complete.before),
             after=_dump(complete.after),
@@ -55,8 +60,8 @@ def append_entry(
     return complete
 
 
-def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
-    """Where the chain of an organization ends, None where it has not begun."""
+def find_end(session: ReadSession, organization_id: OrganizationId) -> Checkpoint | None:
+    """The end of an organization's chain, None if it is empty."""
     row = session.scalars(
         select(AuditEntryRow)
         .where(AuditEntryRow.organization_id == organization_id)
@@ -67,14 +72,14 @@ def find_end(session: ReadSession, organization_id: str) -> Checkpoint | None:
 
 
 def list_ends(session: ReadSession) -> list[Checkpoint]:
-    """Where the chains of all organizations end."""
+    """The ends of all organizations' chains."""
     organizations = session.scalars(select(OrganizationRow.organization_id))
     found = [find_end(session, organization_id) for organization_id in organizations]
     return [end for end in found if end is not None]
 
 
 def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value] | None:
-    """The fields as an entry holds them, what identifies a person kept apart."""
+    """The fields in the form of an entry; personal values are stored separately."""
     if fields is None:
         return None
     kept: dict[str, Value] = {}
@@ -94,20 +99,30 @@ def _set_aside(session: WriteSession, fields: Fields | None) -> dict[str, Value]
 
 def list_entries(
     session: ReadSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     wanted: AuditFilter | None = None,
     *,
     before_number: int | None = None,
     limit: int,
 ) -> list[AuditEntry]:
-    """Up to `limit` entries, newest first, that come before a number."""
+    """Up to `limit` entries before a number, newest first."""
     conditions = [AuditEntryRow.organization_id == organization_id, *_conditions(wanted)]
     if before_number is not None:
         conditions.append(AuditEntryRow.number < before_number)
     rows = session.scalars(
         select(AuditEntryRow).where(*conditions).order_by(AuditEntryRow.number.desc()).limit(limit)
     )
-    return [_from_row(row) for row in rows]
+    return [_readable(row) for row in rows]
+
+
+def _readable(row: AuditEntryRow) -> AuditEntry:
+    try:
+        return _from_row(row)
+    except ValueError as error:
+        raise Damaged(
+            f"audit entry {row.number} cannot be read ({error}); run `outlay audit verify`",
+            code=ErrorCode.DIRECTORY_DAMAGED,
+        ) from error
 
 
 def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
@@ -128,9 +143,9 @@ def _conditions(wanted: AuditFilter | None) -> list[ColumnElement[bool]]:
 
 
 def read_chain(
-    session: ReadSession, organization_id: str
+    session: ReadSession, organization_id: OrganizationId
 ) -> Iterator[tuple[int, AuditEntry | None]]:
-    """Every entry of an organization by number, oldest first; None for one that is not readable."""
+    """Every entry of an organization by number, oldest first; None for an unreadable one."""
     rows = session.scalars(
         select(AuditEntryRow)
         .where(AuditEntryRow.organization_id == organization_id)
@@ -144,25 +159,25 @@ def read_chain(
             yield row.number, None
 
 
-def chained_organizations(session: ReadSession) -> list[str]:
+def chained_organizations(session: ReadSession) -> list[OrganizationId]:
     """Ids of the organizations that have entries."""
     return list(session.scalars(select(AuditEntryRow.organization_id).distinct()))
 
 
 def personal_values(session: ReadSession, digests: list[str]) -> dict[str, tuple[bytes, str]]:
-    """Nonce and value by digest, of those that are still kept."""
+    """Nonce and value by digest, of the personal values that still exist."""
     rows = session.scalars(select(PersonalValueRow).where(PersonalValueRow.digest.in_(digests)))
     return {row.digest: (row.nonce, row.value) for row in rows}
 
 
 def list_personal_texts(session: ReadSession, subject_ids: list[str]) -> set[str]:
-    """What the trail says of persons: the names and addresses that they have had."""
+    """The personal values of some persons: the names and addresses they have had."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)
     return set(session.scalars(select(PersonalValueRow.value).where(condition)))
 
 
 def destroy_personal_values(session: WriteSession, subject_ids: list[str]) -> list[str]:
-    """Destroy what the trail says of persons; the digests that stay behind, in order."""
+    """Destroy the personal values of some persons; returns their digests in order."""
     condition = PersonalValueRow.subject_id.in_(subject_ids)
     digests = session.scalars(select(PersonalValueRow.digest).where(condition)).all()
     session.execute(delete(PersonalValueRow).where(condition))
@@ -178,11 +193,11 @@ def _from_row(row: AuditEntryRow) -> AuditEntry:
         organization_id=row.organization_id,
         number=row.number,
         time_us=row.time_us,
-        channel=row.channel,
+        channel=Channel(row.channel),
         author_id=row.author_id,
         credential_id=row.credential_id,
         request_id=row.request_id,
-        action=row.action,
+        action=Action(row.action),
         target=row.target,
         before=None if row.before is None else json.loads(row.before),
         after=None if row.after is None else json.loads(row.after),

@@ -1,10 +1,11 @@
-"""The whole directory as rows, out of one database and into another."""
+"""Copying the complete directory between databases."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Table, func, select
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base, DirectoryRevisionRow, OrganizationRow
@@ -21,7 +22,7 @@ class TableRows(NamedTuple):
 
 
 def read_rows(session: ReadSession) -> Iterator[TableRows]:
-    """All rows of all tables, those first that others refer to, each in the order of its key."""
+    """All rows of all tables, referenced tables first, each in order of its key."""
     for table in Base.metadata.sorted_tables:
         columns = [str(column.name) for column in table.columns]
         found = session.execute(select(table).order_by(*table.primary_key.columns))
@@ -30,9 +31,9 @@ def read_rows(session: ReadSession) -> Iterator[TableRows]:
 
 
 def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
-    """Put rows into tables that are empty; raises Conflict when they are not."""
+    """Insert rows into empty tables; raises Conflict if they are not empty."""
     if session.scalar(select(func.count()).select_from(OrganizationRow)):
-        raise Conflict("the directory to restore into is not empty", code="not-empty")
+        raise Conflict("The directory to restore into is not empty.", code=ErrorCode.NOT_EMPTY)
     session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
     for part in parts:
         table: Table = Base.metadata.tables[part.table]

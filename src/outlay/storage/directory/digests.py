@@ -1,9 +1,9 @@
-"""A digest of each directory row, kept beside it, so that damage is found.
+"""A digest of each directory row, stored separately, so that damage is detected.
 
-Whatever writes rows through a WriteSession has their digests written in the same transaction. A row
-that is changed, lost or added in any other way differs from its digest: bit rot, a restore of a
-part, a statement typed into a database shell. A row that is damaged stays so whatever else is
-changed of it, until it says again what it said, or is accepted as it is.
+Rows written through a WriteSession have their digests written in the same transaction. A row that
+is changed, lost or added in any other way differs from its digest: bit rot, a partial restore, a
+statement in a database shell. A damaged row stays marked as damaged, whatever else of it is
+changed, until it has its original content again or is accepted as it is.
 """
 
 import warnings
@@ -32,6 +32,7 @@ from sqlalchemy.exc import SAWarning
 from sqlalchemy.orm import Session, object_mapper
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.batches import batched
 from outlay.storage.directory.tables import Base, RowDigestRow
@@ -46,7 +47,7 @@ NOT_COVERED: Final = {
     "span_mark": "kept for a day, and written with every trace",
     "verification": "what the last verification found; the next one writes it anew",
 }
-"""Tables without digests, and why."""
+"""Tables without digests, with the reason."""
 
 _BYTES: Final = 16
 _CHUNK: Final = 200
@@ -63,7 +64,7 @@ class Fault(NamedTuple):
     what: str
     """`changed`, `added` or `missing`."""
     name: str
-    """The primary key, where it is known: of a row that is missing it is not."""
+    """The primary key, if it is known: for a missing row it is not."""
 
     @override
     def __str__(self) -> str:
@@ -89,7 +90,7 @@ def key_of(table: Table, row: Mapping[str, Any]) -> Key:
 
 
 def digest_key(table: Table, key: Key) -> bytes:
-    """Under which key the digest of a row is kept."""
+    """The key of a row's digest."""
     return _digest([str(table.name), [_plain(value) for value in key]])
 
 
@@ -101,14 +102,14 @@ def digest_row(table: Table, row: Mapping[str, Any]) -> bytes:
 
 
 def _rows(connection: Connection, question: Select[Any]) -> list[dict[str, Any]]:
-    """What a question finds, by names of columns."""
+    """The rows that a query finds, by column name."""
     found = connection.execute(question)
     names = [str(name) for name in found.keys()]  # noqa: SIM118 - of a result, not of a mapping
     return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def _plain(value: Any) -> Any:
-    """A value as every database returns it."""
+    """A value in the form in which every database returns it."""
     return int(value) if isinstance(value, bool) else value
 
 
@@ -117,18 +118,18 @@ def _digest(content: Any) -> bytes:
 
 
 class DigestKeeper:
-    """Notes which rows a transaction writes, and writes their digests at its end."""
+    """Tracks which rows a transaction writes, and writes their digests at its end."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._touched: dict[Table, set[Key]] = defaultdict(set)
         self._damaged: set[bytes] = set()
-        """Digest keys of rows that were damaged before the transaction changed them."""
+        """Digest keys of rows that were damaged before the transaction."""
         event.listen(session, "before_flush", self._before_flush)
         event.listen(session, "after_flush", self._after_flush)
 
     def has_written(self, row: object) -> bool:
-        """Whether a mapped row has been written in this transaction, or is about to be."""
+        """Whether a mapped row was written in this transaction, or is about to be."""
         state = inspect(row)
         if state is None or state.identity is None:
             return True
@@ -138,7 +139,7 @@ class DigestKeeper:
         return key in self._touched.get(table, ())
 
     def note(self, statement: Insert | Update | Delete, values: Any) -> None:
-        """Note the rows that a statement is about to change."""
+        """Track the rows that a statement is about to change."""
         named: Any = statement.table
         table = Base.metadata.tables[str(named.name)]
         if not is_covered(table):
@@ -154,7 +155,7 @@ class DigestKeeper:
         self._note_stored(table, question)
 
     def _note_stored(self, table: Table, question: Select[Any]) -> None:
-        """Note rows as they are before they change, and which of them are damaged already."""
+        """Track rows before they change, and which of them are damaged already."""
         connection = self._session.connection()
         rows = _rows(connection, question)
         fresh = [row for row in rows if not self._has_touched(table, key_of(table, row))]
@@ -182,7 +183,7 @@ class DigestKeeper:
                 self._touched[table].add(tuple(state.mapper.primary_key_from_instance(row)))
 
     def write(self) -> None:
-        """Write the digests of all rows that were written; the last thing of a transaction."""
+        """Write the digests of all written rows, at the end of a transaction."""
         self._session.flush()
         for table, keys in self._touched.items():
             for some in batched(keys, _CHUNK):
@@ -202,7 +203,7 @@ class DigestKeeper:
 
 
 def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
-    """For each of some mapped rows the error that it deserves, None for what was written."""
+    """For each mapped row its error, None if it matches its digest."""
     found = [_values_of(row) for row in rows]
     names = [digest_key(table, key_of(table, values)) for table, values in found]
     stored = stored_digests(session.connection(), names)
@@ -210,9 +211,9 @@ def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
         None
         if not is_covered(table) or stored.get(name) == digest_row(table, values)
         else Damaged(
-            f"a row of {table.name} in the directory is not what was written; `outlay audit "
-            "verify` names it: restore a backup, or look at it and run `outlay audit accept`",
-            code="directory-damaged",
+            f"A row of {table.name} in the directory was changed outside Outlay. `outlay audit "
+            "verify` names it: restore a backup, or review it and run `outlay audit accept`.",
+            code=ErrorCode.DIRECTORY_DAMAGED,
         )
         for name, (table, values) in zip(names, found, strict=True)
     ]
@@ -225,7 +226,7 @@ def _values_of(row: object) -> tuple[Table, dict[str, Any]]:
 
 
 def stored_digests(connection: Connection, names: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The digests that are kept under some keys."""
+    """The stored digests under some keys."""
     found: dict[bytes, bytes] = {}
     for some in batched(names, _CHUNK):
         rows = connection.execute(
@@ -241,7 +242,7 @@ def put_digests(
     gone: Sequence[bytes],
     rows: Iterable[tuple[Table, Mapping[str, Any]]],
 ) -> None:
-    """Drop digests by their keys, then write those of rows."""
+    """Delete digests by their keys, then write those of rows."""
     for some in batched(gone, _CHUNK):
         connection.execute(delete(RowDigestRow).where(RowDigestRow.row_key.in_(some)))
     for part in batched(rows, _CHUNK):
@@ -275,7 +276,7 @@ def faults_of(connection: Connection, table: Table) -> Iterator[Fault]:
 
 
 def accept(connection: Connection, table: Table) -> list[Fault]:
-    """Take the rows of a table as they are for what was written; what was wrong with them."""
+    """Accept the rows of a table as they are; returns those that differed."""
     faults = [*faults_of(connection, table)]
     if faults:
         connection.execute(delete(RowDigestRow).where(RowDigestRow.table_name == table.name))
@@ -290,25 +291,25 @@ def covered_tables() -> list[Table]:
 
 
 def check_stored(connection: Connection) -> list[Fault]:
-    """The rows that differ from their digests, in tables of whatever version; of none without."""
+    """The rows that differ from their digests, in tables of any version; empty without digests."""
     return [fault for table in _stored_tables(connection) for fault in faults_of(connection, table)]
 
 
 def _stored_tables(connection: Connection) -> list[Table]:
-    """The tables that have digests as they are in the database, which may be an older one's."""
+    """The tables with digests in the database, which may be of an older version."""
     if not inspect(connection).has_table(RowDigestRow.__tablename__):
         return []
     metadata = MetaData()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SAWarning)  # of indexes, which matter to nobody here
+        warnings.simplefilter("ignore", SAWarning)  # about indexes, which do not matter here
         metadata.reflect(
             connection, only=lambda name, _: name in Base.metadata.tables, resolve_fks=False
         )
     return [table for table in metadata.sorted_tables if is_covered(table)]
 
 
-def digest_anew(connection: Connection, damaged: Sequence[Fault]) -> None:
-    """Write all digests after a migration has changed rows; what was damaged before it stays so."""
+def redigest(connection: Connection, damaged: Sequence[Fault]) -> None:
+    """Rewrite all digests after a migration has changed rows; damaged rows stay marked."""
     wrong = {(fault.table, fault.name) for fault in damaged}
     for table in _stored_tables(connection):
         rows = _rows(connection, select(table))
@@ -319,7 +320,7 @@ def digest_anew(connection: Connection, damaged: Sequence[Fault]) -> None:
         is_short = any(fault[:2] == (table.name, "missing") for fault in damaged)
         names = {digest_key(table, key_of(table, row)) for row in rows}
         good_names = {digest_key(table, key_of(table, row)) for row in good}
-        # Those of damaged rows stay, and where rows are missing, those without a row.
+        # Keep the digests of damaged rows, and, if rows are missing, those without a row.
         gone = [key for key in kept if key in good_names or not (key in names or is_short)]
         put_digests(connection, gone=gone, rows=[(table, row) for row in good])
 

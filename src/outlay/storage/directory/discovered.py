@@ -1,4 +1,4 @@
-"""Reading and writing what reports have named first."""
+"""Reading and writing discovered entities."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,12 +6,13 @@ from sqlalchemy import Select, delete, func, insert, or_, select, true, update
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered, Merges
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DiscoveredRow
 
 
 def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> None:
-    """Add entries that are not known yet."""
+    """Add entries that are new."""
     session.execute(
         insert(DiscoveredRow),
         [
@@ -31,7 +32,7 @@ def create_discovered(session: WriteSession, entries: Sequence[Discovered]) -> N
 
 
 def list_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension | None = None
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension | None = None
 ) -> list[Discovered]:
     """Entries of an organization, all or of one dimension, by name."""
     wanted = select(DiscoveredRow).where(DiscoveredRow.organization_id == organization_id)
@@ -41,9 +42,9 @@ def list_discovered(
 
 
 def find_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, called: str
+    session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> Discovered | None:
-    """The entry whose value, or else whose id, is `called`; None when there is none."""
+    """The entry with the value, or else the id, `called`; None if there is none."""
     found = _read(
         session,
         select(DiscoveredRow).where(
@@ -56,11 +57,15 @@ def find_discovered(
 
 
 def search_discovered(
-    session: ReadSession, organization_id: str, dimension: Dimension, text: str, limit: int
+    session: ReadSession,
+    organization_id: OrganizationId,
+    dimension: Dimension,
+    text: str,
+    limit: int,
 ) -> list[Discovered]:
-    """Entries that stand for themselves and whose name or value contains a text, by name."""
+    """Entries that are not merged and whose name or value contains a text, by name."""
     columns = (DiscoveredRow.name, DiscoveredRow.value)
-    # SQLite knows the case of ASCII alone; of other letters the usual forms are looked for.
+    # SQLite folds the case of ASCII only; for other letters the usual forms are searched.
     forms = {text, text.lower(), text.title(), text.upper()}
     contains = (
         func.lower(column).contains(form.lower() if form.isascii() else form, autoescape=True)
@@ -81,9 +86,12 @@ def search_discovered(
 
 
 def list_named(
-    session: ReadSession, organization_id: str, dimension: Dimension, values: Collection[str]
+    session: ReadSession,
+    organization_id: OrganizationId,
+    dimension: Dimension,
+    values: Collection[str],
 ) -> list[Discovered]:
-    """The entries of some values that stand for themselves, by name."""
+    """The unmerged entries of some values, by name."""
     return _read(
         session,
         select(DiscoveredRow).where(
@@ -96,7 +104,7 @@ def list_named(
 
 
 def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovered]:
-    """The entries that a question finds, by name."""
+    """The entries that a query finds, by name."""
     rows = session.scalars(wanted.order_by(DiscoveredRow.name, DiscoveredRow.value))
     return [
         Discovered(
@@ -113,8 +121,10 @@ def _read(session: ReadSession, wanted: Select[DiscoveredRow]) -> list[Discovere
     ]
 
 
-def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimension, str]]:
-    """What is known of an organization: dimension and value of each entry."""
+def list_values(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[tuple[Dimension, str]]:
+    """The dimension and value of each entry of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value).where(
             DiscoveredRow.organization_id == organization_id
@@ -123,8 +133,8 @@ def list_values(session: ReadSession, organization_id: str) -> list[tuple[Dimens
     return [(Dimension(dimension), value) for dimension, value in found]
 
 
-def list_merges(session: ReadSession, organization_id: str) -> Merges:
-    """What each merged value of an organization counts as."""
+def list_merges(session: ReadSession, organization_id: OrganizationId) -> Merges:
+    """The merges of an organization."""
     found = session.execute(
         select(DiscoveredRow.dimension, DiscoveredRow.value, DiscoveredRow.merged_into).where(
             DiscoveredRow.organization_id == organization_id, DiscoveredRow.merged_into != ""
@@ -136,7 +146,7 @@ def list_merges(session: ReadSession, organization_id: str) -> Merges:
 
 
 def rename_discovered(session: WriteSession, entry: Discovered, name: str) -> None:
-    """Give an entry another name."""
+    """Rename an entry."""
     session.execute(
         update(DiscoveredRow)
         .where(DiscoveredRow.discovered_id == entry.discovered_id)
@@ -145,7 +155,7 @@ def rename_discovered(session: WriteSession, entry: Discovered, name: str) -> No
 
 
 def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> None:
-    """Let an entry, and all that is merged into it, count as another value; empty for itself."""
+    """Merge an entry, and everything merged into it, into another value; unmerge it if empty."""
     session.execute(
         update(DiscoveredRow)
         .where(DiscoveredRow.discovered_id == entry.discovered_id)
@@ -163,8 +173,10 @@ def merge_discovered(session: WriteSession, entry: Discovered, target: str) -> N
         )
 
 
-def forget_discovered(session: WriteSession, organization_id: str, who: str) -> list[str]:
-    """Remove users that are called by a name or address, in any case; the ids of what is gone."""
+def forget_discovered(
+    session: WriteSession, organization_id: OrganizationId, who: str
+) -> list[str]:
+    """Delete users with a name or address, ignoring case; returns the deleted ids."""
     claim = who.lower()
     gone = session.execute(
         delete(DiscoveredRow)

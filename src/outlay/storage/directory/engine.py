@@ -1,4 +1,4 @@
-"""The directory's database: migrations and transactions, on whichever engine."""
+"""The directory's database on either engine: migrations and transactions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,32 +14,32 @@ from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import DirectoryRevisionRow
 
 HEAD: Final = "aa076a7eb999"
-"""The newest migration; a database that has it needs none."""
+"""The newest migration; a database with it needs none."""
 
 
 class Directory(ABC):
     """Organizations, people, keys and credentials. Thread-safe; never called on an event loop."""
 
     def __init__(self, engine: Engine) -> None:
-        """`engine` begins transactions as its database needs it; `is_write` says which kind."""
+        """`engine` begins transactions as its database requires; `is_write` tells which kind."""
         self._engine = engine
         self._writes = engine.execution_options(is_write=True)
 
     @abstractmethod
     def open_connections(self) -> None:
-        """Open what requests will need, so that none of them has to."""
+        """Open the connections that requests will need in advance."""
 
     @abstractmethod
     def truncate_log(self) -> None:
-        """Leave nothing of what was overwritten where the database may do without it."""
+        """Remove overwritten data from the write-ahead log."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release what was opened."""
+        """Close all connections."""
 
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        """One transaction that reads."""
+        """A read transaction."""
         refuse_on_event_loop("the directory")
         with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield ReadSession(session)
@@ -47,15 +47,15 @@ class Directory(ABC):
 
     @contextmanager
     def snapshot(self) -> Iterator[ReadSession]:
-        """Like `read`: all of its statements see the directory at one instant."""
+        """Like `read`, but all statements see the directory at one instant."""
         with self.read() as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
-        """One transaction that writes: committed when the block ends, undone when it raises.
+        """A write transaction: committed when the block ends, rolled back if it raises.
 
-        They run one at a time: what the block reads stays true until it is committed.
+        Write transactions run one at a time: what the block reads stays valid until the commit.
         """
         refuse_on_event_loop("the directory")
         with Session(self._writes, expire_on_commit=False) as session, session.begin():
@@ -65,7 +65,7 @@ class Directory(ABC):
 
     @contextmanager
     def change(self) -> Iterator[WriteSession]:
-        """Like `write`, for changes that others keep in memory: it raises the revision."""
+        """Like `write`, for changes that other processes cache: increments the revision."""
         with self.write() as session:
             session.execute(
                 update(DirectoryRevisionRow).values(revision=DirectoryRevisionRow.revision + 1)
@@ -79,25 +79,25 @@ class Directory(ABC):
             return [*faults_of(connection, table)]
 
     def accept(self) -> list[Fault]:
-        """Take all rows as they are for what was written; what was wrong with them."""
+        """Accept all rows as they are; returns those that differed from their digests."""
         refuse_on_event_loop("the directory")
         with self._writes.begin() as connection:
             return [fault for table in covered_tables() for fault in accept(connection, table)]
 
     def revision(self) -> int:
-        """How many changes there have been, by this process or others."""
+        """The number of changes, by all processes."""
         with self.read() as session:
             return session.scalars(select(DirectoryRevisionRow.revision)).one()
 
 
 def _check_unchanged(session: Session) -> None:
-    """Raise rather than commit what a transaction that reads has changed: a mistake of ours."""
+    """Raise instead of committing if a read transaction has changed anything, which is a bug."""
     if session.dirty or session.new or session.deleted:
         raise RuntimeError("a transaction that reads has changed something")
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the tables are of this version."""
+    """Whether the tables have the current version."""
     if not inspect(connection).has_table("alembic_version"):
         return False
     revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -105,8 +105,8 @@ def is_current(connection: Connection) -> bool:
 
 
 def migrate(connection: Connection) -> None:
-    """Bring the tables to this version; Damaged when a newer version wrote them."""
-    # Imported when there is something to migrate: it costs time and memory at every start.
+    """Migrate the tables to the current version; Damaged if a newer version wrote them."""
+    # Imported on demand: it would cost time and memory at every start.
     from outlay.storage.directory.migrations import upgrade
 
     upgrade(connection)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationRate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ExchangeRateRow
@@ -24,7 +25,7 @@ def create_exchange_rate(session: WriteSession, rate: OrganizationRate, created_
 
 
 def delete_exchange_rate(session: WriteSession, rate_id: str, deleted_at_us: int) -> None:
-    """Mark a rate as deleted; events keep referring to it."""
+    """Mark a rate as deleted; events still refer to it."""
     session.execute(
         update(ExchangeRateRow)
         .where(ExchangeRateRow.rate_id == rate_id)
@@ -32,8 +33,10 @@ def delete_exchange_rate(session: WriteSession, rate_id: str, deleted_at_us: int
     )
 
 
-def list_exchange_rates(session: ReadSession, organization_id: str) -> list[OrganizationRate]:
-    """Rates of an organization that apply, by currency, the earliest first."""
+def list_exchange_rates(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[OrganizationRate]:
+    """The valid rates of an organization, by currency, earliest first."""
     rows = session.scalars(
         select(ExchangeRateRow).where(
             ExchangeRateRow.organization_id == organization_id,

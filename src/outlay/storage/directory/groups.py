@@ -2,6 +2,7 @@
 
 from sqlalchemy import delete, or_, select, update
 
+from outlay.domain.ids import GroupId, MemberId, OrganizationId
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import GroupMembershipRow, UserGroupRow
@@ -22,7 +23,7 @@ def create_group(session: WriteSession, group: UserGroup, created_at_us: int) ->
 
 
 def create_membership(session: WriteSession, membership: GroupMembership) -> None:
-    """Put a member into a group for a time."""
+    """Add a member to a group for a time."""
     session.add(
         GroupMembershipRow(
             group_id=membership.group_id,
@@ -34,8 +35,10 @@ def create_membership(session: WriteSession, membership: GroupMembership) -> Non
     session.flush()
 
 
-def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: int) -> None:
-    """End a member's time in a group at an instant; a time that began then, never was."""
+def end_membership(
+    session: WriteSession, group_id: GroupId, member_id: MemberId, at_us: int
+) -> None:
+    """End a membership at an instant; one that began at or after it is deleted."""
     of_member = (
         GroupMembershipRow.group_id == group_id,
         GroupMembershipRow.member_id == member_id,
@@ -47,13 +50,13 @@ def end_membership(session: WriteSession, group_id: str, member_id: str, at_us: 
     session.execute(update(GroupMembershipRow).where(*of_member).values(valid_to_us=at_us))
 
 
-def rename_group(session: WriteSession, group_id: str, name: str) -> None:
-    """Give a group another name."""
+def rename_group(session: WriteSession, group_id: GroupId, name: str) -> None:
+    """Rename a group."""
     session.execute(update(UserGroupRow).where(UserGroupRow.group_id == group_id).values(name=name))
 
 
-def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> None:
-    """Mark a group as deleted; the name stays for reports."""
+def delete_group(session: WriteSession, group_id: GroupId, deleted_at_us: int) -> None:
+    """Mark a group as deleted; the name remains for reports."""
     session.execute(
         update(UserGroupRow)
         .where(UserGroupRow.group_id == group_id)
@@ -61,27 +64,36 @@ def delete_group(session: WriteSession, group_id: str, deleted_at_us: int) -> No
     )
 
 
-def list_groups(session: ReadSession, organization_id: str) -> list[UserGroup]:
-    """Groups of an organization, deleted ones included, by name."""
+def list_groups(session: ReadSession, organization_id: OrganizationId) -> list[UserGroup]:
+    """Groups of an organization, including deleted ones, by name."""
     rows = session.scalars(
         select(UserGroupRow)
         .where(UserGroupRow.organization_id == organization_id)
         .order_by(UserGroupRow.name, UserGroupRow.group_id)
     )
-    return [
-        UserGroup(
-            group_id=row.group_id,
-            organization_id=row.organization_id,
-            name=row.name,
-            created_at_us=row.created_at_us,
-            is_deleted=row.deleted_at_us is not None,
-        )
-        for row in rows
-    ]
+    return [_from_row(row) for row in rows]
 
 
-def list_memberships(session: ReadSession, organization_id: str) -> list[GroupMembership]:
-    """Every membership there ever was in an organization."""
+def find_group(session: ReadSession, group_id: GroupId) -> UserGroup | None:
+    """A group, also a deleted one."""
+    row = session.get(UserGroupRow, group_id)
+    return None if row is None else _from_row(row)
+
+
+def _from_row(row: UserGroupRow) -> UserGroup:
+    return UserGroup(
+        group_id=row.group_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        created_at_us=row.created_at_us,
+        is_deleted=row.deleted_at_us is not None,
+    )
+
+
+def list_memberships(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[GroupMembership]:
+    """All memberships of an organization, including ended ones."""
     rows = session.scalars(
         select(GroupMembershipRow)
         .join(UserGroupRow, UserGroupRow.group_id == GroupMembershipRow.group_id)

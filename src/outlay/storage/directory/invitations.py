@@ -3,13 +3,14 @@
 from sqlalchemy import ColumnElement, delete, func, select, update
 
 from outlay.domain.actor import Issuer, Role
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Invitation
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import InvitationRow
 
 
 def create_invitation(session: WriteSession, invitation: Invitation, digest: bytes) -> None:
-    """Add an invitation, the secret of its link as a digest."""
+    """Add an invitation, with the digest of its link's secret."""
     session.add(
         InvitationRow(
             invitation_id=invitation.invitation_id,
@@ -29,14 +30,14 @@ def create_invitation(session: WriteSession, invitation: Invitation, digest: byt
 
 
 def find_invitation(session: ReadSession, digest: bytes) -> Invitation | None:
-    """The open invitation whose link carries a secret, expired ones included."""
+    """The open invitation of a link's secret, even if it has expired."""
     row = session.scalars(
         select(InvitationRow).where(InvitationRow.digest == digest, *_open())
     ).first()
     return _from_row(row) if row else None
 
 
-def list_invitations(session: ReadSession, organization_id: str) -> list[Invitation]:
+def list_invitations(session: ReadSession, organization_id: OrganizationId) -> list[Invitation]:
     """Open invitations of an organization, oldest first."""
     rows = session.scalars(
         select(InvitationRow)
@@ -50,10 +51,10 @@ def close_invitation(
     session: WriteSession,
     invitation_id: str,
     *,
-    member_id: str | None = None,
+    member_id: MemberId | None = None,
     at_us: int | None = None,
 ) -> None:
-    """Mark an invitation as taken by a member, or as revoked at an instant."""
+    """Mark an invitation as accepted by a member, or as revoked."""
     session.execute(
         update(InvitationRow)
         .where(InvitationRow.invitation_id == invitation_id)
@@ -61,26 +62,32 @@ def close_invitation(
     )
 
 
-def invitations_taken_by(session: ReadSession, member_id: str) -> list[str]:
-    """Ids of the invitations that a member came by."""
+def invitations_taken_by(session: ReadSession, member_id: MemberId) -> list[str]:
+    """Ids of the invitations that a member accepted."""
     found = select(InvitationRow.invitation_id).where(InvitationRow.member_id == member_id)
     return list(session.scalars(found))
 
 
-def delete_untaken(session: WriteSession, organization_id: str, before_us: int) -> list[str]:
-    """Drop the invitations that expired before an instant without being taken; their ids."""
+def delete_untaken(
+    session: WriteSession, organization_id: OrganizationId, before_us: int
+) -> list[str]:
+    """Delete invitations that expired before an instant without being accepted; returns their
+    ids.
+    """
     return _delete_untaken(session, organization_id, InvitationRow.expires_at_us < before_us)
 
 
-def delete_untaken_of(session: WriteSession, organization_id: str, email: str) -> list[str]:
-    """Drop the invitations of an address, in any case, that were not taken; their ids."""
+def delete_untaken_of(
+    session: WriteSession, organization_id: OrganizationId, email: str
+) -> list[str]:
+    """Delete the open invitations of an address, ignoring case; returns their ids."""
     return _delete_untaken(
         session, organization_id, func.lower(InvitationRow.email) == email.lower()
     )
 
 
 def _delete_untaken(
-    session: WriteSession, organization_id: str, which: ColumnElement[bool]
+    session: WriteSession, organization_id: OrganizationId, which: ColumnElement[bool]
 ) -> list[str]:
     doomed = (
         InvitationRow.organization_id == organization_id,
@@ -92,8 +99,10 @@ def _delete_untaken(
     return ids
 
 
-def forget_address(session: WriteSession, organization_id: str, email: str, instead: str) -> None:
-    """Replace an address, in any case, in all invitations of an organization."""
+def forget_address(
+    session: WriteSession, organization_id: OrganizationId, email: str, instead: str
+) -> None:
+    """Replace an address, ignoring case, in all invitations of an organization."""
     session.execute(
         update(InvitationRow)
         .where(

@@ -3,6 +3,7 @@
 from sqlalchemy import func, select, update
 
 from outlay.domain.actor import Role
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Member
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import MemberRow
@@ -36,8 +37,8 @@ def update_member(session: WriteSession, member: Member) -> None:
     )
 
 
-def set_password(session: WriteSession, member_id: str, password_hash: str | None) -> None:
-    """Replace a member's password, or take it away."""
+def set_password(session: WriteSession, member_id: MemberId, password_hash: str | None) -> None:
+    """Replace or remove a member's password."""
     session.execute(
         update(MemberRow)
         .where(MemberRow.member_id == member_id)
@@ -45,8 +46,8 @@ def set_password(session: WriteSession, member_id: str, password_hash: str | Non
     )
 
 
-def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> None:
-    """Mark a member as having left; the name stays for reports."""
+def delete_member(session: WriteSession, member_id: MemberId, deleted_at_us: int) -> None:
+    """Mark a member as removed; the name remains for reports."""
     session.execute(
         update(MemberRow)
         .where(MemberRow.member_id == member_id)
@@ -54,8 +55,8 @@ def delete_member(session: WriteSession, member_id: str, deleted_at_us: int) -> 
     )
 
 
-def list_members(session: ReadSession, organization_id: str) -> list[Member]:
-    """Members of an organization, former ones included, by name."""
+def list_members(session: ReadSession, organization_id: OrganizationId) -> list[Member]:
+    """Members of an organization, including former ones, by name."""
     rows = session.scalars(
         select(MemberRow)
         .where(MemberRow.organization_id == organization_id)
@@ -64,16 +65,16 @@ def list_members(session: ReadSession, organization_id: str) -> list[Member]:
     return [_from_row(row) for row in rows]
 
 
-def find_member(session: ReadSession, member_id: str) -> Member | None:
+def find_member(session: ReadSession, member_id: MemberId) -> Member | None:
     """A member by id."""
     row = session.get(MemberRow, member_id)
     return _from_row(row) if row else None
 
 
 def find_login(
-    session: ReadSession, organization_id: str, email: str
+    session: ReadSession, organization_id: OrganizationId, email: str
 ) -> tuple[Member, str | None] | None:
-    """An organization's present member with an e-mail address (any case); the password hash."""
+    """An organization's current member with an e-mail address (any case), and the password hash."""
     row = session.scalars(
         select(MemberRow).where(
             MemberRow.organization_id == organization_id,
@@ -84,8 +85,8 @@ def find_login(
     return (_from_row(row), row.password_hash) if row else None
 
 
-def find_password_hash(session: ReadSession, member_id: str) -> str | None:
-    """The hash of a member's password, None when there is none."""
+def find_password_hash(session: ReadSession, member_id: MemberId) -> str | None:
+    """The hash of a member's password, None without one."""
     return session.scalar(select(MemberRow.password_hash).where(MemberRow.member_id == member_id))
 
 

@@ -1,19 +1,20 @@
-"""Where texts of an organization contain something: what an erasure cannot take out of them."""
+"""Counting texts that mention a person and that an erasure cannot change."""
 
 from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, String, Table, case, func, or_, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.tables import Base, MemberRow
 
 
 def count_mentions(
-    session: ReadSession, organization_id: str, wanted: Sequence[str]
+    session: ReadSession, organization_id: OrganizationId, wanted: Sequence[str]
 ) -> dict[str, int]:
-    """In how many rows each column contains one of some texts, in whatever case.
+    """The number of rows in which each column contains one of some texts, ignoring case.
 
-    Columns are named `table.column`, those without any are left out.
+    Columns are named `table.column`; those without any are left out.
     """
     found: dict[str, int] = {}
     for table in Base.metadata.sorted_tables:
@@ -29,8 +30,10 @@ def count_mentions(
     return found
 
 
-def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
-    """Which rows are the organization's; None for a table that is nobody's."""
+def _is_of(table: Table, organization_id: OrganizationId) -> ColumnElement[bool] | None:
+    """The condition for the organization's rows; None for a table that belongs to no
+    organization.
+    """
     if "organization_id" in table.columns:
         return table.columns["organization_id"] == organization_id
     if "member_id" in table.columns:
@@ -40,7 +43,7 @@ def _is_of(table: Table, organization_id: str) -> ColumnElement[bool] | None:
 
 
 def _contains(column: ColumnElement[str], wanted: Sequence[str]) -> ColumnElement[bool]:
-    # SQLite knows the case of ASCII letters alone: others are found as they are written.
+    # SQLite folds the case of ASCII letters only: others are matched as written.
     return or_(
         *(column.contains(text, autoescape=True) for text in wanted),
         *(func.lower(column).contains(text.lower(), autoescape=True) for text in wanted),

@@ -3,6 +3,7 @@
 from sqlalchemy import select, update
 
 from outlay.domain.actor import Plan
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Organization
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import OrganizationRow
@@ -45,7 +46,7 @@ def list_organizations(session: ReadSession) -> list[Organization]:
     return [_from_row(row) for row in rows]
 
 
-def find_organization(session: ReadSession, organization_id: str) -> Organization | None:
+def find_organization(session: ReadSession, organization_id: OrganizationId) -> Organization | None:
     """An organization by id."""
     row = session.get(OrganizationRow, organization_id)
     return _from_row(row) if row else None

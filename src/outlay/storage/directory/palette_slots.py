@@ -4,11 +4,14 @@ from collections.abc import Mapping
 
 from sqlalchemy import select
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PaletteSlotRow
 
 
-def list_slots(session: ReadSession, organization_id: str, dimension: str) -> dict[str, int]:
+def list_slots(
+    session: ReadSession, organization_id: OrganizationId, dimension: str
+) -> dict[str, int]:
     """Colour slot by key of a dimension."""
     rows = session.scalars(
         select(PaletteSlotRow).where(
@@ -20,7 +23,7 @@ def list_slots(session: ReadSession, organization_id: str, dimension: str) -> di
 
 
 def create_slots(
-    session: WriteSession, organization_id: str, dimension: str, slots: Mapping[str, int]
+    session: WriteSession, organization_id: OrganizationId, dimension: str, slots: Mapping[str, int]
 ) -> None:
     """Store the slots of keys that have none."""
     session.add_all(

@@ -1,15 +1,16 @@
-"""Reading and writing links to set a password with."""
+"""Reading and writing password links."""
 
 from sqlalchemy import delete, select
 
 from outlay.domain.actor import Issuer
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import PasswordLink
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import MemberRow, PasswordLinkRow
 
 
 def create_password_link(session: WriteSession, link: PasswordLink, digest: bytes) -> None:
-    """Add a link, in place of those that the member had."""
+    """Add a link, replacing the member's others."""
     delete_password_links(session, link.member_id)
     session.add(
         PasswordLinkRow(
@@ -25,13 +26,15 @@ def create_password_link(session: WriteSession, link: PasswordLink, digest: byte
 
 
 def find_password_link(session: ReadSession, digest: bytes, now_us: int) -> PasswordLink | None:
-    """The link that carries a secret, None when it is unknown or has expired."""
+    """The link of a secret, None if it is unknown or has expired."""
     row = session.get(PasswordLinkRow, digest)
     return _from_row(row) if row is not None and row.expires_at_us > now_us else None
 
 
-def list_password_links(session: ReadSession, organization_id: str) -> list[PasswordLink]:
-    """The links of an organization's members, expired ones included, oldest first."""
+def list_password_links(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[PasswordLink]:
+    """The links of an organization's members, including expired ones, oldest first."""
     rows = session.scalars(
         select(PasswordLinkRow)
         .join(MemberRow, MemberRow.member_id == PasswordLinkRow.member_id)
@@ -42,12 +45,12 @@ def list_password_links(session: ReadSession, organization_id: str) -> list[Pass
 
 
 def delete_expired_links(session: WriteSession, now_us: int) -> None:
-    """Drop the links that have expired."""
+    """Delete the expired links."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.expires_at_us <= now_us))
 
 
-def delete_password_links(session: WriteSession, member_id: str) -> None:
-    """Make the links of a member useless."""
+def delete_password_links(session: WriteSession, member_id: MemberId) -> None:
+    """Delete the links of a member."""
     session.execute(delete(PasswordLinkRow).where(PasswordLinkRow.member_id == member_id))
 
 

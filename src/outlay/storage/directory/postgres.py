@@ -14,7 +14,13 @@ from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.directory.engine import Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import Base
-from outlay.storage.postgres import DIRECTORY_LOCK, SCHEMA_LOCK, PostgresDatabase, away, wall_of
+from outlay.storage.postgres import (
+    DIRECTORY_LOCK,
+    SCHEMA_LOCK,
+    PostgresDatabase,
+    away,
+    row_security_of,
+)
 from outlay.storage.row_level_security import entered_tenant
 
 _ENTER: Final = text("SELECT set_config('outlay.organization', :tenant, true)")
@@ -26,10 +32,12 @@ class PostgresDirectory(Directory):
     """Organizations, people, keys and credentials in one database."""
 
     def __init__(self, database: PostgresDatabase) -> None:
-        """Open or create the tables, migrating them if needed; Unavailable without a database."""
+        """Open or create the tables, migrating them if necessary; Unavailable without a
+        database.
+        """
         event.listen(database.engine, "begin", _begin)
         super().__init__(database.engine)
-        with _telling():
+        with _translating_errors():
             self._migrate()
 
     def _migrate(self) -> None:
@@ -37,19 +45,19 @@ class PostgresDirectory(Directory):
             if is_current(connection):
                 return
             connection.execute(_LOCK, {"lock": SCHEMA_LOCK})
-            if is_current(connection):  # another node has been here meanwhile
+            if is_current(connection):  # another node has migrated them in the meantime
                 return
             migrate(connection)
             walled = set(connection.scalars(_WALLED))
             for table in Base.metadata.tables.values():
                 if "organization_id" in table.columns and table.name not in walled:
-                    for statement in wall_of(table.name):
+                    for statement in row_security_of(table.name):
                         connection.execute(text(statement))
 
     @override
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        with _telling(), super().read() as session:
+        with _translating_errors(), super().read() as session:
             yield session
 
     @override
@@ -58,7 +66,7 @@ class PostgresDirectory(Directory):
         refuse_on_event_loop("the directory")
         engine = self._engine.execution_options(isolation_level="REPEATABLE READ")
         with (
-            _telling(),
+            _translating_errors(),
             Session(engine, expire_on_commit=False) as session,
             session.begin(),
         ):
@@ -67,16 +75,16 @@ class PostgresDirectory(Directory):
     @override
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
-        with _telling(), super().write() as session:
+        with _translating_errors(), super().write() as session:
             yield session
 
     @override
     def open_connections(self) -> None:
-        """Leave it to the pool, which has to connect anew after an outage anyway."""
+        """Nothing to do: the pool has to reconnect after an outage anyway."""
 
     @override
     def truncate_log(self) -> None:
-        """Leave nothing of what was overwritten in dead rows."""
+        """Remove overwritten data from dead rows."""
         with self._engine.connect() as connection:
             autocommit = connection.execution_options(isolation_level="AUTOCOMMIT")
             tables = ", ".join(f'"{name}"' for name in Base.metadata.tables)
@@ -84,12 +92,12 @@ class PostgresDirectory(Directory):
 
     @override
     def close(self) -> None:
-        """Leave the pool to whoever made it."""
+        """Nothing to do: the pool is closed by its owner."""
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Say that the database is away when it is."""
+def _translating_errors() -> Iterator[None]:
+    """Translate connection errors to Unavailable."""
     try:
         yield
     except (OperationalError, InterfaceError, PoolTimeout) as error:
@@ -97,7 +105,7 @@ def _telling() -> Iterator[None]:
 
 
 def _begin(connection: Connection) -> None:
-    """Show the organization that the work under way is for; writers wait for one another."""
+    """Set the organization for row-level security; writers take turns."""
     options = connection.get_execution_options()
     if options.get("isolation_level") == "AUTOCOMMIT":
         return

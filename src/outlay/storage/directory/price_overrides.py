@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization_price import OrganizationPrice
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import PriceOverrideRow
@@ -27,8 +28,8 @@ def create_price_override(
     session.flush()
 
 
-def next_number(session: ReadSession, organization_id: str) -> int:
-    """The number of an organization's next price: none is used twice."""
+def next_number(session: ReadSession, organization_id: OrganizationId) -> int:
+    """The number of an organization's next price: numbers are not reused."""
     found = select(func.max(PriceOverrideRow.number)).where(
         PriceOverrideRow.organization_id == organization_id
     )
@@ -36,7 +37,7 @@ def next_number(session: ReadSession, organization_id: str) -> int:
 
 
 def delete_price_override(session: WriteSession, price_id: str, deleted_at_us: int) -> None:
-    """Mark a price as deleted; events keep referring to it."""
+    """Mark a price as deleted; events still refer to it."""
     session.execute(
         update(PriceOverrideRow)
         .where(PriceOverrideRow.price_id == price_id)
@@ -44,8 +45,10 @@ def delete_price_override(session: WriteSession, price_id: str, deleted_at_us: i
     )
 
 
-def list_price_overrides(session: ReadSession, organization_id: str) -> list[OrganizationPrice]:
-    """Prices of an organization that apply, oldest first."""
+def list_price_overrides(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[OrganizationPrice]:
+    """The valid prices of an organization, oldest first."""
     rows = session.scalars(
         select(PriceOverrideRow)
         .where(
@@ -58,9 +61,9 @@ def list_price_overrides(session: ReadSession, organization_id: str) -> list[Org
 
 
 def find_price_overrides(
-    session: ReadSession, organization_id: str, price_ids: Sequence[str]
+    session: ReadSession, organization_id: OrganizationId, price_ids: Sequence[str]
 ) -> list[OrganizationPrice]:
-    """Prices of an organization with some ids, deleted ones, too, oldest first."""
+    """Prices of an organization with some ids, including deleted ones, oldest first."""
     rows = session.scalars(
         select(PriceOverrideRow)
         .where(

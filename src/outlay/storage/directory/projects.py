@@ -2,6 +2,7 @@
 
 from sqlalchemy import select, update
 
+from outlay.domain.ids import OrganizationId, ProjectId
 from outlay.domain.organization import Project
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ProjectRow
@@ -21,13 +22,13 @@ def create_project(session: WriteSession, project: Project, created_at_us: int) 
     session.flush()
 
 
-def rename_project(session: WriteSession, project_id: str, name: str) -> None:
-    """Give a project another name."""
+def rename_project(session: WriteSession, project_id: ProjectId, name: str) -> None:
+    """Rename a project."""
     session.execute(update(ProjectRow).where(ProjectRow.project_id == project_id).values(name=name))
 
 
-def delete_project(session: WriteSession, project_id: str, deleted_at_us: int) -> None:
-    """Mark a project as deleted; the name stays for reports."""
+def delete_project(session: WriteSession, project_id: ProjectId, deleted_at_us: int) -> None:
+    """Mark a project as deleted; the name remains for reports."""
     session.execute(
         update(ProjectRow)
         .where(ProjectRow.project_id == project_id)
@@ -35,20 +36,27 @@ def delete_project(session: WriteSession, project_id: str, deleted_at_us: int) -
     )
 
 
-def list_projects(session: ReadSession, organization_id: str) -> list[Project]:
-    """Projects of an organization, deleted ones included, by name."""
+def list_projects(session: ReadSession, organization_id: OrganizationId) -> list[Project]:
+    """Projects of an organization, including deleted ones, by name."""
     rows = session.scalars(
         select(ProjectRow)
         .where(ProjectRow.organization_id == organization_id)
         .order_by(ProjectRow.name, ProjectRow.project_id)
     )
-    return [
-        Project(
-            project_id=row.project_id,
-            organization_id=row.organization_id,
-            name=row.name,
-            created_at_us=row.created_at_us,
-            is_deleted=row.deleted_at_us is not None,
-        )
-        for row in rows
-    ]
+    return [_from_row(row) for row in rows]
+
+
+def find_project(session: ReadSession, project_id: ProjectId) -> Project | None:
+    """A project, also a deleted one."""
+    row = session.get(ProjectRow, project_id)
+    return None if row is None else _from_row(row)
+
+
+def _from_row(row: ProjectRow) -> Project:
+    return Project(
+        project_id=row.project_id,
+        organization_id=row.organization_id,
+        name=row.name,
+        created_at_us=row.created_at_us,
+        is_deleted=row.deleted_at_us is not None,
+    )

@@ -1,15 +1,16 @@
-"""Reading and writing bills that were compared."""
+"""Reading and writing reconciliations."""
 
 import msgspec
 from sqlalchemy import select
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.reconciliation import Reconciliation
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ReconciliationRow
 
 
 def create_reconciliation(session: WriteSession, reconciliation: Reconciliation) -> None:
-    """Add one."""
+    """Add a reconciliation."""
     session.add(
         ReconciliationRow(
             reconciliation_id=reconciliation.reconciliation_id,
@@ -21,8 +22,10 @@ def create_reconciliation(session: WriteSession, reconciliation: Reconciliation)
     session.flush()
 
 
-def list_reconciliations(session: ReadSession, organization_id: str) -> list[Reconciliation]:
-    """All of an organization, newest first."""
+def list_reconciliations(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[Reconciliation]:
+    """The reconciliations of an organization, newest first."""
     rows = session.scalars(
         select(ReconciliationRow)
         .where(ReconciliationRow.organization_id == organization_id)

@@ -1,15 +1,16 @@
-"""Reading and writing runs that priced requests again."""
+"""Reading and writing repricing runs."""
 
 import msgspec
 from sqlalchemy import select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.repricing import Reprice
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import RepriceRow
 
 
 def create_reprice(session: WriteSession, reprice: Reprice) -> None:
-    """Add one."""
+    """Add a run."""
     session.add(
         RepriceRow(
             reprice_id=reprice.reprice_id,
@@ -22,7 +23,7 @@ def create_reprice(session: WriteSession, reprice: Reprice) -> None:
 
 
 def update_reprice(session: WriteSession, reprice: Reprice) -> None:
-    """Put down what came of one."""
+    """Update the state and results of a run."""
     session.execute(
         update(RepriceRow)
         .where(RepriceRow.reprice_id == reprice.reprice_id)
@@ -30,8 +31,8 @@ def update_reprice(session: WriteSession, reprice: Reprice) -> None:
     )
 
 
-def list_reprices(session: ReadSession, organization_id: str) -> list[Reprice]:
-    """All of an organization, newest first."""
+def list_reprices(session: ReadSession, organization_id: OrganizationId) -> list[Reprice]:
+    """The runs of an organization, newest first."""
     rows = session.scalars(
         select(RepriceRow)
         .where(RepriceRow.organization_id == organization_id)

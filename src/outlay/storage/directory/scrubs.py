@@ -1,4 +1,4 @@
-"""Reading and writing how far the scrub has come."""
+"""Reading and writing the progress of the scrub."""
 
 from dataclasses import dataclass, field
 
@@ -10,23 +10,23 @@ from outlay.storage.directory.tables import ScrubRow
 
 @dataclass(slots=True, kw_only=True)
 class ScrubState:
-    """Where reading everything stands."""
+    """The progress of the scrub."""
 
     begun_at_us: int | None = None
-    """When the round under way began; None between two."""
+    """When the current round began; None between two rounds."""
     stage: int = 0
     position: int = 0
     """Within the stage."""
     faults: list[str] = field(default_factory=list)
-    """Found so far by the round under way."""
+    """Found so far in the current round."""
     finished_at_us: int | None = None
     """When the last round ended."""
     found: list[str] = field(default_factory=list)
-    """All that the last round found."""
+    """Everything found in the last round."""
 
 
 def find_scrub(session: ReadSession) -> ScrubState:
-    """How far it has come."""
+    """The stored progress."""
     row = session.get(ScrubRow, 1)
     if row is None:
         return ScrubState()
@@ -39,12 +39,12 @@ def find_scrub(session: ReadSession) -> ScrubState:
             finished_at_us=row.finished_at_us,
             found=msgspec.json.decode(row.found, type=list[str]),
         )
-    except msgspec.DecodeError:  # damaged itself
+    except msgspec.DecodeError:  # the state itself is damaged
         return ScrubState()
 
 
 def put_scrub(session: WriteSession, state: ScrubState) -> None:
-    """Put how far it has come in the place of what was there."""
+    """Replace the stored progress."""
     session.merge(
         ScrubRow(
             only=1,

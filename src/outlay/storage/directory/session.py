@@ -1,7 +1,7 @@
 """The two kinds of directory transaction, as types.
 
-Functions that change something take a WriteSession, so that code which only reads cannot call
-them: the type checker says so, before SQLite would with `database is locked`.
+Functions that change something take a WriteSession, so that reading code cannot call them: the type
+checker reports it before SQLite would fail with `database is locked`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,14 +33,15 @@ Statement: TypeAlias = Question | Insert | Update | Delete
 
 
 class ReadSession:
-    """One transaction in which the directory is read."""
+    """A read transaction."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def get(self, table: type[_Row], key: Any) -> _Row | None:
-        """The row with a primary key, None when there is none; Damaged when it differs from its
-        digest. What lets somebody in, and what they may do, is read in this way."""
+        """The row with a primary key, None without one; Damaged if it differs from its digest.
+        Everything that authentication and authorization depend on is read in this way.
+        """
         row = self._session.get(table, key)
         if row is not None and not self._has_written(row):
             (damage,) = damage_of(self._session, [row])
@@ -49,11 +50,11 @@ class ReadSession:
         return row
 
     def damage_of(self, rows: Sequence[object]) -> list[Damaged | None]:
-        """For each of some rows the error that it deserves, None for what was written."""
+        """For each row its error, None if it matches its digest."""
         return damage_of(self._session, rows)
 
     def _has_written(self, row: object) -> bool:
-        """Whether the row was written in this transaction, whose digests come at its end."""
+        """Whether the row was written in this transaction, whose digests are written at its end."""
         return False
 
     def scalars(self, question: Select[_Row]) -> ScalarResult[_Row]:
@@ -66,14 +67,14 @@ class ReadSession:
         return found
 
     def execute(self, statement: Question) -> Result[*tuple[Any, ...]]:
-        """The rows that a question finds."""
+        """The rows that a query finds."""
         return self._session.execute(statement)
 
 
 class WriteSession(ReadSession):
-    """One transaction in which the directory is changed; one of them runs at a time.
+    """A write transaction; only one runs at a time.
 
-    The digests of all rows that it writes are part of it.
+    It includes the digests of all written rows.
     """
 
     def __init__(self, session: Session) -> None:
@@ -87,13 +88,15 @@ class WriteSession(ReadSession):
 
     @override
     def execute(self, statement: Statement, values: Any = None) -> Result[*tuple[Any, ...]]:
-        """Insert, update or delete rows, or read."""
+        """Run a statement that inserts, updates, deletes or reads rows."""
         if isinstance(statement, Insert | Update | Delete):
             self._digests.note(statement, values)
         return self._session.execute(statement, values)
 
     def copy(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Insert rows as they are; their digests, damaged ones too, come from the same place."""
+        """Insert rows unchanged; their digests are copied separately, even those of damaged
+        rows.
+        """
         self._session.execute(insert(table), rows)
 
     def finish(self) -> None:
@@ -110,7 +113,7 @@ class WriteSession(ReadSession):
         self._session.add_all(rows)
 
     def merge(self, row: object) -> None:
-        """Insert a row at the next flush, or replace the one that has its primary key."""
+        """Insert or replace a row at the next flush."""
         self._session.merge(row)
 
     def delete(self, row: object) -> None:
@@ -118,10 +121,10 @@ class WriteSession(ReadSession):
         self._session.delete(row)
 
     def flush(self) -> None:
-        """Tell the database of all changes so far; raises what it objects to."""
+        """Send all pending changes to the database; raises its errors."""
         self._session.flush()
 
     def cancel(self) -> None:
-        """Undo what the transaction has done so far, and end it."""
+        """Roll back the transaction and end it."""
         self._is_cancelled = True
         self._session.rollback()

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, func, or_, select, update
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SessionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredSession:
-    """A signed-in browser as it is kept: by the digest of its cookie."""
+    """A stored browser session, with the digest of its cookie."""
 
     digest: bytes
-    member_id: str
+    member_id: MemberId
     created_at_us: int
     seen_at_us: int
 
@@ -45,14 +46,14 @@ def find_session(session: ReadSession, digest: bytes) -> StoredSession | None:
 
 
 def touch_session(session: WriteSession, digest: bytes, seen_at_us: int) -> None:
-    """Note that a session was used."""
+    """Record the use of a session."""
     session.execute(
         update(SessionRow).where(SessionRow.digest == digest).values(seen_at_us=seen_at_us)
     )
 
 
-def delete_sessions_of(session: WriteSession, member_id: str, but: bytes = b"") -> int:
-    """End the sessions of a member, except the one with a digest; how many there were."""
+def delete_sessions_of(session: WriteSession, member_id: MemberId, but: bytes = b"") -> int:
+    """Delete the sessions of a member except the one with a digest; returns how many."""
     doomed = (SessionRow.member_id == member_id, SessionRow.digest != but)
     count = session.scalar(select(func.count()).where(*doomed)) or 0
     session.execute(delete(SessionRow).where(*doomed))
@@ -62,7 +63,7 @@ def delete_sessions_of(session: WriteSession, member_id: str, but: bytes = b"") 
 def delete_ended_sessions(
     session: WriteSession, created_before_us: int, seen_before_us: int
 ) -> None:
-    """Drop the sessions that began or were last used before an instant."""
+    """Delete the sessions that began or were last used before an instant."""
     session.execute(
         delete(SessionRow).where(
             or_(
@@ -74,5 +75,5 @@ def delete_ended_sessions(
 
 
 def delete_session(session: WriteSession, digest: bytes) -> None:
-    """End a session."""
+    """Delete a session."""
     session.execute(delete(SessionRow).where(SessionRow.digest == digest))

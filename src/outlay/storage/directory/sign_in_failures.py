@@ -10,17 +10,17 @@ from outlay.storage.directory.tables import SignInFailureRow
 
 
 class Failures(NamedTuple):
-    """What a source has failed at."""
+    """The failures of a source."""
 
     number: int
     newest_us: int
-    """When it last did; 0 for never."""
+    """The latest failure; 0 for none."""
 
 
 def create_failures(
     session: WriteSession, sources: tuple[bytes, ...], at_us: int, forget_before_us: int
 ) -> None:
-    """Note a failure of each source, and forget those of long ago."""
+    """Record a failure of each source, and delete old ones."""
     session.execute(delete(SignInFailureRow).where(SignInFailureRow.at_us < forget_before_us))
     session.add_all(
         SignInFailureRow(failure_id=new_secret(), source=source, at_us=at_us) for source in sources
@@ -39,7 +39,7 @@ def find_failures(session: ReadSession, source: bytes, since_us: int) -> Failure
 
 
 def delete_failures(session: WriteSession, source: bytes, at_us: int | None = None) -> None:
-    """Forget the failures of a source, or those at one instant."""
+    """Delete the failures of a source, or those at one instant."""
     doomed = [SignInFailureRow.source == source]
     if at_us is not None:
         doomed.append(SignInFailureRow.at_us == at_us)

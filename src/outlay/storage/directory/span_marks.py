@@ -1,9 +1,10 @@
-"""Reading and writing where spans stand towards counted ones."""
+"""Reading and writing span marks."""
 
 from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.span_mark import SpanKey, SpanMark
 from outlay.kit.batches import batched
 from outlay.storage.directory.session import ReadSession, WriteSession
@@ -14,9 +15,9 @@ AT_ONCE = 400
 
 
 def find_marks(
-    session: ReadSession, organization_id: str, keys: Collection[SpanKey]
+    session: ReadSession, organization_id: OrganizationId, keys: Collection[SpanKey]
 ) -> dict[SpanKey, SpanMark]:
-    """What is known of some spans; unknown ones are absent."""
+    """The marks of some spans; unknown spans are absent."""
     found: dict[SpanKey, SpanMark] = {}
     for some in batched(sorted(keys), AT_ONCE):
         rows = session.execute(
@@ -30,11 +31,11 @@ def find_marks(
 
 def put_marks(
     session: WriteSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     marks: Mapping[SpanKey, SpanMark],
     created_at_us: int,
 ) -> None:
-    """Remember marks, in the place of others for the same spans."""
+    """Store marks, replacing those of the same spans."""
     for some in batched(sorted(marks.items()), AT_ONCE):
         session.execute(
             delete(SpanMarkRow).where(_among(organization_id, [key for key, _ in some]))
@@ -53,11 +54,11 @@ def put_marks(
 
 
 def drop_marks(session: WriteSession, before_us: int) -> None:
-    """Forget marks that are older."""
+    """Delete older marks."""
     session.execute(delete(SpanMarkRow).where(SpanMarkRow.created_at_us < before_us))
 
 
-def _among(organization_id: str, keys: Sequence[SpanKey]) -> ColumnElement[bool]:
+def _among(organization_id: OrganizationId, keys: Sequence[SpanKey]) -> ColumnElement[bool]:
     return and_(
         SpanMarkRow.organization_id == organization_id,
         tuple_(SpanMarkRow.trace_id, SpanMarkRow.span_id).in_(keys),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import delete, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SpendLimitRow
@@ -25,7 +26,7 @@ def put_spend_limit(session: WriteSession, limit: SpendLimit, created_at_us: int
 
 
 def delete_spend_limit(session: WriteSession, limit: SpendLimit) -> None:
-    """Remove the limit of a scope and interval, whatever its amount."""
+    """Delete the limit of a scope and interval, whatever its amount."""
     session.execute(
         delete(SpendLimitRow).where(
             SpendLimitRow.organization_id == limit.organization_id,
@@ -43,9 +44,9 @@ def find_spend_limit(session: ReadSession, wanted: SpendLimit) -> SpendLimit | N
     return replace(wanted, amount_pusd=row.amount_pusd) if row else None
 
 
-def list_spend_limits(session: ReadSession, organization_id: str) -> list[SpendLimit]:
+def list_spend_limits(session: ReadSession, organization_id: OrganizationId) -> list[SpendLimit]:
     """Limits of an organization."""
-    # Values rather than rows to be tracked: there may be thousands, read again at each change.
+    # Plain values instead of tracked rows: there may be thousands, read again at each change.
     rows = session.execute(
         select(
             SpendLimitRow.scope,

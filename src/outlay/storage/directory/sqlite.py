@@ -1,4 +1,4 @@
-"""The directory in a SQLite file, the one that the ledger is in."""
+"""The directory in the ledger's SQLite file."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.directory.engine import HEAD, Directory, is_current, migrate
 from outlay.storage.directory.session import ReadSession, WriteSession
@@ -20,12 +21,12 @@ from outlay.storage.sqlite import (
     check_sqlite_version,
     connect,
     refusal_of,
-    telling,
+    translating_errors,
     truncate_log,
 )
 
 CONNECTIONS: Final = 12
-"""Connections of a process; each is two open files."""
+"""Connections per process; each takes two open files."""
 
 POOL_SECONDS: Final = 10.0
 """How long a transaction waits for a connection."""
@@ -35,7 +36,7 @@ class SqliteDirectory(Directory):
     """Organizations, people, keys and credentials in one file."""
 
     def __init__(self, path: Path, health: StorageHealth | None = None) -> None:
-        """Open or create the tables in the database file at `path`, migrating them if needed.
+        """Open or create the tables in the database file at `path`, migrating them if necessary.
 
         `health` is shared with the ledger in the same file.
         """
@@ -52,14 +53,14 @@ class SqliteDirectory(Directory):
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
         super().__init__(engine)
-        with self._telling():
+        with self._translating_errors():
             self._migrate()
 
     def _migrate(self) -> None:
         with self._engine.connect() as connection:
             if is_current(connection):
                 return
-            # SQLite changes a table by making it anew, which other tables refer to meanwhile.
+            # SQLite alters a table by rebuilding it, while other tables refer to it.
             connection.rollback()
             cursor = connection.connection.cursor()
             cursor.execute("PRAGMA foreign_keys=OFF")
@@ -70,7 +71,7 @@ class SqliteDirectory(Directory):
     @override
     def open_connections(self) -> None:
         """Open all connections and the files behind them."""
-        with self._telling(), ExitStack() as opened:
+        with self._translating_errors(), ExitStack() as opened:
             for _ in range(CONNECTIONS):
                 connection = opened.enter_context(self._engine.connect())
                 connection.exec_driver_sql("SELECT 1 FROM sqlite_schema")
@@ -78,27 +79,27 @@ class SqliteDirectory(Directory):
     @override
     @contextmanager
     def read(self) -> Iterator[ReadSession]:
-        with self._telling(), super().read() as session:
+        with self._translating_errors(), super().read() as session:
             yield session
 
     @override
     @contextmanager
     def write(self) -> Iterator[WriteSession]:
         self._health.check()
-        with self._telling(), super().write() as session:
+        with self._translating_errors(), super().write() as session:
             yield session
-        # An error that others met meanwhile may have taken this commit along.
+        # An error in another thread may have affected this commit.
         self._health.check()
 
     @contextmanager
-    def _telling(self) -> Iterator[None]:
-        """Say in our own terms what the disk does not do."""
+    def _translating_errors(self) -> Iterator[None]:
+        """Translate SQLite errors to Outlay's."""
         try:
-            with telling(self._health):
+            with translating_errors(self._health):
                 yield
         except PoolTimeout as error:
             raise Unavailable(
-                "the directory is busy; try again in a moment", code="database-busy"
+                "The directory is busy. Try again in a moment.", code=ErrorCode.DATABASE_BUSY
             ) from error
         except DBAPIError as error:
             refusal = refusal_of(error.orig, self._health) if error.orig else None
@@ -108,18 +109,18 @@ class SqliteDirectory(Directory):
 
     @override
     def truncate_log(self) -> None:
-        """Leave nothing of what was overwritten in the write-ahead log."""
-        with self._telling(), self._engine.connect() as connection:
+        """Remove overwritten data from the write-ahead log."""
+        with self._translating_errors(), self._engine.connect() as connection:
             truncate_log(connection.connection.driver_connection)
 
     @override
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._engine.dispose()
 
 
 def is_older(path: Path) -> bool:
-    """Whether the directory in a database file is of a version before this one."""
+    """Whether the directory in a database file has an older version."""
     with closing(connect(path, read_only=True)) as connection:
         has_tables = "SELECT 1 FROM sqlite_schema WHERE name = 'alembic_version'"
         if not connection.execute(has_tables).fetchone():
@@ -127,14 +128,14 @@ def is_older(path: Path) -> bool:
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     if found is None or found[0] == HEAD:
         return False
-    # Imported when there is something to migrate, as in `migrate`.
+    # Imported on demand, as in `migrate`.
     from outlay.storage.directory.migrations import is_known
 
     return is_known(found[0])
 
 
 def _prepare(connection: Any, _: object) -> None:
-    """Leave beginning transactions to us: the driver would begin them at the first write."""
+    """Disable the driver's implicit transactions, which begin only at the first write."""
     connection.isolation_level = None
     apply_pragmas(connection)
 

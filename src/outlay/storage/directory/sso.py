@@ -1,4 +1,4 @@
-"""Reading and writing single sign-on: providers, identities and sign-ins under way."""
+"""Reading and writing single sign-on: providers, identities and pending sign-ins."""
 
 import json
 from dataclasses import dataclass
@@ -6,17 +6,18 @@ from typing import Final
 
 from sqlalchemy import delete, or_, select
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.sso import SingleSignOn
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import SsoAttemptRow, SsoIdentityRow, SsoRow
 
 MAX_ATTEMPTS: Final = 10_000
-"""Sign-ins under way at a time."""
+"""Most pending sign-ins."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredSso:
-    """Single sign-on with its secret as it is kept: sealed, None when it has none."""
+    """Single sign-on with its sealed secret, None without one."""
 
     sso: SingleSignOn
     sealed_secret: bytes | None
@@ -24,13 +25,13 @@ class StoredSso:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SsoAttempt:
-    """What a browser was sent to the provider with."""
+    """A pending sign-in at the provider."""
 
-    organization_id: str
+    organization_id: OrganizationId
     nonce: str
     verifier: str
     target: str
-    """The page to go to afterwards."""
+    """The page to open afterwards."""
     created_at_us: int
 
 
@@ -52,45 +53,45 @@ def put_sso(session: WriteSession, stored: StoredSso, created_at_us: int) -> Non
     session.flush()
 
 
-def find_sso(session: ReadSession, organization_id: str) -> StoredSso | None:
+def find_sso(session: ReadSession, organization_id: OrganizationId) -> StoredSso | None:
     """An organization's single sign-on."""
     row = session.get(SsoRow, organization_id)
     return _from_row(row) if row else None
 
 
 def find_sealed_sso(session: ReadSession) -> StoredSso | None:
-    """Some single sign-on with a secret: the master key must open it."""
+    """Any single sign-on with a secret, to check the master key."""
     row = session.scalars(select(SsoRow).where(SsoRow.sealed_secret.is_not(None)).limit(1)).first()
     return _from_row(row) if row else None
 
 
 def list_sso(session: ReadSession) -> list[SingleSignOn]:
-    """The single sign-on of all organizations that have it."""
+    """The single sign-on of all organizations that use it."""
     return [_from_row(row).sso for row in session.scalars(select(SsoRow))]
 
 
-def delete_sso(session: WriteSession, organization_id: str) -> None:
-    """Remove an organization's single sign-on; identities stay for when it comes back."""
+def delete_sso(session: WriteSession, organization_id: OrganizationId) -> None:
+    """Delete an organization's single sign-on; identities remain in case it is set up again."""
     session.execute(delete(SsoRow).where(SsoRow.organization_id == organization_id))
 
 
 def find_identity(
-    session: ReadSession, organization_id: str, issuer: str, subject: str
+    session: ReadSession, organization_id: OrganizationId, issuer: str, subject: str
 ) -> str | None:
-    """The member whom a provider means by a subject."""
+    """The member with a provider's subject."""
     row = session.get(SsoIdentityRow, (issuer, subject, organization_id))
     return row.member_id if row else None
 
 
 def put_identity(
     session: WriteSession,
-    organization_id: str,
+    organization_id: OrganizationId,
     issuer: str,
     subject: str,
-    member_id: str,
+    member_id: MemberId,
     at_us: int,
 ) -> None:
-    """Remember whom a provider means by a subject."""
+    """Store the member of a provider's subject."""
     session.merge(
         SsoIdentityRow(
             issuer=issuer,
@@ -103,17 +104,17 @@ def put_identity(
     session.flush()
 
 
-def delete_identities(session: WriteSession, member_id: str) -> None:
-    """Forget by what subjects a member is known."""
+def delete_identities(session: WriteSession, member_id: MemberId) -> None:
+    """Delete the identities of a member."""
     session.execute(delete(SsoIdentityRow).where(SsoIdentityRow.member_id == member_id))
 
 
 def create_attempt(
     session: WriteSession, digest: bytes, attempt: SsoAttempt, forget_before_us: int
 ) -> None:
-    """Remember what a browser is sent away with, and forget those that never came back.
+    """Store a pending sign-in and delete expired ones.
 
-    Of very many that are under way at once, the oldest are forgotten: anybody can begin one.
+    If too many are pending, the oldest are deleted: anybody can start one.
     """
     surplus = (
         select(SsoAttemptRow.digest)
@@ -141,13 +142,13 @@ def create_attempt(
     session.flush()
 
 
-def delete_attempts(session: WriteSession, organization_id: str) -> None:
-    """Forget the sign-ins of an organization that are under way."""
+def delete_attempts(session: WriteSession, organization_id: OrganizationId) -> None:
+    """Delete the pending sign-ins of an organization."""
     session.execute(delete(SsoAttemptRow).where(SsoAttemptRow.organization_id == organization_id))
 
 
 def take_attempt(session: WriteSession, digest: bytes) -> SsoAttempt | None:
-    """What a browser was sent away with; it cannot be taken twice."""
+    """Take a pending sign-in; it can be taken only once."""
     row = session.get(SsoAttemptRow, digest)
     if row is None:
         return None

@@ -1,15 +1,16 @@
-"""Reading and writing registered tags and the values seen of them."""
+"""Reading and writing registered tags and their values."""
 
 from collections.abc import Iterable
 
 from sqlalchemy import delete, select
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.tag import TagKey
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import TagKeyRow, TagValueRow
 
 
-def list_tag_keys(session: ReadSession, organization_id: str) -> list[TagKey]:
+def list_tag_keys(session: ReadSession, organization_id: OrganizationId) -> list[TagKey]:
     """The registered keys of an organization, by name."""
     rows = session.scalars(
         select(TagKeyRow)
@@ -30,14 +31,14 @@ def create_tag_key(session: WriteSession, key: TagKey) -> None:
     session.flush()
 
 
-def delete_tag_key(session: WriteSession, organization_id: str, key: str) -> None:
-    """Take a key out of the register; the values seen of it stay, for when it comes back."""
+def delete_tag_key(session: WriteSession, organization_id: OrganizationId, key: str) -> None:
+    """Unregister a key; its values remain in case it is registered again."""
     session.execute(
         delete(TagKeyRow).where(TagKeyRow.organization_id == organization_id, TagKeyRow.key == key)
     )
 
 
-def list_tag_values(session: ReadSession, organization_id: str) -> dict[str, set[str]]:
+def list_tag_values(session: ReadSession, organization_id: OrganizationId) -> dict[str, set[str]]:
     """The values seen, by key."""
     found: dict[str, set[str]] = {}
     rows = session.execute(
@@ -51,9 +52,9 @@ def list_tag_values(session: ReadSession, organization_id: str) -> dict[str, set
 
 
 def create_tag_values(
-    session: WriteSession, organization_id: str, pairs: Iterable[tuple[str, str]]
+    session: WriteSession, organization_id: OrganizationId, pairs: Iterable[tuple[str, str]]
 ) -> None:
-    """Remember values that are new."""
+    """Store new values."""
     session.add_all(
         TagValueRow(organization_id=organization_id, key=key, value=value)
         for key, value in sorted(pairs)

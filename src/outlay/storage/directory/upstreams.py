@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
@@ -11,7 +12,7 @@ from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
 
 @dataclass(frozen=True, slots=True)
 class StoredUpstream:
-    """An upstream with its secret as it is kept: sealed, None when it has none."""
+    """An upstream with its sealed secret, None without one."""
 
     upstream: Upstream
     sealed_secret: bytes | None
@@ -54,7 +55,7 @@ def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
 
 
 def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int) -> None:
-    """Mark an upstream as deleted and forget its secret."""
+    """Mark an upstream as deleted and delete its secret."""
     session.execute(
         update(UpstreamRow)
         .where(UpstreamRow.upstream_id == upstream_id)
@@ -62,8 +63,8 @@ def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int)
     )
 
 
-def list_upstreams(session: ReadSession, organization_id: str) -> list[StoredUpstream]:
-    """Upstreams of an organization that are in use, oldest first."""
+def list_upstreams(session: ReadSession, organization_id: OrganizationId) -> list[StoredUpstream]:
+    """The active upstreams of an organization, oldest first."""
     rows = session.scalars(
         select(UpstreamRow)
         .where(UpstreamRow.organization_id == organization_id, UpstreamRow.deleted_at_us.is_(None))
@@ -87,7 +88,7 @@ def _from_row(row: UpstreamRow) -> StoredUpstream:
 
 
 def find_sealed(session: ReadSession) -> StoredUpstream | None:
-    """Some upstream with a secret: the master key must open it."""
+    """Any upstream with a secret, to check the master key."""
     found = select(UpstreamRow).where(UpstreamRow.sealed_secret.is_not(None)).limit(1)
     row = session.scalars(found).first()
     return _from_row(row) if row else None
@@ -107,7 +108,7 @@ def put_model_mapping(session: WriteSession, mapping: ModelMapping, created_at_u
     session.flush()
 
 
-def delete_model_mapping(session: WriteSession, organization_id: str, name: str) -> None:
+def delete_model_mapping(session: WriteSession, organization_id: OrganizationId, name: str) -> None:
     """Remove a model mapping."""
     session.execute(
         delete(ModelMappingRow).where(
@@ -116,7 +117,9 @@ def delete_model_mapping(session: WriteSession, organization_id: str, name: str)
     )
 
 
-def list_model_mappings(session: ReadSession, organization_id: str) -> list[ModelMapping]:
+def list_model_mappings(
+    session: ReadSession, organization_id: OrganizationId
+) -> list[ModelMapping]:
     """Model mappings of an organization, by name."""
     rows = session.scalars(
         select(ModelMappingRow)

@@ -1,15 +1,15 @@
-"""Reading and writing the outcome of the last verification."""
+"""Reading and writing the result of the last verification."""
 
 from sqlalchemy import delete
 
-from outlay.domain.result import VerificationState, Verified
+from outlay.domain.verification import VerificationState, Verified
 from outlay.kit.clock import from_us, to_us
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import VerificationRow
 
 
 def find_verification(session: ReadSession) -> Verified | None:
-    """The outcome; None before the first."""
+    """The result; None before the first verification."""
     row = session.get(VerificationRow, 1)
     if row is None:
         return None
@@ -24,7 +24,7 @@ def find_verification(session: ReadSession) -> Verified | None:
 
 
 def put_verification(session: WriteSession, found: Verified) -> None:
-    """Put an outcome in the place of the one before."""
+    """Replace the stored result."""
     if found.at is None:
         raise ValueError("an outcome has a time")
     session.execute(delete(VerificationRow))

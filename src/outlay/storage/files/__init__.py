@@ -1,1 +1,1 @@
-"""Files that people import: their rows, whatever they are written in."""
+"""Import files: their rows, in any supported format."""

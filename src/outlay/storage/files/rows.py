@@ -12,10 +12,13 @@ from typing import Any, Final
 import duckdb
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_JSON: Final = 512 * 1024 * 1024
-"""Bytes of a JSON document, which is read as a whole; the other formats have no bound."""
+"""Largest JSON document in bytes, because it is read as a whole; the other formats have no
+bound.
+"""
 FETCH: Final = 2_000
 
 csv.field_size_limit(16 * 1024 * 1024)
@@ -23,26 +26,26 @@ csv.field_size_limit(16 * 1024 * 1024)
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """A row, or why there is none."""
+    """A row, or the reason why there is none."""
 
     number: int
-    """Line in the file; of JSON and Parquet the place among the rows, from 1."""
+    """Line in the file; for JSON and Parquet the index of the row, from 1."""
     values: Mapping[str, Any] | None
-    """None where the line is malformed."""
+    """None if the line is malformed."""
     fault: str
     text: str
     """The malformed line."""
     done: int
     """How much of the file has been read."""
     total: int
-    """How much of it there is, in the same unit: bytes, or rows of Parquet."""
+    """The total, in the same unit: bytes, or rows of Parquet."""
 
 
 def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
-    """The rows of a file; what it is written in is told by its name, else by how it begins.
+    """The rows of a file, whose format is detected by its name or its first bytes.
 
-    `records` are the lists within lists that hold the rows of a JSON document. Raises Invalid when
-    the file cannot be read at all.
+    `records` are the nested lists that hold the rows of a JSON document. Raises Invalid if the file
+    cannot be read at all.
     """
     with _opened(path) as (raw, content):
         kind = _kind(path, content)
@@ -59,13 +62,15 @@ def read_rows(path: Path, records: Sequence[str] = ()) -> Iterator[FileRow]:
             for number, values, fault, text in rows:
                 yield FileRow(number, values, fault, text, raw.tell(), size)
         except UnicodeDecodeError as error:
-            raise Invalid(f"{path}: the file is not UTF-8 text", code="malformed-file") from error
+            raise Invalid(f"{path} is not UTF-8 text.", code=ErrorCode.MALFORMED_FILE) from error
         except (EOFError, gzip.BadGzipFile) as error:
             raise Invalid(
-                f"{path}: the gzip is cut short: {error}", code="malformed-file"
+                f"{path} is truncated gzip: {error}.", code=ErrorCode.MALFORMED_FILE
             ) from error
         except csv.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(
+                f"{path} cannot be read: {error}.", code=ErrorCode.MALFORMED_FILE
+            ) from error
 
 
 Content = BufferedReader | gzip.GzipFile
@@ -74,11 +79,13 @@ _Found = tuple[int, Mapping[str, Any] | None, str, str]
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[BufferedReader, Content]]:
-    """The file as it is, and its content."""
+    """The raw file and its decompressed content."""
     try:
         raw = path.open("rb")
     except OSError as error:
-        raise Invalid(f"{path}: {error.strerror}", code="unreadable-file") from error
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}.", code=ErrorCode.UNREADABLE_FILE
+        ) from error
     with raw:
         if raw.peek(2)[:2] == b"\x1f\x8b":
             with gzip.GzipFile(fileobj=raw) as content:
@@ -111,7 +118,7 @@ def _kind(path: Path, content: Content) -> str:
 def _csv_rows(lines: TextIOWrapper) -> Iterator[_Found]:
     header_line = lines.readline()
     if not header_line.strip():
-        raise Invalid("the file is empty; it must begin with the names of its columns")
+        raise Invalid("The file is empty. It must begin with the column names.")
     separator = max(",;\t", key=header_line.count)
     header = next(csv.reader([header_line], delimiter=separator))
     names = [name.strip() for name in header]
@@ -122,7 +129,7 @@ def _csv_rows(lines: TextIOWrapper) -> Iterator[_Found]:
         if len(cells) == width:
             yield number, dict(zip(names, cells, strict=True)), "", ""
         elif cells:
-            fault = f"expected {width} columns, found {len(cells)}"
+            fault = f"The row has {len(cells)} columns, not {width}."
             yield number, None, fault, separator.join(cells)
 
 
@@ -134,34 +141,41 @@ def _jsonl_rows(lines: TextIOWrapper, records: Sequence[str]) -> Iterator[_Found
         try:
             values = decode(line)
         except (msgspec.DecodeError, RecursionError) as error:
-            yield number, None, f"not JSON: {error}", line.rstrip("\r\n")
+            yield number, None, f"The line is not valid JSON: {error}.", line.rstrip("\r\n")
             continue
         for row in _unfolded(values, records) if isinstance(values, dict) else (values,):
             if isinstance(row, dict):
                 yield number, row, "", ""
             else:
-                yield number, None, "not a JSON object", line.rstrip("\r\n")
+                yield number, None, "The row is not a JSON object.", line.rstrip("\r\n")
 
 
 def _json_rows(path: Path, content: Content, records: Sequence[str]) -> Iterator[FileRow]:
     text = content.read(MAX_JSON + 1)
     if len(text) > MAX_JSON:
-        raise Invalid(f"{path}: write so much JSON as one object per line", code="malformed-file")
+        raise Invalid(
+            f"{path} is too large for one JSON document. Use newline-delimited JSON (JSONL).",
+            code=ErrorCode.MALFORMED_FILE,
+        )
     try:
         document = msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"{path}: {error}", code="malformed-file") from error
+        raise Invalid(
+            f"{path} is not valid JSON: {error}.", code=ErrorCode.MALFORMED_FILE
+        ) from error
     rows = list(_unfolded(document, records))
     for number, values in enumerate(rows, 1):
         if isinstance(values, dict):
             yield FileRow(number, values, "", "", number, len(rows))
         else:
             shown = msgspec.json.encode(values).decode()
-            yield FileRow(number, None, "not a JSON object", shown, number, len(rows))
+            yield FileRow(number, None, "The row is not a JSON object.", shown, number, len(rows))
 
 
 def _unfolded(document: Any, records: Sequence[str]) -> Iterator[Any]:
-    """The rows within lists, each with what is around it; pages may stand in a list themselves."""
+    """The rows within nested lists, each with the fields around it; pages may be in a list
+    themselves.
+    """
     if isinstance(document, list):
         for part in document:
             yield from _unfolded(part, records)
@@ -175,7 +189,7 @@ def _unfolded(document: Any, records: Sequence[str]) -> Iterator[Any]:
 
 
 def _is_page(document: Mapping[str, Any]) -> bool:
-    """Whether an object is the frame of a page without rows, rather than a row."""
+    """Whether an object is the envelope of a page without rows, rather than a row."""
     return document.get("object") in {"page", "bucket"} or "has_more" in document
 
 
@@ -187,7 +201,9 @@ def _parquet_rows(path: Path) -> Iterator[FileRow]:
             ).fetchone()
             found = connection.execute("SELECT * FROM read_parquet(?)", [str(path)])
         except duckdb.Error as error:
-            raise Invalid(f"{path}: {error}", code="malformed-file") from error
+            raise Invalid(
+                f"{path} cannot be read: {error}.", code=ErrorCode.MALFORMED_FILE
+            ) from error
         names = [column[0] for column in found.description or ()]
         total = int(count[0]) if count else 0
         number = 0

@@ -1,7 +1,7 @@
-"""Reports of the same answer of a provider: one event counts, the others bear witness.
+"""Deduplication of reports of the same provider answer: one event counts, the others are witnesses.
 
-What is on record is looked up in the transaction that stores the new events, under the lock of
-whoever writes: two reports never miss each other, on whichever node they come in.
+Recorded rows are looked up in the transaction that stores the new events, under the writer's lock:
+two reports never miss each other, whichever node receives them.
 """
 
 import logging
@@ -12,10 +12,10 @@ from itertools import groupby
 from typing import Final
 
 from outlay.domain.amendment import as_witness, standing, void_id, voided
-from outlay.domain.answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.domain.errors import Damaged
 from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
+from outlay.domain.same_answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.reading import Connection, Lookup
 from outlay.storage.ledger.rows import EventRow, from_row
@@ -23,16 +23,16 @@ from outlay.storage.ledger.rows import EventRow, from_row
 logger = logging.getLogger(__name__)
 
 BY_ANSWER: Final = "same-answer"
-"""The amendment id of rows that are taken back for a better report of the same answer."""
+"""The amendment id of rows that were voided in favour of a better report of the same answer."""
 
 MAX_IDS: Final = 256
 """Ids per statement."""
 
 MAX_COMMON: Final = 10_000
-"""Ids that are remembered to be shared by too many."""
+"""Most cached ids that are shared by too many answers."""
 
 Check = Callable[[Sequence[EventRow]], None]
-"""Raises Damaged unless rows are what was written."""
+"""Raises Damaged unless rows match their checksums."""
 
 _Answer = tuple[str, str]
 """Organization and the provider's id of an answer."""
@@ -43,17 +43,18 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Submitted:
-    """Events as they are to be stored: what comes second as witness, with rows that take back."""
+    """Events as they are to be stored: later reports as witnesses, with void rows."""
 
     events: Sequence[UsageEvent]
     own: Sequence[int | None] | None = None
-    """Where the events that were submitted are among them, None for one that is left out; None when
-    they are the same."""
+    """The index of each submitted event among them, None for one that is left out; None if they are
+    the same.
+    """
     witnesses: Sequence[int] = ()
-    """Which of those that were submitted count under another id."""
+    """Indexes of submitted events that count under another id."""
 
     def outcomes(self, stored: list[Outcome]) -> list[Outcome]:
-        """What became of the events that were submitted, from what became of those stored."""
+        """The outcomes of the submitted events, derived from those of the stored ones."""
         if self.own is None:
             return stored
         own = [Outcome.DUPLICATE if at is None else stored[at] for at in self.own]
@@ -64,7 +65,7 @@ class Submitted:
 
 
 class CommonIds:
-    """Ids that too many answers share. Used by the thread that writes."""
+    """Ids shared by too many answers. Used by the writer thread."""
 
     def __init__(self) -> None:
         self._known: dict[_Answer, None] = {}
@@ -73,7 +74,7 @@ class CommonIds:
         return answer in self._known
 
     def add(self, answer: _Answer) -> None:
-        """Remember one, in the place of the oldest when there is no room."""
+        """Add an id, replacing the oldest if full."""
         if len(self._known) >= MAX_COMMON:
             del self._known[next(iter(self._known))]
         self._known[answer] = None
@@ -81,11 +82,11 @@ class CommonIds:
 
 @dataclass(slots=True)
 class _Known:
-    """What is known of the answers that come in."""
+    """The recorded reports of the incoming answers."""
 
     counted: dict[_Answer, list[UsageEvent]] = field(default_factory=lambda: defaultdict(list))
     rows: dict[_Key, EventRow] = field(default_factory=dict)
-    """Those on record."""
+    """Recorded rows."""
 
 
 def settle_answers(
@@ -95,9 +96,9 @@ def settle_answers(
     common: CommonIds,
     check: Check,
 ) -> Submitted:
-    """Which of some new events count, in the transaction under way that will store them.
+    """Decide which of some new events count, in the current transaction that will store them.
 
-    `check` is called with the rows on record that are to be taken back.
+    `check` is called with the recorded rows that are to be voided.
     """
     reported = [
         event
@@ -124,28 +125,28 @@ def settle_answers(
 
 
 class _Settling:
-    """Goes through the events of a commit in their order."""
+    """Processes the events of a commit in order."""
 
     def __init__(self, known: _Known, taken: set[_Key], check: Check) -> None:
         self._known = known
         self._taken = taken
         self._check = check
         self._voided: set[_Key] = set()
-        """What was taken back in this commit, for another version to stand in its place."""
+        """Events voided in this commit, to be replaced by another version."""
         self.stored: list[UsageEvent] = []
         self.own: list[int | None] = []
         self.witnesses: list[int] = []
 
     def store(self, event: UsageEvent) -> None:
-        """Take an event as it is."""
+        """Store an event unchanged."""
         self.own.append(len(self.stored))
         self.stored.append(event)
 
     def amend(self, event: UsageEvent) -> None:
-        """Take an amendment, unless another one was first.
+        """Apply an amendment, unless another one was first.
 
-        A version stands in the place of an event only if that is taken back here and now: who took
-        it back before may have had another reason than to price it again.
+        A version replaces an event only if the event is voided here and now: an earlier amendment
+        may have had another reason than repricing.
         """
         target = (event.organization_id, event.amends)
         counted = self._known.counted.get(_answer_of(event), [])
@@ -162,7 +163,7 @@ class _Settling:
         self.store(event)
 
     def report(self, event: UsageEvent) -> None:
-        """Take a report of an answer: counted, or as a witness where a better one is there."""
+        """Apply a report of an answer: counted, or as a witness if there is a better one."""
         self._taken.add(_key_of(event))
         counted = self._known.counted[_answer_of(event)]
         others = [other for other in counted if is_same_answer(event, other)]
@@ -179,15 +180,15 @@ class _Settling:
         counted.append(event)
 
     def _outranks(self, event: UsageEvent, other: UsageEvent) -> bool:
-        """Whether a report takes the place of another one, which must be what was written."""
+        """Whether a report replaces another one, whose checksum must match."""
         if not outranks(event, other):
             return False
         row = self._known.rows.get(_key_of(other))
         if row is not None:
             try:
                 self._check([row])
-            except Damaged as error:  # told by whatever reads it; what comes in has to be kept
-                logger.warning("event %s cannot be taken back: %s", other.event_id, error.message)
+            except Damaged as error:  # reported when it is read; new events must be stored anyway
+                logger.warning("event %s cannot be voided: %s", other.event_id, error.message)
                 return False
         return True
 
@@ -203,7 +204,7 @@ def _answer_of(event: UsageEvent) -> _Answer:
 def _on_record(
     connection: Connection, events: Sequence[UsageEvent], lookup: Lookup, common: CommonIds
 ) -> _Known:
-    """The rows that report the answers of some events, and which of them count."""
+    """The recorded rows of some events' answers, and which of them count."""
     known = _Known()
     for organization_id, ids, times in _by_organization(events):
         window = (min(times) - APART_US, max(times) + APART_US)
@@ -225,7 +226,7 @@ def _rows_of(
     lookup: Lookup,
     common: CommonIds,
 ) -> list[EventRow]:
-    """The rows with some ids of answers, without ids that turn out to be common."""
+    """The rows with some answer ids, without ids that turn out to be common."""
 
     def read(part: Sequence[str], limit: int) -> list[EventRow]:
         statement = queries.events_of_answers(lookup.time, len(part))
@@ -246,7 +247,7 @@ def _rows_of(
 
 
 def _taken(connection: Connection, keys: Sequence[_Key], lookup: Lookup) -> Iterator[_Key]:
-    """Those of some ids that are on record, with other answers or none."""
+    """Which of some event ids are recorded, with any answer or none."""
     for organization_id, some in groupby(sorted({*keys}), key=lambda key: key[0]):
         for part in _padded([event_id for _, event_id in some]):
             statement = queries.taken_ids(lookup.ids, len(part))
@@ -268,7 +269,7 @@ def _by_organization(
 
 
 def _padded(ids: Sequence[str]) -> Iterator[list[str]]:
-    """Ids in parts whose lengths are powers of two, so that few statements are prepared."""
+    """Ids in batches whose lengths are powers of two, so that few statements are prepared."""
     for start in range(0, len(ids), MAX_IDS):
         part = [*ids[start : start + MAX_IDS]]
         size = 1 << (len(part) - 1).bit_length()

@@ -1,8 +1,7 @@
-"""What is remembered of batches whose checksum has been found right: a digest of each row.
+"""A cache of batches with valid checksums: a digest of each row.
 
-A log of requests shows a few rows of many batches. Each batch is read and checked once; later a
-row that is shown is compared with the digest that it had in the batch that was checked, so that a
-row which changes after the check is found, too.
+A request log shows a few rows of many batches. Each batch is read and checked once. Later, a row is
+compared with its digest at that time, so that a row that changes after the check is detected, too.
 """
 
 import threading
@@ -15,11 +14,11 @@ from outlay.storage.ledger.rows import EventRow, encode_row
 
 ROW_DIGEST_BYTES: Final = 8
 MAX_ROWS: Final = 1_000_000
-"""Rows remembered, of the batches that were last asked for: 8 MB."""
+"""Most cached rows, of the batches used last: 8 MB."""
 
 
 class BatchHead(NamedTuple):
-    """A batch without its rows, and the checksum of the batch before it."""
+    """A batch without its rows, and the checksum of the previous batch."""
 
     batch_id: int
     first_seq: int
@@ -33,21 +32,21 @@ class BatchHead(NamedTuple):
 
 
 class CheckedBatches:
-    """Digests of the rows of batches, those forgotten first that were not asked for. Thread-safe.
+    """Row digests of batches; the least recently used are evicted. Thread-safe.
 
-    A batch is remembered with its head as it was then: once its rows are restated, or its head is
-    damaged, it counts as not checked.
+    A batch is cached with its head at that time: if its rows are restated or its head is damaged,
+    it counts as not checked.
     """
 
     def __init__(self, capacity: int = MAX_ROWS) -> None:
-        """`capacity` is how many rows are remembered at most, one batch in any case."""
+        """`capacity` is the most rows cached, but at least one batch."""
         self._capacity = capacity
         self._known: OrderedDict[int, tuple[BatchHead, bytes]] = OrderedDict()
         self._rows = 0
         self._lock = threading.Lock()
 
     def add(self, head: BatchHead, rows: Sequence[EventRow]) -> None:
-        """Remember the rows of a batch, which have been checked."""
+        """Cache the checked rows of a batch."""
         digests = b"".join(map(_digest, rows))
         with self._lock:
             self._forget(head.batch_id)
@@ -57,7 +56,7 @@ class CheckedBatches:
                 self._forget(next(iter(self._known)))
 
     def vouches_for(self, head: BatchHead, rows: Sequence[EventRow]) -> bool:
-        """Whether the batch has been checked, and these of its rows are as they were then."""
+        """Whether the batch was checked and these rows are unchanged since."""
         with self._lock:
             known = self._known.get(head.batch_id)
             if known is None or known[0] != head:

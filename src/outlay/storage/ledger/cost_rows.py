@@ -1,10 +1,10 @@
-"""What the cost of an event depends on: some columns of its row, for reading many of them."""
+"""The columns that an event's cost depends on, for reading many rows."""
 
 from typing import Final, NamedTuple
 
 
 class CostRow(NamedTuple):
-    """Part of a row, by the names that events have."""
+    """Part of a row, by the events' field names."""
 
     seq: int
     event_time_us: int

@@ -1,10 +1,10 @@
-"""Taking identities out of rows that are on record, a few rows per transaction.
+"""Erasing identities from recorded rows, a few rows per transaction.
 
-Commits wait for a transaction that changes rows, so it must be short. Whatever can be done before
-is done before: the batches concerned are read, checked and encoded without a lock, and their new
-checksums computed. The transaction then only compares the batches with what was read and writes.
-A batch has the right checksum after each of these transactions; who is killed between two of them
-begins again, and finds what is left.
+Commits wait for a transaction that changes rows, so it must be short. As much as possible is done
+beforehand: the batches concerned are read, checked and encoded without a lock, and their new
+checksums computed. The transaction then only verifies that the batches are unchanged, and writes.
+Each batch has a valid checksum after each of these transactions; a process that was killed between
+two of them starts again and finds the rest.
 """
 
 import time
@@ -16,6 +16,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead
 from outlay.storage.ledger.reading import Connection
@@ -30,12 +31,12 @@ from outlay.storage.ledger.rows import (
 )
 
 LOCK_SECONDS: Final = 0.01
-"""Aimed at for a transaction, its fsync included."""
+"""Target duration of a transaction, including its fsync."""
 MIN_ROWS: Final = 20
 MAX_ROWS: Final = 400
 FIRST_ROWS: Final = 100
 REST: Final = 3.0
-"""Seconds of rest per second of work: a quarter of one core, and of the disk."""
+"""Seconds of pause per second of work: this uses a quarter of one core and of the disk."""
 
 _END_USER: Final = COLUMN["end_user"]
 _USER: Final = COLUMN["user_id"]
@@ -43,19 +44,19 @@ _TIME: Final = COLUMN["event_time_us"]
 
 
 class Rewriting(NamedTuple):
-    """Which events are changed, and into what."""
+    """Which events are changed, and how."""
 
     find: str
-    """Finds sequence numbers after the last value but one, as many as the last value."""
+    """A query for sequence numbers after the second last value, limited to the last value."""
     values: tuple[Any, ...]
     change: Callable[[EventRow], EventRow]
 
 
 class Draft:
-    """A batch and what its rows are about to be."""
+    """A batch and the planned changes of its rows."""
 
     def __init__(self, head: BatchHead, rows: Sequence[EventRow]) -> None:
-        """`head` and `rows` are what is stored, and have been checked."""
+        """`head` and `rows` are the stored ones, already checked."""
         self.head = head
         self._rows = list(rows)
         self._encoded = [msgspec.Raw(encode_row(row[: head.row_width])) for row in rows]
@@ -63,7 +64,7 @@ class Draft:
     def change(
         self, sequences: Sequence[int], change: Callable[[EventRow], EventRow]
     ) -> "Replacement | None":
-        """Change some rows; what is to be stored, None when they stay as they are."""
+        """Change some rows; returns what is to be stored, None without changes."""
         before, changed = self.head, []
         for seq in sequences:
             index = seq - before.first_seq
@@ -80,14 +81,14 @@ class Draft:
 
 
 class Replacement(NamedTuple):
-    """Rows of a batch with another wording."""
+    """The changed rows of a batch."""
 
     before: BatchHead
     restated: bytes
     rows: list[EventRow]
 
     def apply(self, writer: Connection) -> None:
-        """Store them; raises Overtaken when the batch is no longer what it was."""
+        """Store them; raises Overtaken if the batch has changed."""
         found = writer.execute(queries.CHECKSUMS, (self.before.batch_id,)).fetchone()
         if found is None or tuple(found) != (self.before.checksum, self.before.restated):
             raise Overtaken
@@ -97,46 +98,48 @@ class Replacement(NamedTuple):
 
 
 class Overtaken(Exception):
-    """Somebody else has changed the batch since it was read."""
+    """The batch has been changed since it was read."""
 
 
 class Pace:
-    """How many rows are changed per transaction, and the rest between two."""
+    """How many rows are changed per transaction, and the pause between two."""
 
     def __init__(self, stop: Event | None) -> None:
         self._stop = stop or Event()
         self.rows = FIRST_ROWS
 
     def note(self, seconds: float) -> None:
-        """Learn from how long a transaction of about `rows` rows took."""
+        """Adjust to the duration of a transaction of about `rows` rows."""
         fitting = int(self.rows * LOCK_SECONDS / max(seconds, 0.001))
         self.rows = max(MIN_ROWS, min(fitting, 2 * self.rows, MAX_ROWS))
 
     def rest(self, since: float) -> None:
-        """Leave the machine to others, after working since a monotonic instant."""
+        """Pause after working since a monotonic instant."""
         self._stop.wait(max(0.002, (time.monotonic() - since) * REST))
 
     @property
     def is_over(self) -> bool:
-        """Whether no more is to be begun."""
+        """Whether to stop."""
         return self._stop.is_set()
 
 
 class Drafts:
-    """The batches that a rewriting is at: those of the last step are kept for the next one."""
+    """The batches being rewritten; those of the last step are cached for the next one."""
 
     def __init__(
         self, read: Callable[[Sequence[int]], Mapping[int, Draft | Damaged]], wanted: Rewriting
     ) -> None:
-        """`read` gives for each of some sequence numbers the batch that it is in."""
+        """`read` returns the batches that some sequence numbers are in."""
         self._read = read
         self._wanted = wanted
         self._last: Draft | None = None
         self.damage: Damaged | None = None
-        """Of the first batch that was left as it is, as nobody can say what belongs there."""
+        """The damage of the first batch that was skipped, because its original content is
+        unknown.
+        """
 
     def replacements(self, sequences: Sequence[int]) -> list[Replacement]:
-        """What to store in order to change these events."""
+        """The replacements that change these events."""
         last = self._last
         kept = [] if last is None else [seq for seq in sequences if seq <= last.head.last_seq]
         found: dict[int, Draft | Damaged] = dict.fromkeys(kept, last) if last is not None else {}
@@ -154,12 +157,12 @@ class Drafts:
         return replacements
 
     def forget(self) -> None:
-        """Read anew what is changed next."""
+        """Clear the cache."""
         self._last = None
 
 
-def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting:
-    """Put `instead` in the place of a claim, which is in lower case."""
+def claims_replaced(organization_id: OrganizationId, claim: str, instead: str) -> Rewriting:
+    """Replace a claim, which is in lower case, by `instead`."""
 
     def change(row: EventRow) -> EventRow:
         return _with_claims(
@@ -171,7 +174,7 @@ def claims_replaced(organization_id: str, claim: str, instead: str) -> Rewriting
     return Rewriting(queries.CLAIMED_EVENTS, (organization_id, claim, claim), change)
 
 
-def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
+def end_users_dropped(organization_id: OrganizationId, before_us: int) -> Rewriting:
     """Drop the claimed end users of events before an instant."""
     return Rewriting(
         queries.CLAIMS_BEFORE,
@@ -181,9 +184,11 @@ def end_users_dropped(organization_id: str, before_us: int) -> Rewriting:
 
 
 def conflicts_replaced(
-    reader: Connection, organization_id: str, claim: str, instead: str
+    reader: Connection, organization_id: OrganizationId, claim: str, instead: str
 ) -> Iterator[tuple[str, bytes, int]]:
-    """What refused events are said to have told, with another identity, its digest, and where."""
+    """The facts of refused events, their new digest, and their position, with the identity
+    replaced.
+    """
     for rowid, facts in reader.execute(queries.CONFLICTS, (organization_id,)).fetchall():
         told = replace_in_facts(facts, claim, instead)
         if told != facts:
@@ -191,12 +196,12 @@ def conflicts_replaced(
 
 
 def replace_offered(told: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
-    """Store what refused events are said to have told."""
+    """Store the changed facts of refused events."""
     writer.executemany(queries.REPLACE_OFFERED, told)
 
 
 def apply_all(replacements: Iterable[Replacement], writer: Connection) -> None:
-    """Store the new wording of rows; raises Overtaken when a batch is no longer what it was."""
+    """Store changed rows; raises Overtaken if a batch has changed."""
     for replacement in replacements:
         replacement.apply(writer)
 

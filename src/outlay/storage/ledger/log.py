@@ -1,8 +1,8 @@
-"""Single events of the ledger, filtered, in any order: what a log of requests is read from.
+"""Filtered and sorted single events, from which the request log is read.
 
-A list is read in two steps: where its events are, from the few columns that filter and sort; then
-the events themselves, whose batches are checked. Sums over what matches are made where the rows
-are: they are as good as the ledger's file, which is checked by and by (`scrubbing`).
+A list is read in two steps: the positions of its events, from the few columns that filter and sort;
+then the events themselves, whose batches are checked. Sums over matches are computed in the
+database. They are as reliable as the ledger's file, which is checked continuously (`scrubbing`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,16 +11,17 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from outlay.domain.amendment import version_id, version_of
+from outlay.domain.answers import ZERO, Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.duplicate import Candidate
 from outlay.domain.event import Amendment, CostSource, Status, UsageEvent, UsageSource
-from outlay.domain.result import ZERO, Totals
+from outlay.domain.ids import OrganizationId
 from outlay.domain.tag import Tag
 from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 
 LEAST_VALUE: Final = -1
 MOST_VALUE: Final = 2**63 - 1
-"""What stands for a missing value, so that it comes last in either direction."""
+"""Replaces a missing value, so that it sorts last in either direction."""
 
 
 class LogSort(StrEnum):
@@ -31,23 +32,23 @@ class LogSort(StrEnum):
     LATENCY = "latencyMs"
     TOKENS = "totalTokens"
     DIFFERENCE = "costDifference"
-    """Between reported and computed cost, either way."""
+    """The absolute difference between reported and computed cost."""
 
 
 class LogPosition(NamedTuple):
-    """Where an event stands in a sorted log; unique and stable however many events come in."""
+    """The position of an event in a sorted log; unique and stable while new events arrive."""
 
     value: int
-    """What is sorted by."""
+    """The sort value."""
     event_time_us: int
     seq: int
 
 
 class LoggedEvent(NamedTuple):
-    """An event with what the ledger knows about having taken it."""
+    """An event with its ledger metadata."""
 
     event: UsageEvent
-    """Under the id that it was reported with."""
+    """The event under its reported id."""
     seq: int
     recorded_at_us: int
     version: int = 1
@@ -63,24 +64,24 @@ class LoggedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LogOrder:
-    """The order of a log; events of the same value are ordered by time, then as they came in.
+    """The order of a log; events with the same value are ordered by time, then by sequence.
 
-    Those without a value come last.
+    Events without a value come last.
     """
 
     sort: LogSort = LogSort.TIME
     is_descending: bool = True
     is_backward: bool = False
-    """Whether it is read from its end."""
+    """Whether it is read from the end."""
 
     @property
     def reversed(self) -> "LogOrder":
-        """The same, read from the other end."""
+        """The same order, read from the other end."""
         return replace(self, is_backward=not self.is_backward)
 
     @property
     def falls(self) -> bool:
-        """Whether values become smaller as one reads on."""
+        """Whether values decrease."""
         return self.is_descending is not self.is_backward
 
 
@@ -89,7 +90,7 @@ NEWEST_FIRST: Final = LogOrder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogConditions:
-    """What is asked of single requests, which the cube knows nothing of; all must hold."""
+    """Conditions on single requests beyond the cube's dimensions; all must match."""
 
     min_duration_us: int | None = None
     min_cost_pusd: int | None = None
@@ -98,16 +99,16 @@ class LogConditions:
     cost_sources: tuple[str, ...] = ()
     """Alternatives, of `CostSource`."""
     id_part: str = ""
-    """What the id of a request has in it."""
+    """A substring of the request's id."""
     usage_sources: tuple[str, ...] = ()
     """Alternatives, of `UsageSource`."""
     has_reported_cost: bool | None = None
     has_computed_cost: bool | None = None
-    """Whether the price book says what all of it costs."""
+    """Whether the price book has a complete cost."""
     missing: str = ""
-    """A meter, counter or context without a price, or a counter that nobody understands."""
+    """A meter, counter or context without a price, or an unknown counter."""
     session_id: str = ""
-    """The session that a request is part of."""
+    """The session of the request."""
 
     def __bool__(self) -> bool:
         return self != NO_CONDITIONS
@@ -118,9 +119,9 @@ NO_CONDITIONS: Final = LogConditions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Which events of an organization are wanted; all conditions must hold."""
+    """Which events of an organization match; all conditions must match."""
 
-    organization_id: str
+    organization_id: OrganizationId
     start_us: int
     end_us: int
     """Exclusive."""
@@ -155,11 +156,11 @@ _STANDS: Final = (
     "AND event_time_us >= ? AND event_time_us < ? AND seq <= ? AND amendment <> '' "
     f"AND amendment = '{Amendment.VOID}')"
 )
-"""Of the versions of an event the last one; a row that takes another back has its time."""
+"""Only the last version of an event; a void row has the time of the event that it voids."""
 
 _LOW_BITS: Final = 32
 _WIDE: Final = ("cost_pusd", "input_tokens", "output_tokens")
-"""Measures whose sum an engine may have no room for: the halves of each number are summed apart."""
+"""Measures whose sum may overflow: the halves of each number are summed separately."""
 _COUNTS: Final = {
     "requests": "count(*)",
     "errors": _count(f"status IN ('{Status.UPSTREAM_ERROR}', '{Status.GATEWAY_ERROR}')"),
@@ -186,9 +187,9 @@ _SUMS: Final = ", ".join(
 def positions_statement(
     wanted: LogFilter, order: LogOrder, after: LogPosition | None, contains: str
 ) -> Statement:
-    """Where what is wanted stands, in an order; the last value to be appended is the limit.
+    """The positions of matching events, in order; the limit is appended as last value.
 
-    `contains` is the engine's function that tells where a text is in another, 0 for nowhere.
+    `contains` is the engine's function for the position of a text in another, 0 for none.
     """
     if after is not None and order.sort is LogSort.TIME:
         wanted = _beyond(wanted, order, after.event_time_us)
@@ -212,14 +213,14 @@ def positions_statement(
 
 
 def _beyond(wanted: LogFilter, order: LogOrder, time_us: int) -> LogFilter:
-    """What is wanted, from a time on: the index then leads there."""
+    """The filter restricted to a time range, so that the index is used."""
     if order.falls:
         return replace(wanted, end_us=min(wanted.end_us, time_us + 1))
     return replace(wanted, start_us=max(wanted.start_us, time_us))
 
 
 def sums_statement(wanted: LogFilter, contains: str) -> Statement:
-    """What all that is wanted adds up to; `read_sums` reads its one row."""
+    """The sums over all matching events; `read_sums` reads its row."""
     where, values = conditions_of(wanted, contains)
     return f"SELECT {_SUMS} FROM usage_event WHERE {where}", values  # noqa: S608 - expressions are constants, values are bound
 
@@ -232,10 +233,10 @@ def read_sums(row: Sequence[Any]) -> Totals:
 
 
 def alike_statement(wanted: LogFilter, contains: str) -> Statement:
-    """Events of two sources or more with the same model and tokens, as `Candidate`s in order.
+    """Events of two or more sources with the same model and tokens, as `Candidate`s in order.
 
-    The last values to be appended are the fewest tokens, how many of the newest are looked through,
-    and the limit.
+    The values to be appended are the fewest tokens, how many of the newest to search, and the
+    limit.
     """
     where, values = conditions_of(wanted, contains)
     alike = "model, input_tokens, output_tokens"
@@ -250,18 +251,18 @@ def alike_statement(wanted: LogFilter, contains: str) -> Statement:
 
 
 def events_statement(positions: Sequence[LogPosition], columns: str) -> Statement:
-    """The events at positions, in no order; at least one."""
+    """The events at positions, unordered; at least one."""
     times = [position.event_time_us for position in positions]
     marks = ", ".join("?" * len(positions))
     text = (
         f"SELECT {columns} FROM usage_event WHERE seq IN ({marks}) "  # noqa: S608 - columns are constants, values are bound
-        "AND event_time_us BETWEEN ? AND ?"  # says which partitions they are in
+        "AND event_time_us BETWEEN ? AND ?"  # restricts the partitions
     )
     return text, [*(position.seq for position in positions), min(times), max(times)]
 
 
 def conditions_of(wanted: LogFilter, contains: str) -> Statement:
-    """What must hold of an event that is wanted."""
+    """The conditions of a matching event."""
     clauses = ["organization_id = ?", "event_time_us >= ?", "event_time_us < ?", "seq <= ?"]
     values: list[str | int] = [
         wanted.organization_id,
@@ -304,7 +305,7 @@ def conditions_of(wanted: LogFilter, contains: str) -> Statement:
 def _value_clause(
     dimension: Grouping, alternatives: Sequence[str], contains: str
 ) -> tuple[str, Sequence[str]]:
-    """What must hold of the value, or of the set of values, that an event has of a dimension."""
+    """The condition on the value, or the set of values, of a dimension."""
     column, count = dimension.column, len(alternatives)
     if isinstance(dimension, Tag):
         alternatives = [f"{dimension.key}={value}" for value in alternatives]
@@ -315,7 +316,7 @@ def _value_clause(
 
 
 def _price_clauses(asked: LogConditions, contains: str) -> Iterator[tuple[str, list[str]]]:
-    """What must hold of the cost and the price of an event."""
+    """The conditions on cost and price."""
     for expression, wanted in (
         ("reported_cost_pusd IS NOT NULL", asked.has_reported_cost),
         (_IS_COMPUTED, asked.has_computed_cost),

@@ -1,7 +1,7 @@
-"""What the events of a window are marked with: parts without a price, counters nobody understands.
+"""Data quality marks on the events of a window: unpriced parts, unknown counters.
 
-Marks stand on events alone, not in the cube. They are counted where the rows are, by what a row
-says as a whole, so that an answer is as long as there are combinations.
+These are on events only, not in the cube. They are counted in the database by combination, so the
+result is as long as there are combinations.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from outlay.storage.ledger.log import LogFilter, Statement, conditions_of
 
 
 class Marks(NamedTuple):
-    """What some events have in common, and how many they are."""
+    """A combination of marks, and the number of events that have it."""
 
     provider: str
     cost_source: str
@@ -26,7 +26,7 @@ _COMBINATION: Final = "provider, cost_source, unpriced_parts, unread"
 
 
 def marks_statement(wanted: LogFilter, contains: str) -> Statement:
-    """The combinations of marks among what is wanted; `read_marks` reads the rows."""
+    """The combinations of marks among matching events; `read_marks` reads the rows."""
     where, values = conditions_of(wanted, contains)
     text = (
         f"SELECT {_COMBINATION}, count(*), "  # noqa: S608 - expressions are constants, values are bound

@@ -1,4 +1,4 @@
-"""The SQL of the ledger, one name per question."""
+"""The SQL statements of the ledger."""
 
 from functools import cache
 from typing import Final
@@ -8,9 +8,10 @@ from outlay.storage.ledger.rows import ROW_COLUMNS
 COLUMNS: Final = ", ".join(ROW_COLUMNS)
 
 MAX_ROWS: Final = 24
-"""Rows per statement. The driver lets go of the interpreter for each statement that it runs, and
-gets it back only in competition with the event loop: a statement per row would spend more time
-waiting for that than writing. Statements of every length stay prepared."""
+"""Rows per statement. The driver releases the GIL for each statement and then competes with the
+event loop to get it back: one statement per row would spend more time waiting for it than writing.
+Statements of every length stay prepared.
+"""
 
 
 def _tuples(rows: int, columns: int) -> str:
@@ -20,7 +21,7 @@ def _tuples(rows: int, columns: int) -> str:
 
 @cache
 def insert_events(rows: int) -> str:
-    """Add events, leaving out those whose id is taken."""
+    """Insert events, skipping those whose id exists."""
     return (
         f"INSERT INTO usage_event ({COLUMNS}) VALUES {_tuples(rows, len(ROW_COLUMNS))} "  # noqa: S608 - column names are constants
         "ON CONFLICT (organization_id, event_id) DO NOTHING"
@@ -29,14 +30,14 @@ def insert_events(rows: int) -> str:
 
 @cache
 def insert_intents(rows: int) -> str:
-    """Put intents on record."""
+    """Insert intents."""
     columns = "organization_id, event_id, begun"
     return f"INSERT INTO request_intent ({columns}) VALUES {_tuples(rows, 3)}"  # noqa: S608 - only placeholders
 
 
 @cache
 def delete_intents(rows: int) -> str:
-    """Take intents off record."""
+    """Delete intents."""
     return (
         "DELETE FROM request_intent WHERE (organization_id, event_id) IN "  # noqa: S608 - only placeholders
         f"(VALUES {_tuples(rows, 2)})"
@@ -45,20 +46,20 @@ def delete_intents(rows: int) -> str:
 
 @cache
 def events_of_answers(time: str, ids: int) -> str:
-    """Events of an organization in a window of time that report one of some answers, up to a limit.
+    """Events of an organization in a time window that report one of some answers, up to a limit.
 
-    `time` is how an engine is told the event's time, so that it looks answers up by their ids.
+    `time` is the engine's expression for the event time that makes it use the index on answer ids.
     """
     return (
         f"SELECT {COLUMNS} FROM usage_event WHERE organization_id = ? "  # noqa: S608 - column names are constants
-        f"AND {time} BETWEEN ? AND ? AND response_id <> '' "  # as the index is of those alone
+        f"AND {time} BETWEEN ? AND ? AND response_id <> '' "  # so that the partial index is used
         f"AND response_id IN ({', '.join('?' * ids)}) LIMIT ?"
     )
 
 
 @cache
 def taken_ids(table: str, ids: int) -> str:
-    """Which of some ids of an organization are taken, by the table that knows."""
+    """Which of some ids of an organization exist, by the table with all ids."""
     return (
         f"SELECT event_id FROM {table} WHERE organization_id = ? "  # noqa: S608 - constants
         f"AND event_id IN ({', '.join('?' * ids)})"
@@ -109,7 +110,7 @@ CHECKSUM_BEFORE: Final = "SELECT checksum FROM usage_batch WHERE batch_id = ? - 
 
 @cache
 def heads_of(rows: int) -> str:
-    """The batches that events are in, by sequence number, each with the checksum before it."""
+    """The batches of some sequence numbers, each with the previous checksum."""
     return (
         f"WITH wanted(seq) AS (VALUES {_tuples(rows, 1)}) "  # noqa: S608 - only placeholders
         "SELECT batch_id, first_seq, last_seq, recorded_at_us, checksum, row_width, restated, "
@@ -160,12 +161,12 @@ REPLACE_OFFERED: Final = (
 FIRST_EVENT_TIME: Final = "SELECT min(event_time_us) FROM usage_event WHERE organization_id = ?"
 LAST_EVENT_TIME: Final = "SELECT max(event_time_us) FROM usage_event WHERE organization_id = ?"
 ORGANIZATIONS: Final = "SELECT DISTINCT organization_id FROM usage_event"
-COUNT_REQUESTS: Final = (  # the sign keeps SQLite from reading all rows for the few amendments
+# the unary plus keeps SQLite from scanning all rows for the few amendments
+COUNT_REQUESTS: Final = (
     "SELECT count(*) - (SELECT coalesce(sum(CASE amendment WHEN 'void' THEN 2 "
     "WHEN 'witness' THEN 1 ELSE 0 END), 0) FROM usage_event WHERE amendment <> '' AND +seq <= ?) "
     "FROM usage_event WHERE seq <= ?"
 )
-COUNT_CONFLICTS: Final = "SELECT count(*) FROM usage_conflict"
 IDENTITY: Final = "SELECT ledger_id, schema_version FROM ledger_identity"
 SET_SCHEMA: Final = "UPDATE ledger_identity SET schema_version = ?"
 HAS_IDENTITY: Final = "SELECT 1 FROM sqlite_schema WHERE name = 'ledger_identity'"
@@ -186,12 +187,12 @@ SENT_TEXTS: Final = (
     "response_id",
     "response_model",
 )
-"""Columns whose texts come from senders, who may put anything there."""
+"""Columns with text from senders."""
 
 
 def count_mentions(contains: str, texts: int) -> str:
-    """Counts per text from senders the events that contain one of so many; `contains` is the
-    engine's function that tells where a text is in another.
+    """Per sender-provided text column, the number of events that contain one of some texts;
+    `contains` is the engine's function for the position of a text in another.
     """
     counts = [
         "count(CASE WHEN "

@@ -1,4 +1,4 @@
-"""Reading the ledger: batches, windows, single events; the same on every engine."""
+"""Reading the ledger: batches, windows, single events; common to all engines."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
@@ -8,11 +8,13 @@ from itertools import chain, groupby
 from typing import Any, Final, NamedTuple, Protocol
 
 from outlay.domain.amendment import root_of
-from outlay.domain.answer import APART_US, MAX_REPORTS
+from outlay.domain.answers import Totals
 from outlay.domain.duplicate import MIN_TOKENS, Candidate
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.result import Totals
+from outlay.domain.ids import OrganizationId
+from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
@@ -45,12 +47,12 @@ from outlay.storage.ledger.rows import (
 from outlay.storage.row_level_security import EVERY_TENANT
 
 READ_EVENTS: Final = 5_000
-"""Events read at a time: batches are often of a few events only."""
+"""Events read at a time: many batches have only a few events."""
 
 
 MAX_ALIKE: Final = 5_000
 MAX_COMPARED: Final = 100_000
-"""Requests that are looked through for those that are alike."""
+"""Most requests searched for duplicates."""
 
 Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
@@ -62,83 +64,83 @@ _TIME: Final = COLUMN["event_time_us"]
 
 
 class Rows(Protocol):
-    """What a statement found."""
+    """The result of a statement."""
 
     def fetchone(self) -> Any:
         """The next row, None after the last."""
         ...
 
     def fetchall(self) -> list[Any]:
-        """The rows that are left."""
+        """The remaining rows."""
         ...
 
     def __iter__(self) -> Iterator[Any]: ...
 
     def close(self) -> None:
-        """Release what is left of them."""
+        """Release the remaining rows."""
         ...
 
 
 class Connection(Protocol):
-    """What runs statements whose values are marked by `?`."""
+    """Runs statements with `?` placeholders."""
 
     def execute(self, text: str, values: Sequence[Any] = (), /) -> Rows:
         """Run a statement."""
         ...
 
     def executemany(self, text: str, values: Sequence[Sequence[Any]], /) -> object:
-        """Run a statement for each of several sets of values."""
+        """Run a statement once per set of values."""
         ...
 
 
 class Lookup(NamedTuple):
-    """How an engine finds events by their ids and those of their answers."""
+    """How an engine finds events by event id and by answer id."""
 
     ids: str
-    """The table that knows which event ids are taken."""
+    """The table with all event ids."""
     time: str
-    """The time of an event, in a condition that narrows what ids have found."""
+    """The expression for the event time in conditions that narrow a search by id."""
 
 
 class LedgerReader(ABC):
-    """What has been committed. Thread-safe.
+    """Reads committed data. Thread-safe.
 
-    Whatever is shown or summed has been checked: every row that is returned belongs to a batch
-    whose checksum was right for its rows as they are.
+    Everything that is shown or summed has been checked: every returned row belongs to a batch whose
+    checksum matches.
     """
 
     def __init__(self) -> None:
         self._checked = CheckedBatches()
 
-    # What engines say differently.
+    # Differences between engines.
     _contains: str = "instr"
-    """The function that tells where a text is in another, 0 for nowhere."""
+    """The function for the position of a text in another, 0 for none."""
     _find_event: str = queries.EVENT
     _lookup: Lookup
     _organizations: str = queries.ORGANIZATIONS
 
     @abstractmethod
     def _reading(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
-        """A connection that this thread may read with; of one organization only, where named."""
+        """A connection for this thread; restricted to one organization if `tenant` names it."""
 
     @abstractmethod
     def snapshot(self, tenant: str = EVERY_TENANT) -> AbstractContextManager[Connection]:
-        """Like `_reading`, and all statements see the ledger at one instant."""
+        """Like `_reading`, but all statements see the ledger at one instant."""
 
     @abstractmethod
     def _see_all(self, reader: Connection) -> None:
-        """Show the snapshot under way the rows of all organizations."""
+        """Let the current snapshot see the rows of all organizations."""
 
     def read_batches(self, after_seq: int, limit: int = 5_000) -> Iterator[Batch]:
-        """Up to `limit` whole batches after `after_seq`, each checked against its checksum.
+        """Up to `limit` complete batches after `after_seq`, each checked against its checksum.
 
-        Raises Damaged, naming the batch, when stored rows are not what was written.
+        Raises Damaged, naming the batch, if stored rows do not match it.
         """
         for stored in self.read_stored(after_seq, limit):
             yield Batch(*stored[:4], stored.rows)
 
     def read_stored(self, after_seq: int, limit: int = 5_000) -> Iterator[StoredBatch]:
-        """The same with what their checksums are proven by."""
+        """Like `read_batches`, with the checksum data of each batch."""
         with self._reading() as reader:
             heads = reader.execute(queries.BATCHES_AFTER, (after_seq, limit)).fetchall()
             if not heads:
@@ -161,7 +163,7 @@ class LedgerReader(ABC):
                 yield batch
 
     def read_all(self, through_seq: int, after_seq: int = 0) -> Iterator[StoredBatch]:
-        """All batches up to the one that ends at a sequence number; Damaged without that one.
+        """All batches up to the one that ends at a sequence number; Damaged if there is none.
 
         `after_seq` is the end of the batch before the first one.
         """
@@ -175,9 +177,8 @@ class LedgerReader(ABC):
                 yield batch
         if position < through_seq:
             raise Damaged(
-                f"the ledger ends at event {position}, not at {through_seq}; restore it from a "
-                "backup",
-                code="ledger-tail",
+                f"The ledger ends at event {position}, not at {through_seq}. Restore a backup.",
+                code=ErrorCode.LEDGER_TAIL,
             )
 
     def recorded_from(self, after_seq: int, through_seq: int) -> int:
@@ -192,38 +193,40 @@ class LedgerReader(ABC):
             return int(reader.execute(queries.END_OF_BATCH, (seq,)).fetchone()[0])
 
     def read_edition(self) -> str:
-        """Which ledger this is, and in which wording of its rows."""
+        """The ledger's id and its number of rewrites: the edition that a cube is built from."""
         with self._reading() as reader:
             (ledger_id, _) = reader.execute(queries.IDENTITY).fetchone()
             (rewrites,) = reader.execute(queries.REWRITES).fetchone()
         return f"{ledger_id}.{rewrites}"
 
     def read_last_seq(self) -> int:
-        """Sequence number of the last event that has been committed, 0 when there is none."""
+        """Sequence number of the last committed event, 0 if there is none."""
         with self._reading() as reader:
             last = reader.execute(queries.LAST_BATCH).fetchone()
         return int(last[1]) if last else 0
 
     def read_conflicts(self) -> list[Conflict]:
-        """What was refused because its id was taken by something else, as it is on record."""
+        """Recorded conflicts: events that were refused because their id exists with other
+        content.
+        """
         with self._reading() as reader:
             return [tuple(row) for row in reader.execute(queries.ALL_CONFLICTS)]
 
     def read_window(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[EventRow]:
-        """Rows of an organization with event time in [start_us, end_us), through a sequence.
+        """Rows of an organization with event time in [start_us, end_us), up to a sequence number.
 
-        All in memory: ask for windows that are short.
+        All in memory: only for short windows.
         """
         window = (organization_id, start_us, end_us, through_seq)
         with self._reading() as reader:
             return reader.execute(queries.EVENTS_OF_WINDOW, window).fetchall()
 
     def read_costs(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> Iterator[list[CostRow]]:
-        """What the costs of a window depend on, in pages by time."""
+        """The cost columns of a window, in pages by time."""
         time_us, seq = start_us, -1
         while True:
             window = (organization_id, time_us, end_us, time_us, seq, through_seq, READ_EVENTS)
@@ -238,28 +241,28 @@ class LedgerReader(ABC):
     def read_positions(
         self, wanted: LogFilter, order: LogOrder, after: LogPosition | None, limit: int
     ) -> list[LogPosition]:
-        """Where the first events that are wanted stand in an order, after one of its positions."""
+        """The positions of the first matching events in an order, after a position."""
         text, values = positions_statement(wanted, order, after, self._contains)
         with self._reading(wanted.organization_id) as reader:
             found = reader.execute(text, [*values, limit]).fetchall()
         return [LogPosition(*row) for row in found]
 
     def read_sums(self, wanted: LogFilter) -> Totals:
-        """What all events that are wanted add up to, in QUALITY_MEASURES; others are 0."""
+        """The sums of all matching events, in QUALITY_MEASURES; others are 0."""
         text, values = sums_statement(wanted, self._contains)
         with self._reading(wanted.organization_id) as reader:
             return read_sums(reader.execute(text, values).fetchone())
 
     def read_marks(self, wanted: LogFilter) -> list[Marks]:
-        """What the events that are wanted are marked with: ask for windows that are short."""
+        """The data quality marks of the matching events: only for short windows."""
         text, values = marks_statement(wanted, self._contains)
         with self._reading(wanted.organization_id) as reader:
             return read_marks(reader.execute(text, values).fetchall())
 
     def read_logged(
-        self, organization_id: str, positions: Sequence[LogPosition]
+        self, organization_id: OrganizationId, positions: Sequence[LogPosition]
     ) -> list[LoggedEvent]:
-        """The events at positions, in their order; Damaged when a batch of theirs is."""
+        """The events at positions, in their order; Damaged if one of their batches is."""
         if not positions:
             return []
         text, values = events_statement(positions, queries.COLUMNS)
@@ -269,25 +272,26 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def read_history(self, organization_id: str, event_id: str) -> list[LoggedEvent]:
-        """All rows of an event, as they came: as reported, taken back, restated; [] for none.
+    def read_history(self, organization_id: OrganizationId, event_id: str) -> list[LoggedEvent]:
+        """All rows of an event in order: as reported, voided, restated; empty for none.
 
-        `event_id` is the id that it was reported with. Damaged when a batch of theirs is.
+        `event_id` is the reported id. Damaged if one of their batches is.
         """
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
-    def read_rows(self, organization_id: str, event_id: str) -> list[UsageEvent]:
-        """The same, each row under its own id."""
+    def read_rows(self, organization_id: OrganizationId, event_id: str) -> list[UsageEvent]:
+        """Like `read_history`, each row under its own id."""
         with self.snapshot(organization_id) as reader:
             return [from_row(row) for row in self._history(reader, organization_id, event_id)]
 
     def read_alike(
-        self, organization_id: str, start_us: int, end_us: int, through_seq: int
+        self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[Candidate]:
-        """Requests of a window of time that are alike and of different sources, in order.
+        """Probable duplicates in a time window: similar requests of different sources, in order.
 
-        Up to MAX_ALIKE, among the newest MAX_COMPARED. Not checked: they say what to look at.
+        Up to MAX_ALIKE, among the newest MAX_COMPARED. Not checked against checksums: they are
+        candidates only.
         """
         wanted = LogFilter(
             organization_id=organization_id,
@@ -301,9 +305,9 @@ class LedgerReader(ABC):
         return [Candidate(*row) for row in found]
 
     def read_restated(
-        self, organization_id: str, start_us: int, end_us: int, amendment_id: str
+        self, organization_id: OrganizationId, start_us: int, end_us: int, amendment_id: str
     ) -> Iterator[list[UsageEvent]]:
-        """The rows of each event of a window of time that was restated by an amendment."""
+        """The rows of each event in a time window that an amendment restated."""
         window = (organization_id, start_us, end_us, amendment_id)
         with self._reading(organization_id) as reader:
             found = reader.execute(queries.RESTATED_BY, window).fetchall()
@@ -318,7 +322,9 @@ class LedgerReader(ABC):
             for rows in histories.values():
                 yield [from_row(row) for row in rows]
 
-    def _history(self, reader: Connection, organization_id: str, event_id: str) -> list[EventRow]:
+    def _history(
+        self, reader: Connection, organization_id: OrganizationId, event_id: str
+    ) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:
             place = (organization_id, rows[0][_TIME], event_id)
@@ -331,9 +337,9 @@ class LedgerReader(ABC):
         return rows
 
     def read_reports(self, event: UsageEvent) -> list[UsageEvent]:
-        """All rows that report the answer of an event, its own among them.
+        """All rows that report the event's answer, including its own.
 
-        None where more share the id than one answer may have.
+        Empty if more rows share the id than one answer can have.
         """
         if not event.response_id:
             return []
@@ -349,9 +355,10 @@ class LedgerReader(ABC):
         return [from_row(row) for row in rows]
 
     def _check(self, reader: Connection, rows: Sequence[EventRow]) -> None:
-        """Raise Damaged unless rows are those of batches whose checksums are right.
+        """Raise Damaged unless rows belong to batches with valid checksums.
 
-        `reader` is the snapshot that the rows were read in: batches may be restated meanwhile.
+        `reader` is the snapshot that the rows were read in: batches may be restated in the
+        meantime.
         """
         if not rows:
             return
@@ -377,11 +384,11 @@ class LedgerReader(ABC):
             return [Intent(*row) for row in reader.execute(queries.INTENTS)]
 
     def organizations(self) -> list[str]:
-        """Ids of all organizations that have events."""
+        """Ids of all organizations with events."""
         with self._reading() as reader:
             return [row[0] for row in reader.execute(self._organizations)]
 
-    def event_time_range(self, organization_id: str) -> tuple[int, int] | None:
+    def event_time_range(self, organization_id: OrganizationId) -> tuple[int, int] | None:
         """Earliest and latest event time in µs, None without events."""
         with self._reading(organization_id) as reader:
             (first,) = reader.execute(queries.FIRST_EVENT_TIME, (organization_id,)).fetchone()
@@ -391,15 +398,18 @@ class LedgerReader(ABC):
         return first, last
 
     def count_requests(self, through_seq: int) -> int:
-        """Number of requests up to a sequence number: events, less what amendments take back."""
+        """Number of requests up to a sequence number: events less voided ones."""
         with self._reading() as reader:
             found = reader.execute(queries.COUNT_REQUESTS, (through_seq, through_seq))
             return int(found.fetchone()[0])
 
-    def count_mentions(self, organization_id: str, wanted: Sequence[str]) -> dict[str, int]:
-        """In how many events each text that senders fill contains one of some, in whatever case.
+    def count_mentions(
+        self, organization_id: OrganizationId, wanted: Sequence[str]
+    ) -> dict[str, int]:
+        """The number of events in which each sender-provided text contains one of some texts,
+        ignoring case.
 
-        Those without any are left out.
+        Texts without any are left out.
         """
         text = queries.count_mentions(self._contains, len(wanted))
         values = [*(each.lower() for each in wanted)] * len(queries.SENT_TEXTS)
@@ -411,14 +421,9 @@ class LedgerReader(ABC):
             if count
         }
 
-    def count_conflicts(self) -> int:
-        """Number of events refused because their id was taken by a different event."""
-        with self._reading() as reader:
-            return int(reader.execute(queries.COUNT_CONFLICTS).fetchone()[0])
-
 
 def is_intact(previous: bytes, batch: StoredBatch) -> bool:
-    """Whether the rows of a batch are those that its checksum was made of, after another one."""
+    """Whether the rows of a batch match its checksum, given the previous one."""
     width, rows = batch.row_width, batch.rows
     covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
     is_whole = len(rows) == batch.last_seq - batch.first_seq + 1
@@ -430,7 +435,7 @@ def is_intact(previous: bytes, batch: StoredBatch) -> bool:
 def read_run(
     reader: Connection, run: Sequence[BatchHead]
 ) -> Iterator[tuple[BatchHead, list[EventRow] | None]]:
-    """Batches that follow each other with their rows, None where they are not what was written."""
+    """Consecutive batches with their rows, None if these do not match their checksum."""
     window = (run[0].first_seq, run[-1].last_seq)
     rows = reader.execute(queries.EVENTS_BETWEEN, window).fetchall()
     sequences = [row[0] for row in rows]
@@ -442,18 +447,18 @@ def read_run(
 
 
 def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
-    """What is told of a batch whose rows are not what was written."""
+    """The error for a batch whose rows do not match its checksum."""
     return Damaged(
-        f"batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
-        "checksum; restore it from a backup",
-        code="ledger-checksum",
+        f"Batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
+        "checksum. Restore a backup.",
+        code=ErrorCode.LEDGER_CHECKSUM,
     )
 
 
 def by_batch(
     heads: Sequence[BatchHead], by_seq: Mapping[int, EventRow]
 ) -> dict[BatchHead, list[EventRow]]:
-    """Some rows by the batch that they are in; Damaged when a row is in none."""
+    """Rows grouped by batch; Damaged if a row is in none."""
     sequences = sorted(by_seq)
     shown = {}
     for head in heads:
@@ -464,14 +469,14 @@ def by_batch(
         known = {row[0] for part in shown.values() for row in part}
         lost = next(seq for seq in sequences if seq not in known)
         raise Damaged(
-            f"event {lost} of the ledger is in no batch; restore the ledger from a backup",
-            code="ledger-checksum",
+            f"Event {lost} of the ledger is in no batch. Restore a backup of the ledger.",
+            code=ErrorCode.LEDGER_CHECKSUM,
         )
     return shown
 
 
 def runs_of(heads: Sequence[Any]) -> Iterator[list[Any]]:
-    """Heads of batches that follow each other, together up to READ_EVENTS or one."""
+    """Heads of consecutive batches, in runs of up to READ_EVENTS or a single batch."""
     run: list[Any] = []
     count = 0
     for head in heads:

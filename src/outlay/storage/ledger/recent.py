@@ -1,4 +1,4 @@
-"""The last batches in memory, so that whoever keeps up need not read them back."""
+"""The latest batches in memory, so that readers that keep up need not read them from disk."""
 
 import threading
 from collections import deque
@@ -11,7 +11,7 @@ RECENT_EVENTS: Final = 20_000
 
 
 class RecentBatches:
-    """A run of batches without gaps, the newest ones. Thread-safe."""
+    """A gapless run of the newest batches. Thread-safe."""
 
     def __init__(self) -> None:
         self._batches: deque[Batch] = deque()
@@ -19,7 +19,7 @@ class RecentBatches:
         self._lock = threading.Lock()
 
     def add(self, batch: Batch) -> None:
-        """Keep a batch; what does not lie right before it is forgotten."""
+        """Add a batch; earlier batches are dropped if it does not follow them."""
         with self._lock:
             if self._batches and self._batches[-1].last_seq + 1 != batch.first_seq:
                 self._drop_all()
@@ -29,9 +29,9 @@ class RecentBatches:
                 self._drop_first()
 
     def after(self, seq: int) -> list[Batch]:
-        """Batches after a sequence number; none when they go back further than this does.
+        """Batches after a sequence number; empty if they go back further than this does.
 
-        Those before are forgotten: whoever asks is past them.
+        Earlier batches are dropped: the reader does not need them any more.
         """
         with self._lock:
             while self._batches and self._batches[0].last_seq <= seq:
@@ -41,7 +41,7 @@ class RecentBatches:
             return [batch for batch in self._batches if batch.first_seq > seq]
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop all batches."""
         with self._lock:
             self._drop_all()
 

@@ -1,8 +1,8 @@
-"""The rescue file: outcomes that the ledger could not take, on disk until the next start.
+"""The rescue file: outcomes that the ledger could not store, on disk until the next start.
 
-After an I/O error the ledger accepts nothing until it has been opened anew, yet providers have been
-called and clients answered. What is known of those requests goes into this file, one line each:
-the BLAKE2b digest of the event's JSON, a space, the JSON.
+After an I/O error the ledger accepts nothing until it is reopened, although providers have been
+called and clients answered. These outcomes go into this file, one line each: the BLAKE2b digest of
+the event's JSON, a space, the JSON.
 """
 
 import logging
@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
 from outlay.kit.durable import PRIVATE, append_lines
@@ -31,7 +32,9 @@ class RescueFile:
     """Appends events to a file, each on disk before the call returns. Thread-safe."""
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file: later there may be no descriptor or room left to do it."""
+        """Open or create the file in advance: later there may be no file descriptor or disk space
+        left.
+        """
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, PRIVATE)
         self._lock = threading.Lock()
@@ -39,9 +42,9 @@ class RescueFile:
         """Events appended by this process."""
 
     def append(self, events: Sequence[UsageEvent]) -> bool:
-        """Keep events for the next start; whether they are on disk.
+        """Store events for the next start; returns whether they are on disk.
 
-        What the disk does not take is logged in full: the log is the last place there is.
+        Events that cannot be written are logged in full, as the last resort.
         """
         lines = [_line(event) for event in events]
         with self._lock:
@@ -55,10 +58,10 @@ class RescueFile:
         return True
 
     def read(self) -> list[UsageEvent]:
-        """The events in the file, in the order of their lines.
+        """The events in the file, in order.
 
-        An unfinished line is passed over: it was not on disk when the process ended. Raises
-        Damaged for any other line that is not what was written.
+        An incomplete line is skipped: it was not on disk when the process ended. Raises Damaged for
+        any other line that does not match its digest.
         """
         content = self._path.read_bytes()
         finished = content[: content.rfind(b"\n") + 1]
@@ -70,21 +73,21 @@ class RescueFile:
             if digest == _digest(text):
                 yield _decode(text)
             elif not text.endswith(b"}"):
-                logger.warning("line %d of %s is unfinished", number, self._path)
+                logger.warning("line %d of %s is incomplete", number, self._path)
             else:
                 raise Damaged(
-                    f"line {number} of {self._path} is not what was written; correct it, or move "
-                    "the file away to start without the requests in it",
-                    code="rescue-checksum",
+                    f"Line {number} of {self._path} does not match its checksum. Correct it, or "
+                    "move the file away to start without these requests.",
+                    code=ErrorCode.RESCUE_CHECKSUM,
                 )
 
     def clear(self) -> None:
-        """Forget the events; the ledger has them."""
+        """Empty the file; its events are in the ledger."""
         os.ftruncate(self._file, 0)
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Release the file, and remove it when there is nothing in it."""
+        """Close the file, and delete it if it is empty."""
         is_empty = os.fstat(self._file).st_size == 0
         os.close(self._file)
         if is_empty:

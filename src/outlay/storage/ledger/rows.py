@@ -1,96 +1,65 @@
 """Usage events as ledger rows, their digests and the checksums of batches."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from enum import EnumType
 from hashlib import blake2b
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from outlay.domain.event import (
-    FACTS,
-    NEW_FACTS,
-    CostSource,
-    Status,
-    UsageEvent,
-    UsageSource,
-)
+from outlay.domain.event import UsageEvent, declared
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import Hold
+
+_FIRST_NEW: Final = 40
+"""The first column since schema 4: digests leave out facts from here on that are not given."""
 
 EventRow = tuple[Any, ...]
 """One row of usage_event, in the order of ROW_COLUMNS."""
 
-DERIVED: Final = (
-    "member_id",
-    "user_id",
-    "groups",
-    "model",
-    "adjusted",
-    "cost_source",
-    "cost_pusd",
-    "input_cost_pusd",
-    "cache_read_cost_pusd",
-    "cache_write_cost_pusd",
-    "output_cost_pusd",
-    "price_ref",
-)
-
-DETAILS: Final = ("is_stream", "http_status", "error_code", "response_id", "response_model")
-
-SINCE_SCHEMA_4: Final = (
-    *NEW_FACTS,
-    "amends",
-    "amendment",
-    "amendment_id",
-    "tags",
-    "computed_cost_pusd",
-    "meter_cost_pusd",
-    "meter_costs",
-    "unpriced_parts",
-    "trace_id",
-    "parent_id",
-)
-"""Columns at the end of a row, as checksums of older batches cover what is before them."""
-
-EVENT_FIELDS: Final = (
-    "event_id",
-    "organization_id",
-    *FACTS,
-    *DERIVED,
-    *DETAILS,
-    *SINCE_SCHEMA_4,
-)
+_DECLARED: Final = declared(UsageEvent)
+EVENT_FIELDS: Final = tuple(_DECLARED)
+_IDENTIFYING: Final = [name for name, (_, column) in _DECLARED.items() if column.is_fact]
+FACTS: Final = tuple(name for name in _IDENTIFYING if _DECLARED[name][1].number < _FIRST_NEW)
+"""The fields that must agree when an event id is seen again."""
+NEW_FACTS: Final = tuple(name for name in _IDENTIFYING if name not in FACTS)
+"""More of them, which earlier versions did not have: they must agree where they are given."""
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
-"""Position of each column in an EventRow, for readers that cannot afford objects."""
+"""Index of each column in an EventRow, for code that cannot afford objects."""
 
 DIGEST_BYTES: Final = 16
 GENESIS: Final = bytes(DIGEST_BYTES)
-"""What the first batch is chained to."""
+"""The predecessor of the first batch."""
 
-_NO_NEW_FACTS: Final = tuple(
-    field.default for field in fields(UsageEvent) if field.name in NEW_FACTS
-)
-_ENUMS: Final = {"status", "usage_source", "cost_source"}
-# The texts of enums: drivers look for adapters of anything but plain text.
-_fields_of = attrgetter(*(f"{name}._value_" if name in _ENUMS else name for name in EVENT_FIELDS))
-
-
-def _slice(names: tuple[str, ...]) -> slice:
-    """Where some fields that follow each other stand among all."""
-    start = EVENT_FIELDS.index(names[0])
-    return slice(start, start + len(names))
+_NO_NEW_FACTS: Final = tuple(UsageEvent.__dataclass_fields__[name].default for name in NEW_FACTS)
+_READ: Final = {
+    name: kind
+    for name, (kind, _) in _DECLARED.items()
+    if kind is bool or isinstance(kind, EnumType)
+}
+"""The fields that a row has in another form: enums as their text, truth as 0 or 1."""
 
 
-_FACTS: Final = _slice(FACTS)
-_NEW_FACTS: Final = _slice(NEW_FACTS)
+def _stored(name: str) -> str:
+    """The path to a field as it is stored: drivers look for adapters of all but plain values."""
+    if name not in _READ:
+        return name
+    return f"{name}.real" if _READ[name] is bool else f"{name}._value_"
+
+
+_fields_of = attrgetter(*map(_stored, EVENT_FIELDS))
+_FACTS: Final = slice(EVENT_FIELDS.index(FACTS[0]), EVENT_FIELDS.index(FACTS[-1]) + 1)
+_new_facts_of = itemgetter(*map(EVENT_FIELDS.index, NEW_FACTS))
+_blank = blake2b(digest_size=DIGEST_BYTES)  # a copy is made faster than another
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A committed run of rows whose checksum has been found right."""
+    """A committed run of rows with a valid checksum."""
 
     batch_id: int
     first_seq: int
@@ -100,7 +69,7 @@ class Batch:
 
 
 class StoredBatch(NamedTuple):
-    """A batch as it is stored, with all that its checksum is proven by."""
+    """A stored batch with its checksum data."""
 
     batch_id: int
     first_seq: int
@@ -111,48 +80,52 @@ class StoredBatch(NamedTuple):
     row_width: int
     """Columns per row that the checksum covers."""
     restated: bytes | None
-    """The checksum of the rows since identities were erased; None where none were."""
+    """The checksum of the rows since identities were erased; None without an erasure."""
     rows: list[EventRow]
 
 
 class Intent(NamedTuple):
-    """A request that has been let through, as it is on record until its outcome is."""
+    """An admitted request, recorded until its outcome is."""
 
-    organization_id: str
+    organization_id: OrganizationId
     event_id: str
     begun: bytes
-    """What is known of it, for whoever has to settle it in the end."""
+    """What is known of it, for recovery."""
     holds: tuple[Hold, ...] = ()
-    """What it may cost, where the ledger decides whether its limits have room for it."""
+    """Its reservations, if the ledger checks spend limits."""
 
 
 def facts_digest(event: UsageEvent) -> bytes:
-    """A digest of what was reported; the same event id with another digest is a conflict."""
+    """The digest of the reported facts; the same event id with another digest is a conflict."""
     return _digest(_fields_of(event))
 
 
 def _digest(values: tuple[Any, ...]) -> bytes:
-    facts, new = values[_FACTS], values[_NEW_FACTS]
+    facts, new = values[_FACTS], _new_facts_of(values)
     if new != _NO_NEW_FACTS:
         facts = (*facts, *_given(new).items())
-    return blake2b(_encode(facts), digest_size=DIGEST_BYTES).digest()
+    digest = _blank.copy()
+    digest.update(_encode(facts))
+    return digest.digest()
 
 
 def facts_json(event: UsageEvent) -> str:
-    """The reported facts, readable."""
+    """The reported facts as JSON."""
     values = _fields_of(event)
-    facts = dict(zip(FACTS, values[_FACTS], strict=True)) | _given(values[_NEW_FACTS])
+    facts = dict(zip(FACTS, values[_FACTS], strict=True)) | _given(_new_facts_of(values))
     return msgspec.json.encode(facts).decode()
 
 
 def _given(new: tuple[Any, ...]) -> dict[str, Any]:
-    """Those new facts that an event has: without any, its digest is what it has always been."""
+    """The new facts that an event has: without any, its digest is the same as in earlier
+    versions.
+    """
     triples = zip(NEW_FACTS, new, _NO_NEW_FACTS, strict=True)
     return {name: value for name, value, default in triples if value != default}
 
 
 def replace_in_facts(facts: str, claim: str, instead: str) -> str:
-    """Readable facts with another identity in the place of one, which is in lower case."""
+    """Facts as JSON with an identity, in lower case, replaced."""
     values = msgspec.json.decode(facts)
     if not isinstance(values, dict):
         return facts
@@ -171,28 +144,27 @@ def to_row(event: UsageEvent, seq: int, recorded_at_us: int) -> EventRow:
 def from_row(row: EventRow) -> UsageEvent:
     """The event that a row stores."""
     values = dict(zip(EVENT_FIELDS, row[3:], strict=True))
-    values["status"] = Status(values["status"])
-    values["usage_source"] = UsageSource(values["usage_source"])
-    values["cost_source"] = CostSource(values["cost_source"])
+    for name, read in _READ.items():
+        values[name] = read(values[name])
     return UsageEvent(**values)
 
 
 def digest_of_facts(facts: str) -> bytes:
-    """The digest of an event whose readable facts these are."""
+    """The digest of an event with these facts."""
     items = msgspec.json.decode(facts).items()
     digested = [item if item[0] in NEW_FACTS else item[1] for item in items]
     return blake2b(_encode(digested), digest_size=DIGEST_BYTES).digest()
 
 
 def encode_row(row: EventRow) -> bytes:
-    """A row as the checksum of its batch covers it."""
+    """A row in the form that batch checksums cover."""
     return _encode(row)
 
 
 def batch_checksum(previous: bytes, rows: Sequence[EventRow | msgspec.Raw]) -> bytes:
-    """The checksum of a batch: BLAKE2b over the previous batch's and every stored value.
+    """The checksum of a batch: BLAKE2b over the previous batch's checksum and every stored value.
 
-    Rows may be given as `encode_row` made them.
+    Rows may be given as encoded by `encode_row`.
     """
     digest = blake2b(previous, digest_size=DIGEST_BYTES)
     digest.update(_encode(rows))

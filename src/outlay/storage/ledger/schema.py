@@ -1,14 +1,15 @@
-"""The version of a ledger's tables, and how older tables are upgraded to it.
+"""The schema version of a ledger, and upgrades of older versions.
 
-A change of the tables is one more step at the end of an engine's list, and the same change in its
-`schema.sql`, which new ledgers are made with. Steps run in one transaction that nobody else is in:
-a process that is killed in the middle leaves the tables as they were.
+A schema change is one more step at the end of an engine's list, and the same change in its
+`schema.sql` for new ledgers. Steps run in one exclusive transaction: a process that is killed
+during it leaves the tables unchanged.
 """
 
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
@@ -17,20 +18,21 @@ from outlay.storage.ledger.reading import Connection
 logger = logging.getLogger(__name__)
 
 Step = Callable[[Connection], None]
-"""Changes tables of one version to those of the next, in the transaction under way."""
+"""Upgrades tables to the next version, in the current transaction."""
 
 BeforeUpgrade = Callable[[int, int], None]
-"""Called with the present and the next version before an existing ledger is changed, while nobody
-else can write to it. What it raises stops the upgrade."""
+"""Called with the current and the next version before an existing ledger is changed, while no other
+process can write to it. An exception stops the upgrade.
+"""
 
 
 def announce(present: int, following: int) -> None:
-    """Say in the log that an upgrade begins."""
+    """Log the start of an upgrade."""
     logger.warning("upgrading the ledger from schema %d to %d", present, following)
 
 
 def run_statements(package: str, name: str) -> Step:
-    """A step that is a file of statements, `<name>.sql` in a package."""
+    """A step that runs the statements of `<name>.sql` in a package."""
 
     def step(connection: Connection) -> None:
         for statement in load_statements(package, name):
@@ -41,7 +43,7 @@ def run_statements(package: str, name: str) -> Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """The tables of one engine."""
+    """The schema history of one engine."""
 
     first: int
     """The oldest version that can be upgraded."""
@@ -50,28 +52,28 @@ class Schema:
 
     @property
     def version(self) -> int:
-        """The version after all steps: what this Outlay reads and writes."""
+        """The version after all steps: the one that this code reads and writes."""
         return self.first + len(self.steps)
 
     def check(self, version: int) -> None:
-        """Raise Damaged for tables that this Outlay cannot upgrade."""
+        """Raise Damaged for tables that this version cannot upgrade."""
         if version > self.version:
             raise Damaged(
-                f"the ledger was written by a newer Outlay (schema {version}); this one reads up "
-                f"to schema {self.version}: install the newer version",
-                code="ledger-too-new",
+                f"The ledger was written by a newer version of Outlay (schema {version}). This "
+                f"version reads up to schema {self.version}; install the newer version.",
+                code=ErrorCode.LEDGER_TOO_NEW,
             )
         if version < self.first:
             raise Damaged(
-                f"the ledger has schema {version}, which this Outlay cannot upgrade: open it once "
-                f"with a version that has schema {self.first}",
-                code="ledger-too-old",
+                f"The ledger has schema {version}, which this version cannot upgrade. Open it "
+                f"once with a version that has schema {self.first}.",
+                code=ErrorCode.LEDGER_TOO_OLD,
             )
 
     def upgrade(self, connection: Connection, before: BeforeUpgrade) -> None:
-        """Upgrade tables that exist to this version, in the transaction under way.
+        """Upgrade existing tables to this version, in the current transaction.
 
-        Raises Damaged when a newer Outlay wrote them.
+        Raises Damaged if a newer version wrote them.
         """
         _, present = connection.execute(queries.IDENTITY).fetchone()
         self.check(present)

@@ -1,4 +1,4 @@
-"""Reading a part of the ledger only to see whether it is what was written."""
+"""Reading parts of the ledger to verify checksums (scrubbing)."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
@@ -16,16 +16,16 @@ _SURROGATES: Final = ("mem_", "gone_")
 
 
 class Scrubbed(NamedTuple):
-    """What a piece of work found."""
+    """The result of scrubbing one part."""
 
     position: int
-    """Where the next piece begins: a sequence number, or the id of a conflict."""
+    """Where the next part begins: a sequence number, or the id of a conflict."""
     is_end: bool
     faults: list[str]
 
 
 def scrub_batches(ledger: LedgerReader, after_seq: int) -> Scrubbed:
-    """Check some batches after a sequence number; damaged ones are named and passed over."""
+    """Check some batches after a sequence number; damaged ones are reported and skipped."""
     with ledger.snapshot() as reader:
         found = reader.execute(queries.BATCHES_AFTER, (after_seq, HEADS)).fetchall()
         heads = [*_chained(found, reader)]
@@ -39,7 +39,7 @@ def scrub_batches(ledger: LedgerReader, after_seq: int) -> Scrubbed:
 
 
 def _chained(found: list[Any], reader: Any) -> Iterator[BatchHead]:
-    """Heads of batches, each with the checksum of the one before."""
+    """Batch heads, each with the previous checksum."""
     before: tuple[int, bytes | None] = (0, None)
     if found:
         checksum = reader.execute(queries.CHECKSUM_BEFORE, (found[0][0],)).fetchone()
@@ -59,11 +59,11 @@ def _gap(after_seq: int, run: list[BatchHead]) -> Iterator[str]:
 
 
 def scrub_conflicts(ledger: LedgerReader, after_id: int) -> Scrubbed:
-    """Check some refused events after an id against the digests of what they told."""
+    """Check some refused events after an id against the digests of their facts."""
     with ledger.snapshot() as reader:
         found = reader.execute(queries.CONFLICTS_AFTER, (after_id, CONFLICTS)).fetchall()
     faults = [
-        f"refused event {rowid} of the ledger is not what was offered; restore it from a backup"
+        f"Refused event {rowid} of the ledger does not match its checksum. Restore a backup."
         for rowid, digest, facts in found
         if not _is_offered(bytes(digest), facts)
     ]
@@ -77,5 +77,5 @@ def _is_offered(digest: bytes, facts: str) -> bool:
         values = msgspec.json.decode(facts).values()
     except (msgspec.DecodeError, AttributeError):
         return False
-    # Earlier versions erased an identity and left the digest of what had been offered.
+    # Earlier versions erased an identity but kept the digest of the original facts.
     return any(isinstance(value, str) and value.startswith(_SURROGATES) for value in values)

@@ -1,4 +1,4 @@
-"""What of the ledger a spend counter counts."""
+"""Which events a spend counter counts."""
 
 from typing import Final, Protocol
 
@@ -11,7 +11,7 @@ SCOPE_COLUMN: Final = {
     LimitScope.PROJECT: "project_id",
     LimitScope.MEMBER: "member_id",
 }
-"""The column of an event that says whose spend it is."""
+"""The event column with the id of a scope."""
 
 _COST: Final = COLUMN["cost_pusd"]
 _AMENDMENT: Final = COLUMN["amendment"]
@@ -21,24 +21,24 @@ _POSITION: Final = {scope: COLUMN[name] for scope, name in SCOPE_COLUMN.items()}
 
 
 Owner = tuple[str, LimitScope, str]
-"""Whose spend is counted: organization, scope and the scope's id."""
+"""Organization, scope and the scope's id."""
 
 
 class SharedSpending(Protocol):
-    """Counters that a ledger keeps for all nodes that write it."""
+    """Counters that a ledger keeps for all nodes that write to it."""
 
     def start(self, key: CounterKey, through_seq: int, spent_pusd: int) -> None:
-        """Count from now on, beginning with what was spent up to a position; once for all nodes."""
+        """Start a counter with the amount spent up to a position; once for all nodes."""
         ...
 
 
 def owner_of(key: CounterKey) -> Owner:
-    """Whose spend a counter counts."""
+    """The owner of a counter."""
     return key.organization_id, key.scope, key.scope_id
 
 
 def owners_of(row: EventRow) -> list[Owner]:
-    """Whose spend an event is."""
+    """The owners of an event's spend."""
     return [
         (row[_ORGANIZATION], scope, row[position])
         for scope, position in _POSITION.items()
@@ -47,12 +47,12 @@ def owners_of(row: EventRow) -> list[Owner]:
 
 
 def cost_of(row: EventRow) -> int:
-    """What a row adds to spend, in pico-USD."""
+    """What a row adds to the spend, in pico-USD."""
     return int(SIGN[row[_AMENDMENT]] * row[_COST])
 
 
 def is_within(row: EventRow, key: CounterKey) -> bool:
-    """Whether an event lies in a counter's interval."""
+    """Whether an event is in a counter's interval."""
     return bool(key.start_us <= row[_TIME] < key.end_us)
 
 

@@ -1,8 +1,8 @@
-"""What every ledger is: append-only usage events, acknowledged once they are on disk.
+"""The base of all ledgers: append-only usage events, acknowledged once they are on disk.
 
-One writer thread commits whatever has been submitted since the last commit in one transaction,
-so that many requests share one fsync. A submission is stored wholly or not at all, and its
-future is resolved only after the commit has returned.
+One writer thread commits everything submitted since the last commit in one transaction, so that
+many requests share one fsync. A submission is stored completely or not at all, and its future is
+resolved only after the commit has returned.
 """
 
 import logging
@@ -18,8 +18,10 @@ from datetime import datetime
 from functools import partial
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
@@ -68,40 +70,41 @@ MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
 
 MAX_PENDING_EVENTS: Final = 100_000
-"""Submitted but uncommitted events at which new ones are refused instead of queued."""
+"""Submitted but uncommitted events at which new ones are refused."""
 
 Settled = tuple[str, str]
 """Organization and event id of an intent whose outcome is known."""
 
 
 Refused = Callable[[Intent, OutlayError], None]
-"""Told of an intent that was not put on record, and why; called by the ledger's thread."""
+"""Called by the ledger's thread with an intent that was not recorded, and the reason."""
 
 
 class Committed(NamedTuple):
-    """What became of a commit."""
+    """The result of a commit."""
 
     outcomes: list[Outcome]
     """One per event, in order."""
     refused: Mapping[Settled, OutlayError] = {}
-    """Intents that were not put on record, as a spend limit has no room for them."""
+    """Intents that were not recorded because a spend limit has no room."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerContents:
-    """All that there is in a ledger."""
+    """The complete content of a ledger."""
 
     intents: Sequence[Intent]
     conflicts: Sequence[RecordedConflict]
     batches: Iterable[StoredBatch]
 
     def checked_batches(self) -> Iterator[StoredBatch]:
-        """The batches, as they come; Damaged when one does not follow from the one before."""
+        """The batches in order; Damaged if one does not follow from the previous one."""
         previous, last_seq = GENESIS, 0
         for batch in self.batches:
             if batch.first_seq != last_seq + 1 or not is_intact(previous, batch):
                 raise Damaged(
-                    f"batch {batch.batch_id} is not what was written", code="ledger-checksum"
+                    f"Batch {batch.batch_id} does not match its checksum.",
+                    code=ErrorCode.LEDGER_CHECKSUM,
                 )
             previous, last_seq = batch.checksum, batch.last_seq
             yield batch
@@ -117,7 +120,7 @@ class _Submission:
 
     @property
     def size(self) -> int:
-        """What it counts for among all that waits."""
+        """Its share of the pending events."""
         return len(self.events) + len(self.intents)
 
 
@@ -125,14 +128,14 @@ class Ledger(LedgerReader):
     """Append-only usage events. Thread-safe."""
 
     ledger_id: str
-    """Which ledger this is; part of the edition."""
+    """The ledger's identity; part of the edition."""
     tracer: Tracer | None = None
     """Makes a span of each commit."""
     spending: SharedSpending | None = None
-    """Counters of spend limits, where several nodes write; None where one does."""
+    """Spend counters, if several nodes write; None for a single node."""
 
     def __init__(self, clock: Clock, health: StorageHealth | None = None) -> None:
-        """The engine sets what it found, then calls `_begin_writing`."""
+        """The engine sets the loaded state, then calls `_begin_writing`."""
         self._health = health or StorageHealth()
         self._clock = clock
         self._last_seq = 0
@@ -152,60 +155,62 @@ class Ledger(LedgerReader):
     def _begin_writing(self) -> None:
         self._thread.start()
 
-    # What engines do
+    # Implemented by engines
 
     @abstractmethod
     def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
-        """Put it all on disk in one transaction; called with `_writing` held."""
+        """Write everything to disk in one transaction; called with `_writing` held."""
 
     @abstractmethod
     def _refusal(self, error: Exception) -> Exception:
-        """What those are told whose commit ended in an error."""
+        """The error for submitters whose commit failed."""
 
     _idle_seconds: float | None = None
-    """After how long without work `_idle` is called; None for never."""
+    """The idle time after which `_idle` is called; None for never."""
 
     def _idle(self) -> None:
-        """Do what is due when there is nothing to commit; called with `_writing` held."""
+        """Maintenance while there is nothing to commit; called with `_writing` held."""
 
     @abstractmethod
     def _locked(self) -> AbstractContextManager[Connection]:
-        """A transaction between two commits, of any node: all others wait until it ends."""
+        """A transaction between two commits of any node: all writers wait until it ends."""
 
     @abstractmethod
     def _release(self) -> None:
-        """Close what was opened; nothing is written any more."""
+        """Close everything; nothing is written any more."""
 
     @abstractmethod
     def newest_seq(self) -> int:
-        """Sequence number of the last event that anybody had acknowledged before this call."""
+        """Sequence number of the last event acknowledged by any node before this call."""
 
-    # Taking over
+    # Copying
 
     def adopt(self, contents: LedgerContents) -> None:
-        """Take over another ledger's rows, checksums and sequence numbers as they are.
+        """Copy another ledger's rows, checksums and sequence numbers unchanged.
 
-        It stays a ledger of its own: the other may have gone on, and cubes may have been made of
-        that, whose positions mean other events than the ones that follow here.
+        This ledger keeps its own id: the other may have continued, and cubes built from it may
+        refer to different events at the same positions.
 
-        Stored wholly or not at all. Raises Conflict unless this one is empty, and Damaged when a
-        batch does not follow from the one before.
+        Stored completely or not at all. Raises Conflict unless this ledger is empty, and Damaged if
+        a batch does not follow from the previous one.
         """
         if self.newest_seq() or self.read_conflicts():
-            raise Conflict("the ledger to restore into is not empty", code="not-empty")
+            raise Conflict("The ledger to restore into is not empty.", code=ErrorCode.NOT_EMPTY)
         with self._writing:
             self._adopt(contents)
 
     @abstractmethod
     def _adopt(self, contents: LedgerContents) -> None:
-        """Store all of it in one transaction; called with `_writing` held."""
+        """Store everything in one transaction; called with `_writing` held."""
 
     # Writing
 
     def on_commit(self, listener: Callable[[Sequence[EventRow]], None]) -> None:
-        """Call `listener` with the rows of every commit here, before its submitters are told."""
+        """Call `listener` with the rows of every commit of this process, before its submitters get
+        their results.
+        """
         self._listeners.append(listener)
 
     def submit(
@@ -218,21 +223,22 @@ class Ledger(LedgerReader):
     ) -> Future[list[Outcome]]:
         """Queue events for the next commit; the future holds one Outcome per event, in order.
 
-        `intents` are put on record, but for those that `refused` is told of, and those of `settled`
-        taken off it in the same transaction.
-        Raises Unavailable, having stored nothing, when the ledger cannot accept now.
+        `intents` are recorded, except those passed to `refused`, and those of `settled` are deleted
+        in the same transaction. Raises Unavailable, having stored nothing, if the ledger cannot
+        accept now.
         """
         with self._lock:
             if self._closing:
-                raise Unavailable("the ledger is closing", code="shutting-down")
+                raise Unavailable("The ledger is closing.", code=ErrorCode.SHUTTING_DOWN)
             self._health.check()
-            # Copies: the writer's thread must find what was counted here, whatever callers do next.
+            # Copies: the writer thread needs the counted content, whatever callers do next.
             submission = _Submission(
                 tuple(events), tuple(intents), tuple(settled), refused, Future()
             )
             if self._pending + submission.size > MAX_PENDING_EVENTS and self._pending:
                 raise Unavailable(
-                    "too many events wait to be written; try again in a moment", code="overloaded"
+                    "Too many events are waiting to be written. Try again in a moment.",
+                    code=ErrorCode.OVERLOADED,
                 )
             self._pending += submission.size
             self._queue.put(submission)
@@ -252,8 +258,8 @@ class Ledger(LedgerReader):
                 try:
                     with self._writing:
                         self._idle()
-                except Exception:  # whoever submits next is told; nobody waits for this
-                    logger.exception("the ledger could not do what was due")
+                except Exception:  # the next submitter gets the error; nobody waits for this
+                    logger.exception("maintenance of the ledger failed")
                 continue
             if first is None:
                 return
@@ -272,7 +278,7 @@ class Ledger(LedgerReader):
             self._serve(work, count)
 
     def _serve(self, work: list[_Submission], count: int) -> None:
-        """Commit the submissions together; on failure refuse each of them."""
+        """Commit the submissions together; on failure each of them gets the error."""
         try:
             with self._writing, traced(self.tracer, "ledger.commit", {"outlay.rows": count}):
                 outcomes, refusals = self.commit(
@@ -280,7 +286,7 @@ class Ledger(LedgerReader):
                     [intent for part in work for intent in part.intents],
                     [pair for part in work for pair in part.settled],
                 )
-            # An error that others met meanwhile may have taken this commit along.
+            # An error in another thread may have affected this commit.
             self._health.check()
         except Exception as error:
             failure = self._refusal(error)
@@ -303,17 +309,17 @@ class Ledger(LedgerReader):
                 self._committed.notify_all()
 
     def _tell(self, batch: Batch) -> None:
-        """Let others know of a batch that has been committed here."""
+        """Notify listeners of a batch committed by this process."""
         self._recent.add(batch)
         self._last_seq = max(self._last_seq, batch.last_seq)
         for listener in self._listeners:
             try:
                 listener(batch.rows)
-            except Exception:  # the rows are on disk, whatever others make of them
+            except Exception:  # the rows are on disk, whatever listeners do
                 logger.exception("a listener of the ledger failed")
 
     def close(self) -> None:
-        """Commit what was submitted, stop accepting, release what was opened."""
+        """Commit pending submissions, stop accepting, close everything."""
         with self._lock:
             if self._closing:
                 return
@@ -323,34 +329,36 @@ class Ledger(LedgerReader):
         self._release()
 
     def orphans(self) -> list[Intent]:
-        """Requests without an outcome whose node is gone for good; none where there is one node."""
+        """Requests without an outcome whose node is gone; empty with a single node."""
         return []
 
-    # What is known without reading
+    # State in memory
 
     def wait_for_commit(self, after_seq: int, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for an event past `after_seq`; whether there is one."""
+        """Wait up to `timeout` seconds for an event after `after_seq`; returns whether there is
+        one.
+        """
         with self._committed:
             return self._committed.wait_for(lambda: self._last_seq > after_seq, timeout)
 
     @property
     def failure(self) -> str | None:
-        """Why nothing is accepted until a restart, None while all is well."""
+        """Why nothing is accepted until a restart, None if there was no failure."""
         return self._health.failure
 
     @property
     def refusal(self) -> str | None:
-        """Why nothing is accepted now, None while all is well."""
+        """Why nothing is accepted now, None if submissions are accepted."""
         return self.failure
 
     @property
-    def journaled(self) -> int:
-        """Events and intents that wait in a local journal for the database; 0 without one."""
+    def buffered(self) -> int:
+        """Events and intents in the write-ahead buffer; 0 without one."""
         return 0
 
     @property
     def last_seq(self) -> int:
-        """Sequence number of the last acknowledged event known here, 0 when there is none."""
+        """Sequence number of the last acknowledged event known here, 0 if there is none."""
         return self._last_seq
 
     @property
@@ -359,26 +367,26 @@ class Ledger(LedgerReader):
         return self._clock.now()
 
     def recent_batches(self, after_seq: int) -> list[Batch]:
-        """Batches after `after_seq` from memory; none when they go back further than it does."""
+        """Batches after `after_seq` from memory; empty if they go back further than it does."""
         return self._recent.after(after_seq)
 
     @property
     def edition(self) -> str:
-        """Which ledger, and in which wording of its rows: what a cube is made of."""
+        """The ledger's id and its number of rewrites: the edition that a cube is built from."""
         return f"{self.ledger_id}.{self._rewrites}"
 
     def is_source_of(self, edition: str) -> bool:
-        """Whether a cube of an edition was made of this ledger, in whatever wording of its rows."""
+        """Whether a cube of an edition was built from this ledger, regardless of rewrites."""
         return edition.partition(".")[0] == self.ledger_id
 
     # Erasing
 
-    def forget(self, organization_id: str, identity: str, instead: str) -> int:
-        """Put `instead` in the place of an identity, in any case, wherever requests claimed it.
+    def forget(self, organization_id: OrganizationId, identity: str, instead: str) -> int:
+        """Replace an identity, ignoring case, wherever requests claimed it.
 
-        Returns the number of events that changed. All else, numbers above all, stays as it is; the
-        batches concerned get a second checksum. May be repeated when it was interrupted. Raises
-        Damaged, when all else is done, if a batch is not what was written.
+        Returns the number of changed events. Everything else, in particular numbers, stays the
+        same; the batches concerned get a second checksum. May be repeated after an interruption.
+        Raises Damaged, at the end, if a batch does not match its checksum.
         """
         claim = identity.lower()
         pace = Pace(None)
@@ -391,16 +399,16 @@ class Ledger(LedgerReader):
         return self._rewrite(claims_replaced(organization_id, claim, instead), pace)
 
     def forget_end_users(
-        self, organization_id: str, before_us: int, stop: threading.Event | None = None
+        self, organization_id: OrganizationId, before_us: int, stop: threading.Event | None = None
     ) -> int:
-        """Drop claimed end users of events before an instant; of how many events.
+        """Delete claimed end users of events before an instant; returns the number of events.
 
-        Of fewer than all once `stop` is set. Raises Damaged as `forget` does.
+        Stops early once `stop` is set. Raises Damaged like `forget`.
         """
         return self._rewrite(end_users_dropped(organization_id, before_us), Pace(stop))
 
     def _rewrite(self, wanted: Rewriting, pace: Pace) -> int:
-        """Change events, some at a time; how many."""
+        """Change events, some at a time; returns how many."""
         drafts = Drafts(self._read_drafts, wanted)
         position, changed = 0, 0
         while not pace.is_over:
@@ -425,7 +433,7 @@ class Ledger(LedgerReader):
         return changed
 
     def _change(self, apply: Callable[[Connection], object]) -> float:
-        """Change rows between two commits; the seconds that commits had to wait for it."""
+        """Change rows between two commits; returns the seconds that commits had to wait."""
         with self._locked() as writer:
             begun = time.monotonic()
             apply(writer)
@@ -436,7 +444,7 @@ class Ledger(LedgerReader):
         return seconds
 
     def _read_drafts(self, sequences: Sequence[int]) -> dict[int, Draft | Damaged]:
-        """For each of some sequence numbers the batch that it is in, or what is wrong with it."""
+        """The batches of some sequence numbers, or the error of a damaged one."""
         drafts: dict[int, Draft | Damaged] = {}
         with self.snapshot() as reader:
             found = reader.execute(queries.heads_of(len(sequences)), sequences)
@@ -453,4 +461,4 @@ class Ledger(LedgerReader):
         return drafts
 
     def purge(self) -> None:
-        """Leave nothing of what was there before, once all is forgotten that is to be."""
+        """Remove old row versions from the files, after all erasures."""

@@ -56,7 +56,7 @@ def get_me(request: Request, actor: Reader) -> AccountAnswer:
     administration = services_of(request).administration
     return AccountAnswer(
         member=render_member(administration.members.find(actor, actor.member_id)),
-        organization=render_organization(administration.organizations.of(actor)),
+        organization=render_organization(administration.organizations.organization_of(actor)),
         scopes=sorted(actor.scopes),
     )
 

@@ -59,7 +59,7 @@ def get_activity(request: Request, actor: OrganizationReader) -> Response:
     check_names(params, ACTIVITY)
     shape = params.get("shape", "breakdown")
     if shape not in SHAPES:
-        raise Invalid("shape must be breakdown or series", field="shape")
+        raise Invalid("`shape` must be breakdown or series.", field="shape")
     default = Compare.PREVIOUS if shape == "series" else Compare.NONE
     query = read_query(params, actor, services.analytics, default_compare=default, levels=2)
     freshness = services.analytics.freshness()
@@ -132,7 +132,10 @@ def get_latency(request: Request, actor: OrganizationReader) -> Response:
     query = read_query(params, actor, services.analytics)
     dimension = query.group_by or Dimension.MODEL
     if dimension is Dimension.KIND:
-        raise Invalid("latency is of whole requests, not of kinds of usage", field="groupBy")
+        raise Invalid(
+            "`groupBy=kind` has no latency, because latency belongs to whole requests.",
+            field="groupBy",
+        )
     freshness = services.analytics.freshness()
     found = services.analytics.latency(query, dimension)
     labels = services.analytics.labels(query.organization_id, dimension)

@@ -43,7 +43,7 @@ class AuditFilterParams:
         ] = None,
     ) -> None:
         self.author_id = actor
-        self.actions = tuple(entry.value for entry in action or ())
+        self.actions = tuple(action or ())
         self.target = target
         self.first = from_
         self.last = to
@@ -54,7 +54,7 @@ class AuditFilterParams:
         zone = self.timezone or actor.timezone
         first, last = self.first, self.last
         if first and last and first > last:
-            raise Invalid("`from` is after `to`", field="from")
+            raise Invalid("`from` must not be after `to`.", field="from")
         return AuditFilter(
             author_id=self.author_id,
             actions=self.actions,

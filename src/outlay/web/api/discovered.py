@@ -65,7 +65,7 @@ def _render(entry: Discovered) -> DiscoveredAnswer:
 @router.get("")
 def get_discovered(request: Request, actor: Reader) -> DiscoveredList:
     """What reports have named that nobody has set up."""
-    found = services_of(request).administration.discovered.of(actor)
+    found = services_of(request).administration.discovered.list_for(actor)
     return DiscoveredList(discovered=[_render(entry) for entry in found])
 
 
@@ -76,7 +76,7 @@ def patch_discovered(
     """Rename it, or count it as something else: with its past, and without changing a number."""
     discovered = services_of(request).administration.discovered
     if (body.name is None) == (body.merged_into is None):
-        raise Invalid("give either name or mergedInto", field="name")
+        raise Invalid("Set either `name` or `mergedInto`, not both.", field="name")
     if body.name is not None:
         return _render(discovered.rename(actor, discovered_id, body.name))
     return _render(discovered.merge(actor, discovered_id, body.merged_into or ""))

@@ -92,7 +92,7 @@ def get_doubles(request: Request, actor: Writer) -> DoubleList:
                 kept=_candidate(double.kept),
                 dropped=_candidate(double.dropped),
             )
-            for double in services_of(request).doubles.of(actor.organization_id)
+            for double in services_of(request).duplicates.list_for(actor.organization_id)
         ]
     )
 
@@ -101,4 +101,4 @@ def get_doubles(request: Request, actor: Writer) -> DoubleList:
 def post_merge(request: Request, body: MergeBody, actor: Writer) -> MergeAnswer:
     """Count each pair once: the second is taken back and stays on record."""
     pairs = [Pair(pair.kept, pair.dropped) for pair in body.pairs]
-    return MergeAnswer(merged_count=services_of(request).doubles.merge(actor, pairs))
+    return MergeAnswer(merged_count=services_of(request).duplicates.merge(actor, pairs))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.kind import KindEntry
@@ -27,7 +28,6 @@ from outlay.domain.query import (
     QUALITY_MEASURES,
     UsageQuery,
 )
-from outlay.domain.result import Breakdown, Totals
 from outlay.services.analytics.exports import (
     MAX_LIMIT,
     TOTAL_TOKENS,
@@ -36,10 +36,10 @@ from outlay.services.analytics.exports import (
     ReportFormat,
 )
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.usage_tables import UsageRow
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,
@@ -127,8 +127,7 @@ def get_project_csv(
 ) -> Response:
     """The usage of one project as CSV; for developers that of their own API keys in it."""
     services = services_of(request)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = _read(request, actor).only(Dimension.PROJECT, project.project_id)
     return _export(request, own_keys_only(actor, query, Permission.PROJECT_USAGE))
 
@@ -145,8 +144,7 @@ def get_key_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
 ) -> Response:
     """The usage of one API key as CSV; for developers one of their own."""
-    creator = owner_of(actor, Permission.KEY_USAGE)
-    key = services_of(request).usage_tables.key(actor.organization_id, api_key_id, creator)
+    key = services_of(request).usage_tables.key(actor, api_key_id)
     return _export(request, _read(request, actor).only(Dimension.API_KEY, key.api_key_id))
 
 
@@ -264,7 +262,7 @@ def read_style(params: QueryParams) -> tuple[ReportFormat, FileStyle]:
     file_format = read_choice(params, "format", ReportFormat) or ReportFormat.CSV
     trailer = read_text(params, "trailer") or "last"
     if trailer not in {"last", "none"}:
-        raise Invalid("trailer must be last or none", field="trailer")
+        raise Invalid("`trailer` must be last or none.", field="trailer")
     return file_format, FileStyle(
         money=read_choice(params, "money", MoneyStyle) or MoneyStyle.NUMBER,
         has_trailer=trailer == "last",
@@ -322,11 +320,12 @@ def _metrics(text: str | None) -> tuple[str, ...]:
     for part in text.split(","):
         if part not in METRICS:
             raise Invalid(
-                f"metrics are {', '.join(METRICS)}; there is no {part[:40]!r}", field="metrics"
+                f"There is no metric {part[:40]!r}. Available: {', '.join(METRICS)}.",
+                field="metrics",
             )
         names.append(METRICS[part])
     if len(set(names)) != len(names):
-        raise Invalid("a metric can be given once only", field="metrics")
+        raise Invalid("Each metric can be given only once.", field="metrics")
     return tuple(names)
 
 

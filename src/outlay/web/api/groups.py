@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import GroupId, MemberId
 from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Instant, render_us
@@ -33,7 +34,7 @@ class MembershipBody(Body):
 class MembershipAnswer(Answer):
     """A member's time in a group, the end exclusive."""
 
-    member_id: str
+    member_id: MemberId
     since: str | None
     until: str | None
 
@@ -41,7 +42,7 @@ class MembershipAnswer(Answer):
 class GroupAnswer(Answer):
     """A user group with its memberships, past ones included."""
 
-    group_id: str
+    group_id: GroupId
     name: str
     created_at: str | None
     memberships: list[MembershipAnswer]
@@ -75,7 +76,7 @@ def get_groups(request: Request, actor: Reader) -> GroupList:
     """The user groups of the organization."""
     groups = services_of(request).administration.groups
     memberships = groups.memberships(actor)
-    return GroupList(groups=[_render(group, memberships) for group in groups.of(actor)])
+    return GroupList(groups=[_render(group, memberships) for group in groups.list_for(actor)])
 
 
 @router.post("", status_code=201)
@@ -85,28 +86,28 @@ def post_group(request: Request, body: GroupBody, actor: Writer) -> GroupAnswer:
 
 
 @router.patch("/{group_id}")
-def patch_group(request: Request, group_id: str, body: GroupBody, actor: Writer) -> GroupAnswer:
+def patch_group(request: Request, group_id: GroupId, body: GroupBody, actor: Writer) -> GroupAnswer:
     """Give a user group another name."""
     groups = services_of(request).administration.groups
     return _render(groups.rename(actor, group_id, body.name), groups.memberships(actor))
 
 
 @router.delete("/{group_id}", status_code=204)
-def delete_group(request: Request, group_id: str, actor: Writer) -> None:
+def delete_group(request: Request, group_id: GroupId, actor: Writer) -> None:
     """Remove a user group: its memberships end, its past stays in every number."""
     services_of(request).administration.groups.delete(actor, group_id)
 
 
 @router.put("/{group_id}/members/{member_id}")
 def put_member(
-    request: Request, group_id: str, member_id: str, body: MembershipBody, actor: Writer
+    request: Request, group_id: GroupId, member_id: MemberId, body: MembershipBody, actor: Writer
 ) -> MembershipAnswer:
     """Put a member into a group. Requests on record keep the groups they were recorded with."""
     groups = services_of(request).administration.groups
-    return _render_membership(groups.join(actor, group_id, member_id, body.since))
+    return _render_membership(groups.add_member(actor, group_id, member_id, body.since))
 
 
 @router.delete("/{group_id}/members/{member_id}", status_code=204)
-def delete_member(request: Request, group_id: str, member_id: str, actor: Writer) -> None:
+def delete_member(request: Request, group_id: GroupId, member_id: MemberId, actor: Writer) -> None:
     """Take a member out of a group, from now on."""
-    services_of(request).administration.groups.leave(actor, group_id, member_id)
+    services_of(request).administration.groups.remove_member(actor, group_id, member_id)

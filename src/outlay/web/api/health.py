@@ -9,14 +9,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
+from outlay.domain.freshness import Freshness
 from outlay.domain.measure import MEASURES
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, QUALITY_MEASURES
-from outlay.domain.result import Freshness, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.data_quality import MissingParts, UnreadCounters
-from outlay.services.recording.skipped_telemetry import PassedCount
+from outlay.services.recording.skipped_telemetry import SkippedCount
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
@@ -60,7 +61,7 @@ def get_health(
         unpriced = services.analytics.unpriced_in(reader, query)
         missing = services.doubts.missing_parts(reader, query)
         unread = services.doubts.unread_counters(reader, query)
-    passed = services.passed_over
+    passed = services.skipped_telemetry
     return json_answer(
         request,
         {
@@ -125,7 +126,7 @@ def _unread(found: UnreadCounters) -> Json:
     }
 
 
-def _passed(counts: Sequence[PassedCount]) -> list[Json]:
+def _passed(counts: Sequence[SkippedCount]) -> list[Json]:
     return [
         {
             "reason": one.kind.reason.value,

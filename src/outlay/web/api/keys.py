@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import ApiKeyId, MemberId, ProjectId
 from outlay.domain.organization import ApiKey
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Flag, Instant, given, render_us
@@ -21,9 +22,9 @@ Writer = Annotated[Actor, Depends(Requires(Permission.KEYS_WRITE))]
 class KeyBody(Body):
     """An API key to be; it counts as the caller's own unless another member is named."""
 
-    project_id: str
+    project_id: ProjectId
     description: str
-    member_id: str | None = None
+    member_id: MemberId | None = None
     trusts_caller: Flag = False
     expires_at: Instant | None = None
 
@@ -38,9 +39,9 @@ class KeyChange(Body):
 class KeyAnswer(Answer):
     """An API key, without its secret."""
 
-    api_key_id: str
-    project_id: str
-    member_id: str
+    api_key_id: ApiKeyId
+    project_id: ProjectId
+    member_id: MemberId
     description: str
     hint: str
     trusts_caller: bool
@@ -80,7 +81,7 @@ def get_keys(request: Request, actor: Reader) -> KeyList:
     """The API keys of the organization; a developer's own for a developer."""
     services = services_of(request)
     now_us = services.now_us()
-    found = services.administration.keys.of(actor)
+    found = services.administration.keys.list_for(actor)
     return KeyList(api_keys=[_render(key, now_us) for key in found])
 
 
@@ -100,14 +101,14 @@ def post_key(request: Request, body: KeyBody, actor: Writer) -> NewKeyAnswer:
 
 
 @router.get("/{api_key_id}")
-def get_key(request: Request, api_key_id: str, actor: Reader) -> KeyAnswer:
+def get_key(request: Request, api_key_id: ApiKeyId, actor: Reader) -> KeyAnswer:
     """One API key."""
     services = services_of(request)
     return _render(services.administration.keys.find(actor, api_key_id), services.now_us())
 
 
 @router.patch("/{api_key_id}")
-def patch_key(request: Request, api_key_id: str, body: KeyChange, actor: Writer) -> KeyAnswer:
+def patch_key(request: Request, api_key_id: ApiKeyId, body: KeyChange, actor: Writer) -> KeyAnswer:
     """Change description or trust of an API key."""
     services = services_of(request)
     changed = services.administration.keys.update(actor, api_key_id, **given(body))
@@ -115,12 +116,12 @@ def patch_key(request: Request, api_key_id: str, body: KeyChange, actor: Writer)
 
 
 @router.post("/{api_key_id}/revoke", status_code=204)
-def post_revoke(request: Request, api_key_id: str, actor: Writer) -> None:
+def post_revoke(request: Request, api_key_id: ApiKeyId, actor: Writer) -> None:
     """Refuse an API key from now on; it stays in the list."""
     services_of(request).administration.keys.revoke(actor, api_key_id)
 
 
 @router.delete("/{api_key_id}", status_code=204)
-def delete_key(request: Request, api_key_id: str, actor: Writer) -> None:
+def delete_key(request: Request, api_key_id: ApiKeyId, actor: Writer) -> None:
     """Refuse an API key from now on and take it off the list."""
     services_of(request).administration.keys.delete(actor, api_key_id)

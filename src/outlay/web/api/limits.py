@@ -56,7 +56,7 @@ def _render(limit: SpendLimit) -> LimitAnswer:
 @router.get("")
 def get_limits(request: Request, actor: Reader) -> LimitList:
     """The spend limits of the organization."""
-    found = services_of(request).administration.limits.of(actor)
+    found = services_of(request).administration.limits.list_for(actor)
     return LimitList(limits=[_render(limit) for limit in found])
 
 

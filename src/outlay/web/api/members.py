@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor, Role
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Invitation, Member
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, given, render_us
@@ -28,7 +29,7 @@ class MemberChange(Body):
 class MemberAnswer(Answer):
     """A member."""
 
-    member_id: str
+    member_id: MemberId
     name: str
     email: str
     role: Role
@@ -87,7 +88,7 @@ class LeftMention(Answer):
 class ErasureAnswer(Answer):
     """What an erasure did."""
 
-    member_id: str
+    member_id: MemberId
     events: int
     values: int
     left: list[LeftMention]
@@ -118,19 +119,19 @@ def _render_invitation(invitation: Invitation) -> InvitationAnswer:
 @router.get("/members")
 def get_members(request: Request, actor: Reader) -> MemberList:
     """The members of the organization."""
-    found = services_of(request).administration.members.of(actor)
+    found = services_of(request).administration.members.list_for(actor)
     return MemberList(members=[render_member(member) for member in found])
 
 
 @router.get("/members/{member_id}")
-def get_member(request: Request, member_id: str, actor: Reader) -> MemberAnswer:
+def get_member(request: Request, member_id: MemberId, actor: Reader) -> MemberAnswer:
     """One member."""
     return render_member(services_of(request).administration.members.find(actor, member_id))
 
 
 @router.patch("/members/{member_id}")
 def patch_member(
-    request: Request, member_id: str, body: MemberChange, actor: Writer
+    request: Request, member_id: MemberId, body: MemberChange, actor: Writer
 ) -> MemberAnswer:
     """Change name or role; another role signs the member out."""
     members = services_of(request).administration.members
@@ -138,13 +139,13 @@ def patch_member(
 
 
 @router.delete("/members/{member_id}", status_code=204)
-def delete_member(request: Request, member_id: str, actor: Writer) -> None:
+def delete_member(request: Request, member_id: MemberId, actor: Writer) -> None:
     """Let a member go; API keys that they created keep working."""
     services_of(request).administration.members.remove(actor, member_id)
 
 
 @router.post("/members/{member_id}/password-link", status_code=201)
-def post_password_link(request: Request, member_id: str, actor: Writer) -> LinkAnswer:
+def post_password_link(request: Request, member_id: MemberId, actor: Writer) -> LinkAnswer:
     """A link by which a member sets a new password, once, within a day."""
     secret = services_of(request).administration.members.create_password_link(actor, member_id)
     return LinkAnswer(url=f"{base_url(request)}/password/{secret}")
@@ -153,7 +154,7 @@ def post_password_link(request: Request, member_id: str, actor: Writer) -> LinkA
 @router.post("/members/{member_id}/erase")
 def post_erase(
     request: Request,
-    member_id: str,
+    member_id: MemberId,
     actor: Annotated[Actor, Depends(Requires(Permission.MEMBERS_ERASE))],
 ) -> ErasureAnswer:
     """Destroy who a present or former member is, for good. Totals stay as they are."""

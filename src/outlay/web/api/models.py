@@ -33,12 +33,14 @@ class Answer(BaseModel):
 def _parse_instant(value: object) -> datetime:
     """Raises ValueError unless `value` is a date and time with an offset (RFC 3339)."""
     if not isinstance(value, str) or len(value) > 40:
-        raise ValueError("expected a date and time with an offset, 2026-11-21T09:00:00Z")
+        raise ValueError("Use a date and time with an offset, such as 2026-11-21T09:00:00Z.")
     try:
         instant = datetime.fromisoformat(value)
         return from_us(0) + (instant - from_us(0))
     except (ValueError, TypeError, OverflowError) as error:
-        raise ValueError("expected a date and time with an offset, 2026-11-21T09:00:00Z") from error
+        raise ValueError(
+            "Use a date and time with an offset, such as 2026-11-21T09:00:00Z."
+        ) from error
 
 
 Instant = Annotated[

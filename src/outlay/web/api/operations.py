@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.errors import Invalid, OutlayError
+from outlay.domain.ids import OrganizationId
 from outlay.domain.verification import VerifyReport
 from outlay.kit.progress import Progress
 from outlay.services.bundle import erase_member, operator_in
@@ -80,9 +81,11 @@ async def post_events(request: Request, organization: str, source: Annotated[str
     def record() -> Response:
         known = {entry.organization_id for entry in services.administration.organizations.all()}
         if organization not in known:
-            raise Invalid("unknown organization", field="organization")
+            raise Invalid("There is no such organization.", field="organization")
         reports = parse_events(body, source)
-        return outcome_response(reports, services.recorder.record(organization, reports))
+        return outcome_response(
+            reports, services.recorder.record(OrganizationId(organization), reports)
+        )
 
     return await run_in_threadpool(record)
 

@@ -49,7 +49,9 @@ def get_organization(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_READ))]
 ) -> OrganizationAnswer:
     """The organization of whoever asks."""
-    return render_organization(services_of(request).administration.organizations.of(actor))
+    return render_organization(
+        services_of(request).administration.organizations.organization_of(actor)
+    )
 
 
 @router.patch("")

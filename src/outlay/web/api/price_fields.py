@@ -142,4 +142,4 @@ def faults_at_fields() -> Iterator[None]:
         first, dot, rest = error.field.partition(".")
         field = f"{_ALIASES.get(first, first)}{dot}{rest}"
         told = error.message.removeprefix(f"{error.field}: ")
-        raise Invalid(f"{field}: {told}", code=error.code, field=field) from error
+        raise Invalid(f"`{field}`: {told}", code=error.code, field=field) from error

@@ -45,7 +45,7 @@ class RateList(Answer):
 def get_prices(request: Request, actor: Reader) -> PriceList:
     """The prices that apply before the operator's file and the list."""
     services = services_of(request)
-    own = services.administration.prices.of(actor)
+    own = services.administration.prices.list_for(actor)
     rates = conversions(own, services.now_us())
     return PriceList(
         prices=[render_price(price, rates.get(price.price_id)) for price in own.prices]
@@ -59,7 +59,7 @@ def post_price(request: Request, body: PriceBody, actor: Writer) -> PriceAnswer:
     prices = services.administration.prices
     with faults_at_fields():
         price = prices.create(actor, body.entry)
-    rates = conversions(prices.of(actor), services.now_us())
+    rates = conversions(prices.list_for(actor), services.now_us())
     return render_price(price, rates.get(price.price_id))
 
 
@@ -85,7 +85,7 @@ def delete_price(request: Request, price_id: str, actor: Writer) -> None:
 @rates_router.get("", response_model_exclude_none=True)
 def get_exchange_rates(request: Request, actor: Reader) -> RateList:
     """The exchange rates that prices in other currencies are converted at."""
-    own = services_of(request).administration.prices.of(actor)
+    own = services_of(request).administration.prices.list_for(actor)
     return RateList(exchange_rates=[render_rate(rate) for rate in own.rates])
 
 

@@ -7,15 +7,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Entry
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import ApiKeyId, MemberId, ProjectId
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Entry
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.profiles import read_profile
 from outlay.web.api.usage_tables import render_member
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import AS_JSON, COMMON, check_names, read_query
 from outlay.web.http.query_parameters import documented
 from outlay.web.http.rendering import (
@@ -40,16 +41,15 @@ def get_member(request: Request, user_id: str, actor: OrganizationReader) -> Res
     """One member, present or former: what was put down to them, and where it went."""
     services = services_of(request)
     query = _read(request, actor, Dimension.MEMBER, user_id)
-    member = services.usage_tables.member(actor.organization_id, user_id)
+    member = services.usage_tables.member(actor.organization_id, MemberId(user_id))
     return _profile(request, query, {"member": render_member(user_id, member.name, member)})
 
 
 @router.get("/keys/{api_key_id}", openapi_extra=documented(PROFILE))
-def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
+def get_key(request: Request, api_key_id: ApiKeyId, actor: KeyReader) -> Response:
     """One API key, also a deleted one; for developers one of their own."""
     services = services_of(request)
-    creator = owner_of(actor, Permission.KEY_USAGE)
-    key = services.usage_tables.key(actor.organization_id, api_key_id, creator)
+    key = services.usage_tables.key(actor, api_key_id)
     query = _read(request, actor, Dimension.API_KEY, key.api_key_id)
     return _profile(
         request,
@@ -69,11 +69,10 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
 
 
 @router.get("/projects/{project_id}", openapi_extra=documented(PROFILE))
-def get_project(request: Request, project_id: str, actor: ProjectReader) -> Response:
+def get_project(request: Request, project_id: ProjectId, actor: ProjectReader) -> Response:
     """One project, also a deleted one; for developers the usage of their own keys in it."""
     services = services_of(request)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = own_keys_only(
         actor,
         _read(request, actor, Dimension.PROJECT, project.project_id),

@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import ProjectId
 from outlay.domain.organization import Project
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, render_us
@@ -27,7 +28,7 @@ class ProjectBody(Body):
 class ProjectAnswer(Answer):
     """A project."""
 
-    project_id: str
+    project_id: ProjectId
     name: str
     created_at: str | None
 
@@ -49,7 +50,7 @@ def _render(project: Project) -> ProjectAnswer:
 @router.get("")
 def get_projects(request: Request, actor: Reader) -> ProjectList:
     """The projects of the organization."""
-    found = services_of(request).administration.projects.of(actor)
+    found = services_of(request).administration.projects.list_for(actor)
     return ProjectList(projects=[_render(project) for project in found])
 
 
@@ -61,7 +62,7 @@ def post_project(request: Request, body: ProjectBody, actor: Writer) -> ProjectA
 
 @router.patch("/{project_id}")
 def patch_project(
-    request: Request, project_id: str, body: ProjectBody, actor: Writer
+    request: Request, project_id: ProjectId, body: ProjectBody, actor: Writer
 ) -> ProjectAnswer:
     """Give a project another name."""
     return _render(
@@ -70,6 +71,6 @@ def patch_project(
 
 
 @router.delete("/{project_id}", status_code=204)
-def delete_project(request: Request, project_id: str, actor: Writer) -> None:
+def delete_project(request: Request, project_id: ProjectId, actor: Writer) -> None:
     """Remove a project: its keys are refused from now on, its past stays in every number."""
     services_of(request).administration.projects.delete(actor, project_id)

@@ -166,7 +166,7 @@ def _render(found: Reconciliation) -> ReconciliationAnswer:
 @router.get("")
 def get_reconciliations(request: Request, actor: Reader) -> ReconciliationList:
     """The bills that were compared."""
-    found = services_of(request).reconciling.of(actor)
+    found = services_of(request).reconciling.list_for(actor)
     return ReconciliationList(reconciliations=[_head(one) for one in found])
 
 

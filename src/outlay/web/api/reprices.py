@@ -194,14 +194,14 @@ def _day(text: str, field: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise Invalid(f"there is no day {text}", field=field) from error
+        raise Invalid(f"There is no day {text}.", field=field) from error
 
 
 @router.get("")
 def get_reprices(request: Request, actor: Reader) -> RepriceList:
     """The runs that priced requests again, or took that back."""
     services = services_of(request)
-    known, users = services.reprices.of(actor), services.reprices.user_names(actor)
+    known, users = services.reprices.list_for(actor), services.reprices.user_names(actor)
     now_us = services.now_us()
     return RepriceList(reprices=[_render(one, known, users, now_us) for one in known])
 
@@ -210,7 +210,7 @@ def get_reprices(request: Request, actor: Reader) -> RepriceList:
 def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnswer:
     """One of them, with what it changed by model, user and cause."""
     services = services_of(request)
-    found, known = services.reprices.find(actor, reprice_id), services.reprices.of(actor)
+    found, known = services.reprices.find(actor, reprice_id), services.reprices.list_for(actor)
     return _render(found, known, services.reprices.user_names(actor), services.now_us())
 
 

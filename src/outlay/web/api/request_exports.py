@@ -10,6 +10,7 @@ from starlette.responses import Response, StreamingResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES_BY_NAME
 from outlay.domain.period import Interval
@@ -104,9 +105,9 @@ def get_request_export(
     positions, following = log.all_positions(plan, limit or MAX_LIMIT)
     if following is not None and limit is None:
         raise Invalid(
-            f"there are more than {MAX_LIMIT:,} requests; narrow the period, or give limit and go "
-            "on with the cursor that the answer names",
-            code="too-many-rows",
+            f"The period has more than {MAX_LIMIT:,} requests. Choose a shorter period, or set "
+            "`limit` and continue with the returned cursor.",
+            code=ErrorCode.TOO_MANY_ROWS,
             field="limit",
         )
     labels = {

@@ -10,13 +10,13 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
-from outlay.domain.errors import NotFound
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
+from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
-from outlay.domain.policy import Permission, is_limited
+from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import from_us
 from outlay.pricing.evidence import computed_cost_of
@@ -82,9 +82,7 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     """One request: its tokens by kind, what each part cost, its timing and its attribution."""
     services = services_of(request)
     check_names(request.query_params, AS_JSON)
-    found = services.request_log.find(actor.organization_id, event_id)
-    if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
-        raise NotFound("There is no such request.")
+    found = services.request_log.find(actor, event_id)
     labels = _labels(services, actor.organization_id)
     return json_answer(
         request,
@@ -97,7 +95,7 @@ def get_request(request: Request, event_id: str, actor: Reader) -> Response:
     )
 
 
-def _labels(services: Services, organization_id: str) -> Labels:
+def _labels(services: Services, organization_id: OrganizationId) -> Labels:
     return {
         dimension: services.analytics.labels(organization_id, dimension)
         for dimension in (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
@@ -140,7 +138,7 @@ def _render(entry: LoggedEvent, labels: Labels) -> Json:
         "usageSource": event.usage_source.value,
         "latencyMs": in_ms(event.duration_us),
         "timeToFirstTokenMs": in_ms(event.first_token_us),
-        "isStream": bool(event.is_stream),
+        "isStream": event.is_stream,
         "recordedAt": render_instant(from_us(entry.recorded_at_us)),
     }
 
@@ -176,7 +174,7 @@ def _details(event: UsageEvent) -> Json:
         "priceRef": event.price_ref or None,
         "priceContext": event.price_context or None,
         "meters": split_meters(event.meters),
-        "isAdjusted": bool(event.adjusted),
+        "isAdjusted": event.adjusted,
         "failure": describe_failure(event.status, event.error_code, event.http_status) or None,
         "tokens": {
             "uncachedInput": event.input_tokens

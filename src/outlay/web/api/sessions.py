@@ -9,23 +9,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import SessionMeasures
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.session import (
-    MAX_PAGE,
-    MAX_SESSIONS,
-    SHOWN_OF,
-    SessionMeasures,
-    SessionQuery,
-    SessionSort,
-)
+from outlay.domain.session import MAX_PAGE, MAX_SESSIONS, SHOWN_OF, SessionQuery, SessionSort
 from outlay.kit.clock import from_us
+from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.sessions import Session, read_session, read_sessions
 from outlay.services.bundle import Services
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,
@@ -115,7 +110,11 @@ def get_session(request: Request, session_id: str, actor: Reader) -> Response:
     period = services.analytics.resolve_period(
         actor.organization_id, timezone=actor.timezone, preset=Preset.ALL
     )
-    usage = UsageQuery(organization_id=actor.organization_id, period=period)
+    usage = UsageQuery(
+        organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
+        period=period,
+    )
     query = SessionQuery(usage=own_requests_only(actor, usage))
     with services.analytics.read() as reader:
         freshness = services.analytics.freshness(reader)
@@ -134,7 +133,7 @@ def get_session(request: Request, session_id: str, actor: Reader) -> Response:
     )
 
 
-def _labels(services: Services, organization_id: str) -> Labels:
+def _labels(services: Services, organization_id: OrganizationId) -> Labels:
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in SHOWN_OF
     }

@@ -59,7 +59,7 @@ def get_sso(
     """The identity provider of the organization."""
     sso = services_of(request).administration.sso.find(actor)
     if sso is None:
-        raise NotFound("There is no single sign-on.")
+        raise NotFound("Single sign-on is not configured.")
     return _render(sso, request)
 
 

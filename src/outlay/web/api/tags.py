@@ -44,7 +44,7 @@ def _render(tag: TagKey) -> TagAnswer:
 @router.get("")
 def get_tags(request: Request, actor: Reader) -> TagList:
     """The registered tags of the organization: requests are grouped and filtered by each."""
-    found = services_of(request).administration.tags.of(actor)
+    found = services_of(request).administration.tags.list_for(actor)
     return TagList(tags=[_render(tag) for tag in found])
 
 

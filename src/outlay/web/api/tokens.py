@@ -66,7 +66,7 @@ def _render(token: AccessToken) -> TokenAnswer:
 @router.get("")
 def get_tokens(request: Request, actor: Reader) -> TokenList:
     """The access tokens of the organization; a developer's own for a developer."""
-    found = services_of(request).administration.tokens.of(actor)
+    found = services_of(request).administration.tokens.list_for(actor)
     return TokenList(tokens=[_render(token) for token in found])
 
 

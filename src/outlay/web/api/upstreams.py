@@ -96,7 +96,7 @@ def _render_mapping(mapping: ModelMapping) -> MappingAnswer:
 @router.get("/upstreams")
 def get_upstreams(request: Request, actor: Reader) -> UpstreamList:
     """The upstreams of the organization."""
-    found = services_of(request).administration.upstreams.of(actor)
+    found = services_of(request).administration.upstreams.list_for(actor)
     return UpstreamList(upstreams=[_render(upstream) for upstream in found])
 
 

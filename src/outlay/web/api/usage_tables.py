@@ -9,14 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown, Entry, Totals
 from outlay.domain.dimension import Dimension
+from outlay.domain.freshness import Freshness
 from outlay.domain.measure import Rank
 from outlay.domain.money import divide_half_even
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Breakdown, Entry, Freshness, Totals
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.services.analytics.usage_tables import UsageTable
 from outlay.services.analytics.users_and_groups import (
     TOP_BY_COST,
@@ -25,7 +27,6 @@ from outlay.services.analytics.users_and_groups import (
     top_of,
 )
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import (
     AS_JSON,
     COMMON,

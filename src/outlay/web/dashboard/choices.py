@@ -9,17 +9,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.domain.result import Totals
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.analytics.labels import DELETED
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.ownership import own_keys_only
 from outlay.web.http.params import COMMON, COMPARE, FILTERS, check_names, read_query, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
@@ -41,7 +41,7 @@ def get_choices(
     check_names(params, COMMON | COMPARE | OWN)
     name = read_text(params, "param") or ""
     if name not in FILTERS:
-        raise Invalid(f"param must be one of {', '.join(FILTERS)}", field="param")
+        raise Invalid(f"`param` must be one of {', '.join(FILTERS)}.", field="param")
     dimension = FILTERS[name]
     if dimension in PEOPLE:
         permit(actor, Permission.ORGANIZATION_USAGE)

@@ -13,7 +13,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.period import Preset
 from outlay.domain.policy import Lack, Permission, has
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.services.analytics.analytics import by_value
+from outlay.services.analytics.breakdowns import by_value
 from outlay.services.bundle import Services
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.navigation import SETTINGS, NavItem, is_listed, lock_of
@@ -97,7 +97,7 @@ def _things(services: Services, actor: Actor, wanted: str) -> Iterator[Iterator[
 
 
 def _projects(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
-    for project in services.administration.projects.of(actor):
+    for project in services.administration.projects.list_for(actor):
         yield Place(project.name, "Project", project_path(project))
     for entry in services.administration.discovered.search(
         actor, Dimension.PROJECT, wanted, limit=MOST
@@ -107,7 +107,7 @@ def _projects(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
 
 def _keys(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
     projects = services.analytics.labels(actor.organization_id, Dimension.PROJECT)
-    for key in services.administration.keys.of(actor):
+    for key in services.administration.keys.list_for(actor):
         kind = f"API key · {projects.get(key.project_id, key.project_id)}"
         yield Place(key.description, kind, key_path(key), key.hint)
     for entry in services.administration.discovered.search(
@@ -117,7 +117,7 @@ def _keys(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
 
 
 def _people(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
-    for member in services.administration.members.of(actor):
+    for member in services.administration.members.list_for(actor):
         path = f"/organization/members/{member.member_id}"
         yield Place(member.name, f"Member · {member.email}", path, member.email)
     for entry in services.administration.discovered.search(
@@ -128,7 +128,7 @@ def _people(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
 
 def _groups(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
     page = Links("/organization/users-and-groups", ())
-    for group in services.administration.groups.of(actor):
+    for group in services.administration.groups.list_for(actor):
         yield Place(group.name, "User group", page.put(groupId=group.group_id))
     for entry in services.administration.discovered.search(
         actor, Dimension.GROUP, wanted, limit=MOST
@@ -145,6 +145,7 @@ def _used(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
     )
     query = UsageQuery(
         organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
         period=period,
         measures=CORE_MEASURES,
         filters={} if may_see_all else {Dimension.USER: (actor.member_id,)},

@@ -102,7 +102,7 @@ def page_period(request: Request, params: QueryParams, actor: Actor) -> Period:
 
 def _check_begun(request: Request, period: Period) -> None:
     if period.start > services_of(request).clock.now():
-        raise Invalid("this is in the future: there is no usage yet", field="from")
+        raise Invalid("The period is in the future, so there is no usage yet.", field="from")
 
 
 def _go_without(request: Request, params: QueryParams, error: Invalid) -> QueryParams:

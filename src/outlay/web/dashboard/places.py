@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
+from outlay.domain.ids import ApiKeyId
 from outlay.domain.organization import ApiKey, Project
 from outlay.services.bundle import Services
 from outlay.web.dashboard.links import Links
@@ -48,7 +49,7 @@ def key_paths_in(
     addresses = {entry.value: entry.discovered_id for entry in found}
 
     def path_of(value: str) -> str:
-        known = services.attribution.key(actor.organization_id, value)
+        known = services.attribution.key(actor.organization_id, ApiKeyId(value))
         if known is not None and known.project_id == project.project_id:
             return links.travel(key_path(known))
         address = value if known is not None else addresses.get(value)

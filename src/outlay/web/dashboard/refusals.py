@@ -32,16 +32,11 @@ class Refusal:
 
 
 def describe_refusal(
-    actor: Actor, item: NavItem | None, code: str, members: Sequence[Member]
+    actor: Actor, item: NavItem | None, code: str, owners: Sequence[Member]
 ) -> Refusal:
     """What to tell an actor about a page; `code` is what the policy said is missing."""
     page = f"“{item.title}”" if item else "This page"
     missing = lacks(actor, item.permission) if item else frozenset({_LACKS[code]})
-    owners = [
-        member
-        for member in members
-        if member.role is Role.OWNER and member.member_id != actor.member_id
-    ]
     needs_role = Lack.ROLE in missing
     return Refusal(
         title=f"{page} is part of the plan Enterprise"
@@ -51,7 +46,7 @@ def describe_refusal(
         reasons=[*_plan_reasons(actor, missing), *_role_reasons(actor, item, missing)],
         command="outlay org update --plan enterprise" if Lack.PLAN in missing else "",
         ask="" if actor.role is Role.OWNER else _ask(needs_role, Lack.PLAN in missing),
-        contacts=[] if actor.role is Role.OWNER else owners[:CONTACTS],
+        contacts=[] if actor.role is Role.OWNER else list(owners[:CONTACTS]),
         is_for_sale=Lack.PLAN in missing,
     )
 

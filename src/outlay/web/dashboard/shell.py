@@ -9,7 +9,6 @@ from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import NotFound
 from outlay.domain.organization import Project
-from outlay.domain.policy import Permission
 from outlay.services.bundle import Services
 from outlay.web.dashboard.navigation import (
     NAVIGATION,
@@ -18,7 +17,6 @@ from outlay.web.dashboard.navigation import (
     project_section,
 )
 from outlay.web.http.auth import services_of
-from outlay.web.http.ownership import owner_of
 
 PROJECT_COOKIE: Final = "outlay_project"
 """The project that was looked at last, where a page is about none."""
@@ -62,7 +60,7 @@ def shell_of(request: Request, actor: Actor) -> Shell:
 def projects_of(services: Services, actor: Actor) -> list[Project]:
     """The first projects that an actor may open: set up, then discovered ones."""
     administration = services.administration
-    projects = administration.projects.of(actor)[:SWITCHED]
+    projects = administration.projects.list_for(actor)[:SWITCHED]
     found = administration.discovered.search(
         actor, Dimension.PROJECT, limit=SWITCHED - len(projects)
     )
@@ -78,9 +76,8 @@ def chosen_project(request: Request, actor: Actor, projects: list[Project]) -> P
 
 
 def _find(request: Request, actor: Actor, called: str) -> Project | None:
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
     try:
-        found = services_of(request).usage_tables.project(actor.organization_id, called, owner)
+        found = services_of(request).usage_tables.project(actor, called)
     except NotFound:
         return None
     return None if found.is_deleted else found

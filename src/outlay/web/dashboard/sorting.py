@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 
 from starlette.datastructures import QueryParams
 
+from outlay.domain.answers import Totals
 from outlay.domain.errors import Invalid
-from outlay.domain.result import Totals
 from outlay.web.dashboard.links import Links
 from outlay.web.http.params import read_text
 
@@ -51,10 +51,10 @@ def read_order(params: QueryParams, columns: Mapping[str, Column], default: str)
     """What a query string asks a table to be sorted by: names from A, numbers from the largest."""
     name = read_text(params, "sort") or default
     if name not in columns:
-        raise Invalid(f"sort must be one of {', '.join(columns)}", field="sort")
+        raise Invalid(f"`sort` must be one of {', '.join(columns)}.", field="sort")
     order = read_text(params, "order") or ("desc" if columns[name].is_number else "asc")
     if order not in {"asc", "desc"}:
-        raise Invalid("order must be asc or desc", field="order")
+        raise Invalid("`order` must be asc or desc.", field="order")
     return Order(name, order == "desc")
 
 

@@ -164,5 +164,5 @@ def render_error(
 
 
 def _refusal(request: Request, actor: Actor, code: str) -> Refusal:
-    members = services_of(request).administration.members.of(actor)
-    return describe_refusal(actor, page_at(request.url.path), code, members)
+    owners = services_of(request).administration.members.owners(actor)
+    return describe_refusal(actor, page_at(request.url.path), code, owners)

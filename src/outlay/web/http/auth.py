@@ -175,7 +175,7 @@ def session_actor(request: Request) -> Actor:
     """Who is signed in; raises Unauthenticated when nobody is."""
     token = session_token(request)
     if not token:
-        raise Unauthenticated("Please sign in.")
+        raise Unauthenticated("Sign in first.")
     return services_of(request).access.actor_of_session(token)
 
 
@@ -211,8 +211,8 @@ def required_token(request: Request) -> str:
     token = access_token(request)
     if not token:
         raise Unauthenticated(
-            "Send an access token: Authorization: Bearer ota_…, or as the password of Basic "
-            "authentication."
+            "An access token is required. Send `Authorization: Bearer ota_…`, or the token as "
+            "the password of Basic authentication."
         )
     return token
 

@@ -6,6 +6,7 @@ from typing import Final
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MIB: Final = 1024 * 1024
@@ -25,7 +26,7 @@ _CHUNK: Final = 64 * 1024
 class BodyTooLarge(Invalid):
     """The request body is larger than is taken."""
 
-    default_code = "body-too-large"
+    default_code = ErrorCode.BODY_TOO_LARGE
 
     def __init__(self, bound: int) -> None:
         size = f"{bound // MIB} MiB" if bound >= MIB else f"{bound // 1024} KiB"
@@ -41,7 +42,8 @@ async def read_body(request: Request) -> bytes:
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise Invalid(
-            f"Content-Encoding {encoding!r} is not read; send gzip, or none", code="encoded-body"
+            f"Content-Encoding {encoding!r} is not supported. Send gzip or no encoding.",
+            code=ErrorCode.ENCODED_BODY,
         )
     body = await request.body()
     if encoding in ("gzip", "x-gzip") and body:
@@ -78,6 +80,4 @@ def decompress(body: bytes) -> bytes:
 
 
 def _malformed(reason: str) -> Invalid:
-    return Invalid(
-        f"the body is not gzip as its Content-Encoding says: {reason}", code="malformed-gzip"
-    )
+    return Invalid(f"The body is not valid gzip: {reason}.", code=ErrorCode.MALFORMED_GZIP)

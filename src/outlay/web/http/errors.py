@@ -7,6 +7,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import (
     Conflict,
     Damaged,
@@ -31,12 +32,12 @@ STATUS: Final[dict[type[OutlayError], int]] = {
 }
 
 _STATUS_OF_CODE: Final = {
-    "busy": 409,
-    "too-many-attempts": 429,
-    "body-too-large": 413,
-    "encoded-body": 415,
-    "unknown-media-type": 415,
-    "loop-detected": 508,
+    ErrorCode.BUSY: 409,
+    ErrorCode.TOO_MANY_ATTEMPTS: 429,
+    ErrorCode.BODY_TOO_LARGE: 413,
+    ErrorCode.ENCODED_BODY: 415,
+    ErrorCode.UNKNOWN_MEDIA_TYPE: 415,
+    ErrorCode.LOOP_DETECTED: 508,
 }
 """Statuses finer than the class of the error."""
 
@@ -68,7 +69,7 @@ def status_of(error: OutlayError) -> int:
 
 def problem(
     status: int,
-    code: str,
+    code: ErrorCode,
     detail: str,
     *,
     field: str | None = None,
@@ -124,9 +125,9 @@ def is_out_of_files(error: BaseException | None) -> bool:
 def out_of_files() -> Unavailable:
     """What is told then."""
     return Unavailable(
-        "the server has no file descriptors left; try again in a moment, and raise its limit "
-        "(ulimit -n) if this comes back",
-        code="out-of-files",
+        "The server has no file descriptors left. Try again in a moment. If this persists, raise "
+        "the limit (ulimit -n).",
+        code=ErrorCode.OUT_OF_FILES,
     )
 
 

@@ -1,6 +1,6 @@
 """The gauges of `/metrics`: what the parts of an installation say about themselves."""
 
-from outlay.domain.result import VerificationState
+from outlay.domain.verification import VerificationState
 from outlay.kit.clock import MICROSECONDS
 from outlay.services.bundle import Services
 from outlay.web.http.connections import Connections
@@ -24,12 +24,12 @@ def _add_stores(metrics: Metrics, services: Services) -> None:
     metrics.add_gauge(
         "outlay_outcomes_overdue",
         "Outcomes that wait for a ledger that cannot write.",
-        lambda: services.gateway.journal.overdue,
+        lambda: services.gateway.intents.overdue,
     )
     metrics.add_gauge(
         "outlay_journal_entries",
         "Events and intents in the write-ahead buffer, for a database that is away.",
-        lambda: services.ledger.journaled,
+        lambda: services.ledger.buffered,
     )
 
 

@@ -7,6 +7,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.kit.ids import new_id
 from outlay.web.http.auth import base_url, is_secure
 from outlay.web.http.errors import problem
@@ -86,7 +87,7 @@ class SameOriginWrites:
             if not is_same_origin(headers, host):
                 refusal = problem(
                     403,
-                    "cross-site",
+                    ErrorCode.CROSS_SITE,
                     "this request came from another site and was refused",
                     request=Request(scope),
                 )

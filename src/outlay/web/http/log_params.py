@@ -14,9 +14,9 @@ from outlay.domain.period import BUCKET_US, BUCKETS_PER_HOUR, Interval, period_o
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import to_us
 from outlay.services.analytics.analytics import Analytics
+from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.request_log import LogCursor, LogQuery
 from outlay.storage.ledger.log import LogConditions, LogOrder, LogSort
-from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import (
     COMMON,
     read_choice,
@@ -136,14 +136,12 @@ def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
         rest = -1
     if rest:
         raise Invalid(
-            "hour must be the instant at which an hour begins, such as 2026-11-20T09:00:00Z",
+            "`hour` must be the start of an hour, such as 2026-11-20T09:00:00Z.",
             field="hour",
         )
     period = query.period
     if not period.start_bucket <= start < period.end_bucket:
-        raise Invalid(
-            "hour must lie in the period; leave it out, or change the period", field="hour"
-        )
+        raise Invalid("`hour` must be within the period.", field="hour")
     end = min(start + BUCKETS_PER_HOUR, period.end_bucket)
     return replace(
         query, period=period_of_buckets(start, end, period.timezone), interval=Interval.HOUR
@@ -153,7 +151,7 @@ def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
 def _error_codes(params: QueryParams) -> tuple[str, ...]:
     codes = tuple(dict.fromkeys(params.getlist("errorCode")))
     if len(codes) > MAX_ERROR_CODES:
-        raise Invalid(f"a filter takes 1 to {MAX_ERROR_CODES} error codes", field="errorCode")
+        raise Invalid(f"`errorCode` takes 1 to {MAX_ERROR_CODES} values.", field="errorCode")
     return tuple(_checked(code, "errorCode") for code in codes)
 
 
@@ -165,5 +163,5 @@ def _checked(text: str, name: str) -> str:
     """A text that an event may have."""
     is_text = text.isprintable() and "\ufffd" not in text
     if len(text) > MAX_TEXT or not is_text:
-        raise Invalid(f"{name} takes up to {MAX_TEXT} printable characters", field=name)
+        raise Invalid(f"`{name}` must have at most {MAX_TEXT} printable characters.", field=name)
     return text

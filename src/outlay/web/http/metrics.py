@@ -1,7 +1,7 @@
-"""What the gateway says about itself, for Prometheus. No tenant appears in it.
+"""The gateway's Prometheus metrics. They contain no tenant data.
 
-Counting happens on the way of every request, so it is plain arithmetic here; the client library
-is asked only when somebody looks.
+Counting is on the path of every request, so it is plain arithmetic; the client library is used only
+for scrapes.
 """
 
 from bisect import bisect_left
@@ -53,21 +53,21 @@ class _Times:
         self.total = 0.0
 
     def observe(self, seconds: float) -> None:
-        """Take one time."""
+        """Add one observation."""
         self.counts[bisect_left(self.bounds, seconds)] += 1
         self.total += seconds
 
     def snapshot(self) -> TimesSnapshot:
-        """What has been taken so far."""
+        """A copy of the current counts."""
         return TimesSnapshot(list(self.counts), self.total)
 
     def add(self, other: TimesSnapshot) -> None:
-        """Take all that another one has taken."""
+        """Add the counts of another histogram."""
         self.counts = [mine + more for mine, more in zip(self.counts, other.counts, strict=True)]
         self.total += other.total
 
     def buckets(self) -> list[tuple[str, float]]:
-        """Cumulative counts, as Prometheus wants them."""
+        """Cumulative counts in Prometheus' format."""
         sums, seen = [], 0
         labels = (*map(str, self.bounds), "+Inf")
         for label, count in zip(labels, self.counts, strict=True):
@@ -77,7 +77,7 @@ class _Times:
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What one process has counted; processes that serve together are added up."""
+    """The counts of one process; those of processes that serve together are summed."""
 
     ended: list[tuple[str, str, int]]
     """Operation, status and requests."""
@@ -89,23 +89,23 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 class Metrics(Collector):
-    """Counters, gauges and histograms of one process, and of those that serve beside it."""
+    """Counters, gauges and histograms of this process and the other worker processes."""
 
     def __init__(
         self,
         others: Callable[[], Sequence[Snapshot]] = tuple,
         refused: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """`others` gives what the processes beside this one have counted.
+        """`others` returns the snapshots of the other processes.
 
-        `refused` are the calls that never became requests, by reason, as somebody counts them.
+        `refused` returns the calls that never became requests, by reason.
         """
         self._others = others
         self._refused = refused
         self.in_flight = 0
-        """Requests let through and not ended."""
+        """Requests admitted and not finished."""
         self.draining = 0
-        """Answers read to their end after the client has gone."""
+        """Answers being read after the client has disconnected."""
         self._ended: dict[tuple[str, str], int] = {}
         self._upstream: dict[str, _Times] = {}
         self._added: dict[str, _Times] = {}
@@ -125,16 +125,18 @@ class Metrics(Collector):
         read: Callable[[], int],
         combine: Callable[[Iterable[int]], int] = sum,
     ) -> None:
-        """Show what `read` answers; `combine` makes one of several processes' answers."""
+        """Add a gauge with the value of `read`; `combine` merges the values of several
+        processes.
+        """
         self._gauges.append(_Gauge(name, text, read, combine))
 
     def note_end(self, operation: str, status: str) -> None:
-        """Count a request that has ended."""
+        """Count a finished request."""
         key = (operation, status)
         self._ended[key] = self._ended.get(key, 0) + 1
 
     def note_times(self, operation: str, upstream: float, added: float) -> None:
-        """Take the seconds spent waiting for the upstream, and beside that."""
+        """Add the seconds spent waiting for the upstream, and the gateway's own."""
         if operation not in self._upstream:
             self._upstream[operation] = _Times(_UPSTREAM_BUCKETS)
             self._added[operation] = _Times(_ADDED_BUCKETS)
@@ -142,7 +144,7 @@ class Metrics(Collector):
         self._added[operation].observe(added)
 
     def snapshot(self) -> Snapshot:
-        """What this process has counted so far."""
+        """The counts of this process."""
         return Snapshot(
             [(*key, count) for key, count in list(self._ended.items())],
             {name: times.snapshot() for name, times in list(self._upstream.items())},
@@ -152,12 +154,12 @@ class Metrics(Collector):
         )
 
     def refused(self) -> Mapping[str, int]:
-        """Calls that never became requests, by reason, the other processes' added."""
+        """Calls that never became requests, by reason, over all processes."""
         return _refused_in([self.snapshot(), *self._others()])
 
     @override
     def collect(self) -> Iterator[Metric]:
-        """The present values, those of the other processes added."""
+        """The current values over all processes."""
         snapshots = [self.snapshot(), *self._others()]
         ended = CounterMetricFamily(
             "outlay_requests", "Requests that have ended.", labels=("operation", "status")
@@ -194,7 +196,7 @@ class Metrics(Collector):
             yield GaugeMetricFamily(gauge.name, gauge.text, value=gauge.combine(values))
 
     def render(self) -> bytes:
-        """The present values in Prometheus' text format."""
+        """The current values in Prometheus' text format."""
         return generate_latest(self._registry)
 
 

@@ -1,6 +1,6 @@
-"""What processes that serve together tell each other of their metrics, through their data folder.
+"""Exchange of metrics between worker processes, through files in the data folder.
 
-A scrape reaches one of them; it answers for all.
+A scrape reaches one of them, which answers for all.
 """
 
 import logging
@@ -20,31 +20,31 @@ logger = logging.getLogger(__name__)
 WRITE_SECONDS: Final = 2.0
 
 STALE_SECONDS: Final = 30.0
-"""A process that has written nothing for so long is gone."""
+"""A process that has not written for this long is considered gone."""
 
 
 class MetricsExchange:
-    """Writes this process's snapshot now and then, reads those of the others."""
+    """Writes this process's snapshot periodically and reads those of the others."""
 
     def __init__(self, settings: Settings, clock: Clock, take: Callable[[], Snapshot]) -> None:
-        """`take` gives what this process has counted."""
+        """`take` returns a snapshot of this process."""
         self._settings = settings
         self._clock = clock
         self._take = take
         self._worker = Worker("metrics", self._run)
 
     def start(self) -> None:
-        """Write in the background until stopped, if there are others to read it."""
+        """Write in the background until stopped, if there are other processes."""
         if self._settings.workers > 1:
             self._worker.start()
 
     def stop(self) -> None:
-        """End the thread; what was written goes with the process."""
+        """Stop the thread and delete this process's file."""
         self._worker.stop()
         self._settings.metrics_path(self._settings.worker).unlink(missing_ok=True)
 
     def others(self) -> list[Snapshot]:
-        """What the other processes had counted a moment ago."""
+        """The latest snapshots of the other processes."""
         found = []
         for number in range(self._settings.workers):
             path = self._settings.metrics_path(number)
@@ -54,11 +54,11 @@ class MetricsExchange:
                     continue
                 found.append(msgspec.json.decode(path.read_bytes(), type=Snapshot))
             except (OSError, msgspec.MsgspecError):
-                continue  # it is only just starting, or not there any more
+                continue  # it is just starting or has ended
         return found
 
     def write(self) -> None:
-        """Let the others know what this process has counted."""
+        """Write this process's snapshot."""
         path = self._settings.metrics_path(self._settings.worker)
         part = path.with_suffix(".part")
         part.write_bytes(msgspec.json.encode(self._take()))

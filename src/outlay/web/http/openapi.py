@@ -8,11 +8,16 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.alias_generators import to_camel
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.web.http.answer_schemas import schema_of
 from outlay.wire.native import EVENT_SCHEMA
 
 API_PREFIX: Final = "/api/v1"
 """Where the JSON API is served."""
+
+_CODES: Final = "Stable, for programs:\n\n" + "\n".join(
+    f"* `{code}`: {code.meaning}" for code in ErrorCode
+)
 
 PROBLEM: Final = {
     "type": "object",
@@ -22,7 +27,7 @@ PROBLEM: Final = {
         "type": {"type": "string"},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "description": "Stable, for programs."},
+        "code": {"type": "string", "description": _CODES},
         "detail": {"type": "string", "description": "What is wrong and how to mend it."},
         "field": {"type": "string", "description": "The parameter or field at fault."},
         "instance": {"type": "string"},

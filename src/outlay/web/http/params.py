@@ -13,6 +13,7 @@ from starlette.datastructures import QueryParams
 from outlay.domain.actor import Actor
 from outlay.domain.comparison_period import Compare, Earlier, earlier_of
 from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.measure import Rank
@@ -69,8 +70,8 @@ def check_names(
     for name in params:
         if name not in allowed and not (name.startswith(PREFIX) and ANY_TAG in allowed):
             raise Invalid(
-                f"unknown parameter {name!r}; there are {', '.join(sorted(allowed))}",
-                code="unknown-parameter",
+                f"Unknown parameter {name!r}. Available: {', '.join(sorted(allowed))}.",
+                code=ErrorCode.UNKNOWN_PARAMETER,
                 field=name,
             )
     for name in once:
@@ -111,12 +112,13 @@ def read_query(
     dimensions = read_group_by(params)
     if len(dimensions) > levels:
         raise Invalid(
-            f"groupBy takes at most {levels} here; "
-            "/api/v1/exports/report takes any number of dimensions",
+            f"`groupBy` takes at most {levels} dimensions here. "
+            "/api/v1/exports/report takes any number.",
             field="groupBy",
         )
     return UsageQuery(
         organization_id=actor.organization_id,
+        merges=analytics.merges(actor.organization_id),
         period=period,
         beside=read_comparison(params, period, default_compare),
         measures=CORE_MEASURES,
@@ -145,7 +147,7 @@ def read_order(params: QueryParams) -> bool:
     """Whether `order` asks for the largest first."""
     order = read_text(params, "order") or "desc"
     if order not in {"asc", "desc"}:
-        raise Invalid("order must be asc or desc", field="order")
+        raise Invalid("`order` must be asc or desc.", field="order")
     return order == "desc"
 
 
@@ -169,7 +171,7 @@ def read_dimension(
     for dimension in offered:
         if dimensions == (dimension,):
             return dimension
-    raise Invalid(f"groupBy must be one of {', '.join(offered)} here", field="groupBy")
+    raise Invalid(f"`groupBy` must be one of {', '.join(offered)} here.", field="groupBy")
 
 
 def read_comparison(
@@ -178,7 +180,7 @@ def read_comparison(
     """What a period is to be compared with, None for nothing."""
     compare, since = read_choice(params, "compare", Compare), _date(params, "compareFrom")
     if since is not None and compare is not Compare.CUSTOM:
-        raise Invalid("compareFrom goes with compare=custom", field="compareFrom")
+        raise Invalid("`compareFrom` requires `compare=custom`.", field="compareFrom")
     return earlier_of(period, compare or default, since)
 
 
@@ -215,7 +217,7 @@ def read_interval(params: QueryParams, period: Period) -> Interval:
         return choose_interval(period)
     interval = read_choice(params, "bucket", Interval)
     if interval is None or interval is Interval.TOTAL:
-        raise Invalid("bucket must be one of auto, hour, day, week, month", field="bucket")
+        raise Invalid("`bucket` must be one of auto, hour, day, week, month.", field="bucket")
     return interval
 
 
@@ -228,7 +230,7 @@ def read_number(
         return default
     is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
     if not is_number or not least <= int(text) <= most:
-        raise Invalid(f"{name} must be a whole number from {least} to {most:,}", field=name)
+        raise Invalid(f"`{name}` must be a whole number between {least} and {most:,}.", field=name)
     return int(text)
 
 
@@ -238,7 +240,7 @@ def read_usd(params: QueryParams, name: str) -> int | None:
     if text is None:
         return None
     if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,12})?", text):
-        raise Invalid(f"{name} must be an amount of USD such as 0.25", field=name)
+        raise Invalid(f"`{name}` must be an amount in USD, such as 0.25.", field=name)
     return parse_usd(Decimal(text))
 
 
@@ -246,7 +248,7 @@ def read_text(params: QueryParams, name: str) -> str | None:
     """A parameter that is given at most once; None when it is left out or empty."""
     values = params.getlist(name)
     if len(values) > 1:
-        raise Invalid(f"{name} may be given once only", field=name)
+        raise Invalid(f"`{name}` can be given only once.", field=name)
     return values[0] if values and values[0] else None
 
 
@@ -273,8 +275,8 @@ def _date(params: QueryParams, name: str) -> date | None:
 
 def _bad_date(name: str, text: str) -> Invalid:
     return Invalid(
-        f"{name} must be a date such as 2026-11-20, not {text[:40]!r}",
-        code="invalid-date",
+        f"`{name}` must be a date such as 2026-11-20, not {text[:40]!r}.",
+        code=ErrorCode.INVALID_DATE,
         field=name,
     )
 
@@ -296,7 +298,7 @@ def read_flag(params: QueryParams, name: str) -> bool | None:
     """True or false; None when it is not given."""
     text = read_text(params, name)
     if text not in {None, "true", "false"}:
-        raise Invalid(f"{name} must be true or false", field=name)
+        raise Invalid(f"`{name}` must be true or false.", field=name)
     return None if text is None else text == "true"
 
 
@@ -306,7 +308,7 @@ def _parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
     except ValueError as error:
         choices = ", ".join(item.value for item in kind if item.value != Interval.TOTAL)
         raise Invalid(
-            f"{name} must be one of {choices}, not {text[:40]!r}",
-            code=f"unknown-{name.lower()}",
+            f"`{name}` must be one of {choices}, not {text[:40]!r}.",
+            code=ErrorCode.read(f"unknown-{name.lower()}", ErrorCode.INVALID),
             field=name,
         ) from error

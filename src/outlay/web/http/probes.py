@@ -52,13 +52,13 @@ class Probes:
         """Why requests would be refused, None when they would not."""
         services = self._services
         if self._is_closing:
-            return "shutting down"
-        if services.gateway.journal.overdue:
-            return "the ledger cannot write now"
-        if services.watch.is_away and not (
+            return "The server is shutting down."
+        if services.gateway.intents.overdue:
+            return "The ledger is not writable."
+        if services.watch.is_unreachable and not (
             services.api_keys.knows_any() or services.senders.knows_any()
         ):
-            return "the database does not answer, and no caller is known from before"
+            return "The database is unreachable and no caller is cached."
         return services.ledger.refusal
 
     async def _metrics(self, scope: Scope, receive: Receive, send: Send) -> None:

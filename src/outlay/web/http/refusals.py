@@ -60,7 +60,7 @@ class Refusals:
             count, self._logged_at, self._since = self._since, now, 0
         client = scope.get("client") or ("an unknown address",)
         logger.warning(
-            "%d call(s) refused since this was last said; the latest: %s %s from %s (%s)",
+            "%d call(s) refused since the last message; the latest: %s %s from %s (%s)",
             count,
             scope["method"],
             ascii(scope["path"][:MAX_SHOWN]),

@@ -11,20 +11,13 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from outlay.domain.answers import ZERO, Breakdown, Comparison, Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
+from outlay.domain.freshness import Freshness
 from outlay.domain.kind import KindEntry
 from outlay.domain.measure import MEASURES_BY_NAME, Rank, Unit
 from outlay.domain.period import Period, Step, bucket_start
 from outlay.domain.query import ALL_MEASURES, CORE_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import (
-    ZERO,
-    Breakdown,
-    Comparison,
-    Entry,
-    EntryKind,
-    Freshness,
-    Totals,
-)
 from outlay.web.http.params import read_choice
 from outlay.wire.json_money import Money, MoneyStyle, dump_json
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.web.http.access_log import note_principal, note_route
 from outlay.web.http.auth import ADMITTED, Policy
@@ -113,8 +114,8 @@ def _check_media_type(request: Request) -> None:
     media_type = request.headers.get("content-type", "").strip().lower()
     if media_type.startswith(_MULTIPART):
         raise Invalid(
-            "Send this form as application/x-www-form-urlencoded; multipart is not read.",
-            code="unknown-media-type",
+            "Send this form as application/x-www-form-urlencoded. Multipart is not supported.",
+            code=ErrorCode.UNKNOWN_MEDIA_TYPE,
         )
 
 
@@ -139,6 +140,6 @@ def _malformed(error: RequestValidationError) -> Invalid:
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
     detail = describe_fault(first)
-    if first["type"] != "value_error":  # a sentence of ours stands by itself
-        detail = f"{name or kind}: {detail}"
+    if first["type"] != "value_error":  # our validators write whole sentences
+        detail = f"`{name or kind}`: {detail}"
     return Invalid(detail, field=name or str(kind))

@@ -30,12 +30,13 @@ _EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _
 async def post_events(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
 ) -> Response:
-    """Record events: a JSON array of them, one per line (NDJSON), or one alone; gzip is read too.
+    """Record events: a JSON array of them, one per line (NDJSON), or a single one; gzip is
+    accepted.
 
     Every event is stored, known already, or a conflict.
 
-    Nothing is stored when any event is malformed. A conflict (an id that was used for other
-    content) makes the answer a 409, with the others stored; each result says which it is.
+    Nothing is stored if any event is malformed. A conflict (an id that was used for different
+    content) makes the response a 409, with the others stored; each result says which it is.
     """
     return outcome_response(*await record_body(request, actor, parse_events))
 
@@ -43,7 +44,7 @@ async def post_events(
 async def record_body(
     request: Request, actor: Actor, parse: Callable[[bytes], Sequence[UsageReport]]
 ) -> tuple[Sequence[UsageReport], list[Outcome]]:
-    """Record what a body holds, wholly or not at all; returns once it is on disk."""
+    """Record a body, completely or not at all; returns once it is on disk."""
     recorder = services_of(request).recorder
     body = await read_body(request)
 
@@ -57,7 +58,7 @@ async def record_body(
 def outcome_response(
     reports: Sequence[UsageReport], outcomes: Sequence[Outcome], conflict_status: int = 409
 ) -> Response:
-    """What became of each event."""
+    """The response with the result of each event."""
     counts = Counter(outcomes)
     body = {
         **{outcome.value: counts[outcome] for outcome in Outcome},

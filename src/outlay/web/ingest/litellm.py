@@ -26,11 +26,12 @@ async def post_litellm(
     actor: Annotated[Actor, Depends(RECORDS_USAGE)],
     teams: Annotated[Teams, Query(description="What LiteLLM's teams are here.")] = Teams.PROJECTS,
 ) -> Response:
-    """Record LiteLLM's log: an array, one payload per line, or one alone; successes and failures.
+    """Record LiteLLM's log: an array, one payload per line, or a single one; successes and
+    failures.
 
-    A call counts once, however often it is posted. A payload that disagrees with what is on record
-    of its call is kept as a conflict and answered with 200 as well, for LiteLLM drops or repeats a
-    whole batch and never a part of it.
+    A call counts once, however often it is posted. A payload that contradicts the recorded call is
+    kept as a conflict and also answered with 200, because LiteLLM drops or repeats a whole batch
+    and never a part of it.
     """
     check_names(request.query_params, NAMES)
     parse = partial(parse_payloads, teams=teams)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.web.http.auth import RECORDS_USAGE, services_of
 from outlay.web.http.body import read_body
@@ -45,19 +46,19 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
 async def post_traces(
     request: Request, actor: Annotated[Actor, Depends(RECORDS_USAGE)]
 ) -> Response:
-    """Record the calls of models among the spans of traces; all other spans are passed over.
+    """Record the model calls among the spans of traces; all other spans are skipped.
 
-    Where several spans tell of one call, the innermost counts. What cannot be recorded, as a span
-    from the future, is told as OTLP has it: as rejected in a partial success. Spans with tokens
-    that were passed over, and that no call below explains, are told there as a warning.
+    If several spans describe one call, the innermost counts. What cannot be recorded, such as a
+    span from the future, is reported as OTLP defines it: as rejected in a partial success. Skipped
+    spans with tokens that no call below explains are reported there as a warning.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     parse = _PARSERS.get(media_type)
     if parse is None:
         raise Invalid(
-            f"Content-Type {media_type!r} is not read; send {PROTOBUF} or {JSON} "
-            "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)",
-            code="unknown-media-type",
+            f"Content-Type {media_type!r} is not supported. Send {PROTOBUF} or {JSON} "
+            "(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf).",
+            code=ErrorCode.UNKNOWN_MEDIA_TYPE,
         )
     tracing = services_of(request).tracing
     body = await read_body(request)

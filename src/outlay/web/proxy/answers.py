@@ -1,4 +1,4 @@
-"""Answers of our own on relayed paths: errors in the client's dialect."""
+"""The gateway's own responses on relayed paths: errors in the client's dialect."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,15 +12,15 @@ from outlay.web.proxy.dialects import Dialect
 from outlay.web.proxy.headers import error_headers, refusal_headers
 
 
-class Told(NamedTuple):
-    """An answer that is ready to be sent."""
+class PreparedResponse(NamedTuple):
+    """A complete response."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
 
-def tell(
+def error_response(
     dialect: Dialect,
     status: int,
     code: str,
@@ -29,25 +29,27 @@ def tell(
     *,
     is_final: bool = True,
     more: Sequence[tuple[bytes, bytes]] = (),
-) -> Told:
-    """An error; `is_final` says that the same request will be refused again."""
+) -> PreparedResponse:
+    """An error response; `is_final` says that the same request will be refused again."""
     request_id = event_id or new_id("req")
     body = dialect.error(status, code, message, request_id)
     headers = error_headers(event_id, len(body), is_final=is_final)
-    return Told(status, [*headers, *more, (dialect.id_header, request_id.encode())], body)
+    return PreparedResponse(
+        status, [*headers, *more, (dialect.id_header, request_id.encode())], body
+    )
 
 
-def tell_error(dialect: Dialect, error: OutlayError, event_id: str = "") -> Told:
-    """Why a request is refused, and whether trying again helps."""
+def refusal_response(dialect: Dialect, error: OutlayError, event_id: str = "") -> PreparedResponse:
+    """The response that refuses a request, with retry headers."""
     request_id = event_id or new_id("req")
     status = status_of(error)
     body = dialect.error(status, error.code, error.message, request_id)
     headers = refusal_headers(error, event_id, len(body))
-    return Told(status, [*headers, (dialect.id_header, request_id.encode())], body)
+    return PreparedResponse(status, [*headers, (dialect.id_header, request_id.encode())], body)
 
 
-async def put(send: Send, told: Told) -> None:
-    """Send an answer as a whole."""
+async def send_response(send: Send, told: PreparedResponse) -> None:
+    """Send a complete response."""
     status, headers, body = told
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

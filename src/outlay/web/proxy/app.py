@@ -10,33 +10,33 @@ from outlay.web.http.access_log import note_principal
 from outlay.web.http.metrics import Metrics
 from outlay.web.http.plain import JSON, send_plain
 from outlay.web.http.refusals import Reason, Refusals
-from outlay.web.proxy.answers import put, tell_error
+from outlay.web.proxy.answers import refusal_response, send_response
 from outlay.web.proxy.credentials import credential_of
 from outlay.web.proxy.dialects import ANTHROPIC, OPENAI, Dialect
 from outlay.web.proxy.endpoints import ENDPOINTS
 from outlay.web.proxy.forward import Forwarder
-from outlay.web.proxy.hops import Hops
+from outlay.web.proxy.loop_detection import LoopDetector
 from outlay.web.proxy.models import ModelList, render_models
 from outlay.web.proxy.polls import Polls, polled_id
-from outlay.web.proxy.strays import (
+from outlay.web.proxy.unknown_paths import (
     MODELS,
     dialect_of,
     is_websocket,
-    tell_method,
-    tell_stray,
-    tell_upgrade,
+    method_not_allowed_response,
+    unknown_path_response,
+    upgrade_required_response,
 )
 from outlay.web.proxy.upstream import UpstreamClient
 
 
 class Proxy:
-    """Everything under the paths of `handlers`. Started and closed in one event loop."""
+    """Serves the paths in `handlers`. Started and closed in one event loop."""
 
     def __init__(self, services: Services, refusals: Refusals, metrics: Metrics) -> None:
         self._services = services
         self._refusals = refusals
         self._metrics = metrics
-        self._hops = Hops(services.ledger.ledger_id)
+        self._hops = LoopDetector(services.ledger.ledger_id)
         self._forwarder: Forwarder | None = None
         self._models: ModelList | None = None
         self._polls: Polls | None = None
@@ -46,7 +46,7 @@ class Proxy:
         }
 
     def start(self) -> None:
-        """Open what needs a running event loop."""
+        """Start what needs a running event loop."""
         settings = self._services.settings.proxy
         upstreams = UpstreamClient(
             connect_seconds=settings.connect_seconds, egress=self._services.settings.egress
@@ -64,11 +64,11 @@ class Proxy:
         self._polls = Polls(self._forwarder)
 
     async def close(self) -> None:
-        """Hand over what is left to record and close the connections to upstreams."""
+        """Flush the outcomes that are left to record, and close the connections to upstreams."""
         if self._forwarder is not None:
             self._forwarder.sweeper.stop()
             await self._forwarder.upstreams.close()
-        self._services.gateway.journal.flush()
+        self._services.gateway.intents.flush()
 
     async def _relay(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = ENDPOINTS[scope["path"]]
@@ -89,18 +89,18 @@ class Proxy:
             api_key = await self._services.api_keys.authenticate(credential)
             note_principal(scope, api_key)
             await self._services.gateway.prepare(api_key)
-            hops = self._hops.onward(headers)
+            hops = self._hops.next_hops(headers)
         except OutlayError as error:
             if isinstance(error, Unauthenticated):
                 self._refusals.note_credential(credential, scope)
-            await put(send, tell_error(dialect, error))
+            await send_response(send, refusal_response(dialect, error))
             return
         models = await self._models.models(api_key, hops)
         body = render_models(models, is_anthropic=dialect is ANTHROPIC)
         await send_plain(send, 200, body, JSON)
 
     async def serve_other(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a call to a path of a provider's API that is none of `handlers`."""
+        """Answer a call to a provider API path that is not in `handlers`."""
         if self._polls is not None and polled_id(scope["method"], scope["raw_path"]):
             await self._polls.serve(scope, receive, send)
         else:
@@ -113,10 +113,15 @@ class Proxy:
             await self._refuse_method(dialect_of(scope["path"], headers), scope, send)
             return
         self._refusals.note(Reason.UNKNOWN_PATH, scope)
-        await put(send, tell_stray(scope, headers))
+        await send_response(send, unknown_path_response(scope, headers))
 
     async def _refuse_method(self, dialect: Dialect, scope: Scope, send: Send) -> None:
         headers = dict(reversed(scope["headers"]))
         self._refusals.note(Reason.WRONG_METHOD, scope)
         is_handshake = is_websocket(headers)
-        await put(send, (tell_upgrade if is_handshake else tell_method)(dialect, scope["path"]))
+        await send_response(
+            send,
+            (upgrade_required_response if is_handshake else method_not_allowed_response)(
+                dialect, scope["path"]
+            ),
+        )

@@ -1,7 +1,7 @@
-"""Asking upstreams for the usage of a stream, and which of them will not have it.
+"""Requesting usage in streams, and remembering the upstreams that reject this.
 
-`stream_options` is OpenAI's; some that speak its dialect refuse every request that has it. Such a
-refusal is not passed on where the client did not write it: the request is sent again without.
+`stream_options` is OpenAI's; some compatible APIs reject every request that has it. If the client
+did not send it, such an error is not passed on: the request is sent again without it.
 """
 
 import time
@@ -14,28 +14,28 @@ from outlay.web.proxy.upstream import UpstreamResponse
 
 REFUSALS: Final = frozenset({400, 422})
 ERROR_BYTES: Final = 64 * 1024
-"""How much of a refusal is read to see what it is about."""
+"""Bytes of an error body that are searched for the cause."""
 REMEMBERED_SECONDS: Final = 3_600.0
-"""After that an upstream is asked again, as it may have learned it."""
+"""After this time the upstream is tried again, as it may have been upgraded."""
 MAX_REMEMBERED: Final = 1_000
 _NAME: Final = b"stream_options"
 
 
 class UsageAsking:
-    """Remembers upstreams that refuse to be asked for the usage."""
+    """Remembers upstreams that reject requests for usage."""
 
     def __init__(self) -> None:
         self._refused: dict[str, float] = {}
 
     def is_fine(self, upstream: Upstream) -> bool:
-        """Whether an upstream may be asked."""
+        """Whether usage may be requested from an upstream."""
         if not upstream.asks_usage:
             return False
         refused = self._refused.get(upstream.place)
         return refused is None or time.monotonic() > refused + REMEMBERED_SECONDS
 
     def note_refusal(self, upstream: Upstream) -> None:
-        """Remember that an upstream took a request without the question, and not with it."""
+        """Remember that an upstream accepted a request only without `stream_options`."""
         if len(self._refused) >= MAX_REMEMBERED:
             self._refused.clear()
         self._refused[upstream.place] = time.monotonic()
@@ -44,7 +44,7 @@ class UsageAsking:
 async def read_ahead(
     response: UpstreamResponse, read: Callable[[UpstreamResponse], Awaitable[bytes]]
 ) -> "ReadAhead":
-    """Read the start of a refusal, to see what it is about."""
+    """Read the start of an error body."""
     start = b""
     while len(start) < ERROR_BYTES and (chunk := await read(response)):
         start += chunk
@@ -53,14 +53,14 @@ async def read_ahead(
 
 @dataclass(slots=True)
 class ReadAhead:
-    """An answer of which a part has been read: the same answer, from its beginning."""
+    """A response of which the first bytes were read: replays them, then continues."""
 
     response: UpstreamResponse
     start: bytes
 
     @property
     def names_the_question(self) -> bool:
-        """Whether what has been read is about the question for the usage."""
+        """Whether the bytes read so far mention the request for usage."""
         return _NAME in self.start
 
     @property
@@ -70,17 +70,17 @@ class ReadAhead:
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers as they came."""
+        """The headers as received."""
         return self.response.headers
 
     @property
     def content_type(self) -> str:
-        """The content type in lower case, empty when there is none."""
+        """The content type in lower case, empty if there is none."""
         return self.response.content_type
 
     @property
     def content_encoding(self) -> str:
-        """The content encoding in lower case, empty when there is none."""
+        """The content encoding in lower case, empty if there is none."""
         return self.response.content_encoding
 
     async def read(self) -> bytes:
@@ -89,5 +89,5 @@ class ReadAhead:
         return start or await self.response.read()
 
     def close(self) -> None:
-        """Break the connection off, unless the body was read to its end."""
+        """Close the connection, unless the body was read to its end."""
         self.response.close()

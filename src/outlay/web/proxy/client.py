@@ -1,4 +1,4 @@
-"""The client's side of a request: its body, whether it is still there, and what it is sent."""
+"""The client's side of a request: its body, its connection and the response sent to it."""
 
 from collections.abc import Coroutine
 from typing import Any, Final, cast
@@ -6,25 +6,25 @@ from typing import Any, Final, cast
 from starlette.types import Message, Receive, Send
 
 from outlay.web.http.body import BodyTooLarge
-from outlay.web.proxy.patience import OutOfPatience, Patience
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded
 
 _NEVER_WAITED_FOR: Final = 32 * 1024
-"""So much fits the transport's buffer, whatever the client does."""
+"""This much fits the transport's buffer, whatever the client does."""
 
 
 class ClientGone(Exception):
-    """The client has closed its connection, or has taken nothing for too long."""
+    """The client has disconnected or has read nothing for too long."""
 
 
 class Client:
     """One request's connection to its client."""
 
-    __slots__ = ("_has_body", "_patience", "_receive", "_seconds", "_send", "_written", "is_gone")
+    __slots__ = ("_deadline", "_has_body", "_receive", "_seconds", "_send", "_written", "is_gone")
 
-    def __init__(self, receive: Receive, send: Send, patience: Patience, seconds: float) -> None:
+    def __init__(self, receive: Receive, send: Send, deadline: Deadline, seconds: float) -> None:
         self._receive = receive
         self._send = send
-        self._patience = patience
+        self._deadline = deadline
         self._seconds = seconds
         self._has_body = False
         self._written = 0
@@ -36,8 +36,8 @@ class Client:
         size = 0
         while True:
             try:
-                message = await self._patience.wait(self._receive(), self._seconds)
-            except OutOfPatience:
+                message = await self._deadline.wait(self._receive(), self._seconds)
+            except DeadlineExceeded:
                 self.is_gone = True
                 raise ClientGone from None
             if message["type"] == "http.disconnect":
@@ -53,11 +53,11 @@ class Client:
             chunks.append(chunk)
 
     def has_left(self) -> bool:
-        """Whether the client has closed its connection.
+        """Whether the client has disconnected.
 
-        After the body, `receive` has nothing to say until the client leaves. It is asked without
-        waiting: run to where it would wait, and put away there. That costs a hundredth of a task
-        that waits beside every request.
+        After the body, `receive` has nothing to report until the client disconnects. It is polled
+        without waiting: its coroutine is stepped to where it would wait, and closed there. That
+        costs a hundredth of a task that waits alongside every request.
         """
         if not self.is_gone and self._has_body:
             waiting = cast("Coroutine[Any, Any, Message]", self._receive())
@@ -84,7 +84,7 @@ class Client:
             await self._send(message)
             return
         try:
-            await self._patience.wait(self._send(message), self._seconds)
-        except OutOfPatience:
+            await self._deadline.wait(self._send(message), self._seconds)
+        except DeadlineExceeded:
             self.is_gone = True
             raise ClientGone from None

@@ -1,4 +1,4 @@
-"""Credentials: where clients show theirs, and where upstreams expect ours."""
+"""Credentials: where clients send theirs, and where upstreams expect ours."""
 
 from typing import Final
 from urllib.parse import parse_qsl, unquote_plus
@@ -8,13 +8,13 @@ from outlay.web.proxy.dialects import ANTHROPIC, Dialect
 from outlay.wire.caller import Headers
 
 _HEADERS: Final = (b"x-api-key", b"api-key", b"x-goog-api-key")
-"""Where clients of Anthropic, Azure and Google show a key."""
+"""Where clients of Anthropic, Azure and Google send a key."""
 _PARAMETER: Final = "key"
-"""Where clients of Google show one in the query."""
+"""Query parameter in which clients of Google send a key."""
 
 
 def credential_of(headers: Headers, query: bytes) -> str | None:
-    """The API key that a client shows: as a bearer token, or where its own provider wants it."""
+    """The API key of a request: a bearer token, or where its provider's clients send it."""
     scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
     shown = token.strip() if scheme.lower() == b"bearer" else b""
     for name in _HEADERS:
@@ -25,7 +25,7 @@ def credential_of(headers: Headers, query: bytes) -> str | None:
 
 
 def without_credential(query: bytes) -> str:
-    """A query as the upstream is to have it: all but the key, otherwise untouched."""
+    """The query for the upstream: without the key, otherwise unchanged."""
     text = query.decode("latin-1")
     if not text:
         return ""
@@ -34,7 +34,7 @@ def without_credential(query: bytes) -> str:
 
 
 def secret_header(route: Route, dialect: Dialect) -> tuple[str, str] | None:
-    """The header that carries the upstream's secret; None for upstreams without one."""
+    """The header with the upstream's secret; None for upstreams without one."""
     if not route.secret:
         return None
     if dialect is ANTHROPIC and route.upstream.provider == "anthropic":

@@ -1,4 +1,4 @@
-"""Errors as the client's own library expects them."""
+"""Errors in the formats that the clients' libraries expect."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one provider's clients are told what went wrong."""
+    """The error format of one provider's clients."""
 
     name: str
     id_header: bytes
-    """Where its clients look for the id of an answer."""
+    """The header in which its clients expect the request id."""
     render: Callable[[int, str, str, str], dict[str, Any]]
 
     def error(self, status: int, code: str, message: str, request_id: str = "") -> bytes:
@@ -55,4 +55,4 @@ def _google(status: int, code: str, message: str, _: str) -> dict[str, Any]:
 OPENAI: Final = Dialect("openai", b"x-request-id", _openai)
 ANTHROPIC: Final = Dialect("anthropic", b"request-id", _anthropic)
 GOOGLE: Final = Dialect("google", b"x-request-id", _google)
-"""Of an API that is not relayed: its clients are told so in their own words."""
+"""For an API that is not relayed: its clients get errors in their own format."""

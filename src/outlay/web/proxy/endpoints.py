@@ -1,4 +1,4 @@
-"""What the gateway relays: which path is which operation, in whose dialect."""
+"""The relayed paths, with their operation and dialect."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,45 +15,45 @@ from outlay.wire.openai.responses import RESPONSES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """A path that is relayed."""
+    """A relayed path."""
 
     path: str
     operation: str
     dialect: Dialect
     form: Format | None
-    """How to read answers; None for those that say nothing."""
+    """How to read answers; None for those without usage."""
     asks_usage: bool = False
-    """Whether a stream has its usage only where it is asked for."""
+    """Whether streams have usage only on request."""
     takes_form: bool = False
     """Whether the request is a multipart form."""
 
     @property
     def suffix(self) -> str:
-        """What is appended to the base URL of an upstream."""
+        """The path appended to an upstream's base URL."""
         return self.path.removeprefix("/v1")
 
     def parse(self, body: bytes, content_type: str) -> Call:
-        """The call in a request body; raises Invalid."""
+        """Parse the call in a request body; raises Invalid."""
         if self.takes_form:
             return parse_form_call(body, content_type)
         return parse_json_call(body)
 
     def rewrite(self, call: Call, model: str, *, adds_usage: bool) -> bytes:
-        """The body as the upstream is to have it; `adds_usage` asks it for the usage."""
+        """The body for the upstream; `adds_usage` adds the request for usage."""
         if self.takes_form:
             return rewrite_form(call, model=model)
         return rewrite_json(call, model=model, asks_usage=adds_usage)
 
     def adds_usage(self, call: Call) -> bool:
-        """Whether the upstream is to be asked for a usage that the client did not ask for."""
+        """Whether usage is to be requested although the client did not."""
         return self.asks_usage and call.is_stream and not call.wants_usage
 
     def reader(self, content_type: str, encoding: str, *, hides_usage: bool) -> AnswerReader:
-        """What reads an answer of a content type and encoding.
+        """The reader for an answer of a content type and encoding.
 
-        `hides_usage` withholds a usage that the client did not ask for.
+        `hides_usage` withholds usage that the client did not ask for.
 
-        Upstreams are asked for none; one that compresses all the same is not read, but relayed.
+        No encoding is requested from upstreams; an encoded answer is relayed but not read.
         """
         if self.form is None or encoding:
             return PassingReader()

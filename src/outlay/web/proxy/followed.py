@@ -1,8 +1,7 @@
-"""Answers of the Responses API: where each came from, and whether its usage is on record.
+"""Answers of the Responses API: their origin, and whether their usage is recorded.
 
-Clients ask for an answer again by its id, and those that run in the background have their usage
-only then. What is remembered is for this process and bounded; an id that is not here was answered
-before a restart or on another node.
+Clients fetch an answer again by its id, and background answers have their usage only then. The
+store is per process and bounded; an unknown id was answered before a restart or by another node.
 """
 
 from collections import OrderedDict
@@ -19,40 +18,40 @@ OPERATION: Final = "responses"
 
 @dataclass(slots=True)
 class Followed:
-    """An answer that may be asked for again."""
+    """An answer that may be fetched again."""
 
     route: Route
     exchange: Exchange
-    """The request that it is the answer to."""
+    """The original request."""
     is_settled: bool
-    """Whether its usage is on record."""
+    """Whether its usage is recorded."""
 
 
 class FollowedResponses:
-    """Remembers the latest answers. Used from one event loop."""
+    """Stores the latest answers. Used from one event loop."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, str], Followed] = OrderedDict()
 
     def note(self, exchange: Exchange, route: Route, answer: Answer) -> None:
-        """Remember an answer to a request, before its client has seen the end of it."""
+        """Store the answer to a request, before its client has received the end of it."""
         if exchange.operation == OPERATION and answer.response_id:
             is_settled = answer.usage is not None and not answer.is_pending
             self.put(answer.response_id, Followed(route, _without_bodies(exchange), is_settled))
 
     def put(self, response_id: str, followed: Followed) -> None:
-        """Remember one by its id."""
+        """Store an answer by its id."""
         self._known[followed.exchange.api_key.organization_id, response_id] = followed
         if len(self._known) > MAX_FOLLOWED:
             self._known.popitem(last=False)
 
     def find(self, organization_id: str, response_id: str) -> Followed | None:
-        """What is known of an id of an organization."""
+        """The answer with an id of an organization, if it is known."""
         return self._known.get((organization_id, response_id))
 
 
 def _without_bodies(exchange: Exchange) -> Exchange:
-    """An exchange without what its client sent, which may be megabytes, and is not needed again."""
+    """An exchange without the request body, which may be megabytes and is no longer needed."""
     call = exchange.call
     kept = None if call is None else replace(call, body=b"", readable=b"")
     return replace(exchange, call=kept, reservation=None)

@@ -1,7 +1,7 @@
-"""Relaying one request: let through, sent on, passed back piece by piece, put on record.
+"""Relaying one request: admit it, send it on, relay the answer in pieces, record the outcome.
 
-The end of an answer is held back until the outcome is on disk: whoever has seen the end of an
-answer finds it in the ledger.
+The end of an answer is held back until the outcome is on disk: a client that has received the end
+of an answer finds it in the ledger.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 
 from starlette.types import Receive, Scope, Send
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, OutlayError, Unauthenticated, Unavailable
 from outlay.domain.event import Status, status_of_code
 from outlay.services.access.api_key_authentication import ApiKeys
@@ -23,19 +24,19 @@ from outlay.web.http.body import BodyTooLarge
 from outlay.web.http.errors import status_of
 from outlay.web.http.metrics import Metrics
 from outlay.web.http.refusals import Refusals
-from outlay.web.proxy.answers import tell, tell_error
+from outlay.web.proxy.answers import error_response, refusal_response
 from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded, DeadlineSweeper
 from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
-from outlay.web.proxy.hops import Hops
-from outlay.web.proxy.patience import OutOfPatience, Patience, Sweeper
+from outlay.web.proxy.loop_detection import LoopDetector
 from outlay.web.proxy.upstream import UpstreamClient, UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
-from outlay.wire.call import MAX_BODY_BYTES, Call
+from outlay.wire.call import MAX_REQUEST_BYTES, Call
 from outlay.wire.caller import Headers, read_caller
 
 logger = logging.getLogger(__name__)
@@ -44,15 +45,15 @@ _Result = TypeVar("_Result")
 
 _REDIRECT: Final = UpstreamFailure(
     "upstream-redirect",
-    "The provider answered with a redirect, which is not followed.",
+    "The provider returned a redirect, which the gateway does not follow.",
     is_unsent=True,
     is_final=True,
 )
-_NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider's status makes no sense.")
+_NONSENSE: Final = UpstreamFailure("upstream-garbled", "The provider returned an invalid status.")
 
 
 class Forwarder:
-    """Relays requests. Made in a running event loop."""
+    """Relays requests. Created in a running event loop."""
 
     def __init__(
         self,
@@ -60,7 +61,7 @@ class Forwarder:
         api_keys: ApiKeys,
         gateway: Gateway,
         upstreams: UpstreamClient,
-        hops: Hops,
+        hops: LoopDetector,
         settings: ProxySettings,
         metrics: Metrics,
         refusals: Refusals,
@@ -74,20 +75,20 @@ class Forwarder:
         self.refusals = refusals
         self.asking = UsageAsking()
         self.followed = FollowedResponses()
-        self.sweeper = Sweeper()
+        self.sweeper = DeadlineSweeper()
 
     async def serve(self, endpoint: Endpoint, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        patience = Patience(self.sweeper)
-        client = Client(receive, send, patience, self.settings.client_seconds)
+        deadline = Deadline(self.sweeper)
+        client = Client(receive, send, deadline, self.settings.client_seconds)
         try:
-            await _Relay(self, endpoint, scope, client, patience).run()
+            await _Relay(self, endpoint, scope, client, deadline).run()
         finally:
-            patience.end()
+            deadline.end()
 
 
 class _Relay:
-    """One request on its way through."""
+    """One request being relayed."""
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class _Relay:
         endpoint: Endpoint,
         scope: Scope,
         client: Client,
-        patience: Patience,
+        deadline: Deadline,
     ) -> None:
         self._forwarder = forwarder
         self._gateway = forwarder.gateway
@@ -104,20 +105,20 @@ class _Relay:
         self._endpoint = endpoint
         self._scope = scope
         self._client = client
-        self._patience = patience
+        self._deadline = deadline
         self._started = time.monotonic()
         self._waited = 0.0
         """Seconds spent waiting for the upstream."""
         self._route: Route | None = None
         self._answer: Answer | None = None
         self._status: int | None = None
-        """What the client has been sent, once it has."""
+        """The status sent to the client, if any."""
         self._arrived: float | None = None
-        """When the last bytes of the answer came."""
+        """When the last bytes of the answer arrived."""
         self._first_token: float | None = None
-        """When the first event with content did."""
+        """When the first event with content arrived."""
         self._drains_until: float | None = None
-        """When reading on without the client ends; None while it is there."""
+        """When reading without the client ends; None while the client is connected."""
         self._drained_bytes = 0
 
     async def run(self) -> None:
@@ -140,7 +141,7 @@ class _Relay:
         try:
             await self._exchange(exchange, headers)
         except asyncio.CancelledError:
-            # The process is about to end; what is known so far goes on record.
+            # The process is shutting down; what is known so far is recorded.
             ending = self._ending(Status.GATEWAY_ERROR, "gateway-stopped")
             self._gateway.finish_now(exchange, ending)
         except ClientGone:
@@ -149,25 +150,25 @@ class _Relay:
             logger.exception("a request was not relayed")
             await self._finish(exchange, self._ending(Status.GATEWAY_ERROR, "internal", 500))
             if self._status is None:
-                text = "Something went wrong in the gateway; its log has the details."
-                await self._say(500, "internal", text, exchange.request_id)
+                text = "The gateway had an internal error. See its log for details."
+                await self._say(500, ErrorCode.INTERNAL, text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
             if self._drains_until is not None:
                 self._metrics.draining -= 1
 
-    # Letting through
+    # Admitting
 
     async def _exchange(self, exchange: Exchange, headers: Headers) -> None:
         try:
-            hops = self._forwarder.hops.onward(headers)
+            hops = self._forwarder.hops.next_hops(headers)
             call = await self._read_call(headers)
             route = await self._gateway.admit(exchange, call)
         except ClientGone:
             await self._finish(exchange, self._ending(Status.CANCELED, is_free=True))
             raise
         except Unavailable as error:
-            # What the ledger cannot take is refused, and so is no request of ours.
+            # Refused, because the ledger cannot record it; it does not become a recorded request.
             await self._refuse(error, exchange.request_id)
         except OutlayError as error:
             is_ours = status_of(error) >= 500
@@ -180,27 +181,29 @@ class _Relay:
 
     async def _read_call(self, headers: Headers) -> Call:
         if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Invalid("send the body without a content encoding", code="encoded-body")
+            raise Invalid("Send the body without a content encoding.", code=ErrorCode.ENCODED_BODY)
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-            raise BodyTooLarge(MAX_BODY_BYTES)
-        body = await self._client.read_body(MAX_BODY_BYTES)
+        if declared.isdigit() and int(declared) > MAX_REQUEST_BYTES:
+            raise BodyTooLarge(MAX_REQUEST_BYTES)
+        body = await self._client.read_body(MAX_REQUEST_BYTES)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         return self._endpoint.parse(body, content_type)
 
     async def _refuse(self, error: OutlayError, request_id: str = "") -> None:
-        """Answer with an error of our own."""
-        status, headers, body = tell_error(self._endpoint.dialect, error, request_id)
+        """Answer with one of the gateway's own errors."""
+        status, headers, body = refusal_response(self._endpoint.dialect, error, request_id)
         await self._put(status, headers, body, more=False)
 
     async def _say(
         self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
-        told = tell(self._endpoint.dialect, status, code, message, request_id, is_final=is_final)
+        told = error_response(
+            self._endpoint.dialect, status, code, message, request_id, is_final=is_final
+        )
         await self._put(*told, more=False)
 
-    # Sending on and passing back
+    # Sending on and relaying back
 
     async def _relay(
         self, exchange: Exchange, call: Call, route: Route, headers: Headers, hops: str
@@ -234,7 +237,7 @@ class _Relay:
     async def _send(
         self, call: Call, route: Route, headers: Headers, hops: str, *, adds_usage: bool
     ) -> UpstreamResponse:
-        """Send a call on; returns when the headers of the answer are there."""
+        """Send a call to the upstream; returns when the response headers have arrived."""
         query = without_credential(self._scope["query_string"])
         connection = headers.get(b"connection")
         sending = self._forwarder.upstreams.send(
@@ -278,54 +281,58 @@ class _Relay:
             await self._put(response.status, headers, rest if is_stream else held, more=False)
 
     async def _next(self, response: UpstreamResponse) -> bytes:
-        """The next bytes of the answer; raises UpstreamFailure when waiting for more is over."""
+        """The next bytes of the answer; raises UpstreamFailure after the deadline."""
         chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
         self._arrived = now = time.monotonic()
         if self._drains_until is not None:
             self._drained_bytes += len(chunk)
             if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
-                raise UpstreamFailure("client-gone", "The client has gone.")
+                raise UpstreamFailure("client-gone", "The client has disconnected.")
         elif now > self._started + self._settings.total_seconds:
-            raise UpstreamFailure("upstream-timeout", "The answer took too long.", status=504)
+            raise UpstreamFailure(
+                "upstream-timeout", "The provider did not finish its answer in time.", status=504
+            )
         return chunk
 
     def _is_there(self) -> bool:
-        """Whether the client is still to be sent something; begins to drain when it is not."""
+        """Whether to send to the client; starts draining if it has disconnected."""
         if self._drains_until is None and self._client.has_left():
             self._begin_drain()
         return self._drains_until is None
 
     def _begin_drain(self) -> None:
-        """Go on reading without the client, for the usage; raises UpstreamFailure if not."""
+        """Continue reading without the client, to get the usage; raises UpstreamFailure if not
+        allowed.
+        """
         if self._metrics.draining >= self._settings.max_drains:
-            raise UpstreamFailure("client-gone", "The client has gone.")
+            raise UpstreamFailure("client-gone", "The client has disconnected.")
         self._metrics.draining += 1
         self._drains_until = time.monotonic() + self._settings.drain_seconds
 
     async def _put(
         self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, more: bool = True
     ) -> None:
-        """Send a piece to the client, after status and headers when it is the first."""
+        """Send bytes to the client, preceded by status and headers if they are the first."""
         try:
             if self._status is None:
                 self._status = status
                 await self._client.start(status, headers)
             await self._client.write(body, more=more)
         except ClientGone:
-            pass  # the client knows that it is gone, and so will whoever looks
+            pass  # a disconnected client is noticed at the next check
 
     async def _from_upstream(self, waiting: Awaitable[_Result], seconds: float) -> _Result:
-        """What the upstream says; raises UpstreamFailure when it takes too long."""
+        """The upstream's result; raises UpstreamFailure after the deadline."""
         before = time.monotonic()
         try:
-            return await self._patience.wait(waiting, seconds)
-        except OutOfPatience:
-            text = "The provider took too long."
+            return await self._deadline.wait(waiting, seconds)
+        except DeadlineExceeded:
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         finally:
             self._waited += time.monotonic() - before
 
-    # Putting on record
+    # Recording
 
     def _ending(
         self,
@@ -345,7 +352,7 @@ class _Relay:
         )
 
     def _outcome(self, response: UpstreamResponse, reader: object) -> Ending:
-        """What became of an answer that has been read to its end."""
+        """The outcome of an answer that was read to its end."""
         answer = self._answer
         if answer is None:
             raise AssertionError("an answer that has ended was begun")
@@ -365,7 +372,7 @@ class _Relay:
         return self._ending(Status.OK, http_status=code)
 
     async def _finish(self, exchange: Exchange, ending: Ending) -> None:
-        """Put the outcome on record, once."""
+        """Record the outcome, once."""
         if exchange.is_settled:
             return
         if self._arrived is not None:
@@ -377,7 +384,9 @@ class _Relay:
         await self._gateway.finish(exchange, ending)
 
     async def _fail(self, exchange: Exchange, failure: UpstreamFailure) -> None:
-        """The upstream did not answer to the end: tell the client, if it can still be told."""
+        """Handle an incomplete answer: report the failure to the client if that is still
+        possible.
+        """
         if self._client.is_gone:
             ending = self._ending(Status.CANCELED, "client-gone")
         else:
@@ -393,5 +402,5 @@ class _Relay:
                 exchange.request_id,
                 is_final=failure.is_final,
             )
-        # Where the answer has begun, the server closes the connection in the middle of it: the
-        # only way to tell a client that it is not whole.
+        # If the answer has begun, the server closes the connection in the middle of it: the only
+        # way to tell a client that it is incomplete.

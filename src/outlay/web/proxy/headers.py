@@ -1,4 +1,4 @@
-"""Which headers pass in which direction."""
+"""Which headers are forwarded in which direction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +29,7 @@ _NOT_TO_UPSTREAM: Final = _HOP_BY_HOP | {
     b"accept-encoding",
     b"expect",
     b"cookie",
-    # Who the client is, where it came from, and what proxies before us made of its request.
+    # The client's identity and origin, and headers added by proxies in front of us.
     b"cdn-loop",
     b"client-ip",
     b"fastly-client-ip",
@@ -51,14 +51,14 @@ _NOT_TO_UPSTREAM: Final = _HOP_BY_HOP | {
     b"x-remote-user",
     b"x-rewrite-url",
     b"x-xsrf-token",
-    # Credentials, and what they are to be used for: the upstream's own take their place.
+    # Credentials and their scope: the upstream's own replace them.
     b"authorization",
     b"x-api-key",
     b"api-key",
     b"x-goog-api-key",
     b"openai-organization",
     b"openai-project",
-    # What browsers say about us.
+    # Browser headers about this site.
     b"origin",
 }
 _NOT_TO_UPSTREAM_PREFIXES: Final = (
@@ -87,7 +87,7 @@ _NOT_TO_CLIENT: Final = _HOP_BY_HOP | {
     b"alt-svc",
     b"date",
     b"server",
-    # What browsers and proxies before us would take for the word of our own origin.
+    # Headers that browsers and proxies in front of us would attribute to our own origin.
     b"accept-ch",
     b"activate-storage-access",
     b"clear-site-data",
@@ -142,7 +142,7 @@ _NOT_TO_CLIENT_PREFIXES: Final = (
 
 REQUEST_ID: Final = b"x-outlay-request-id"
 UNAVAILABLE_SECONDS: Final = 2
-"""After which clients are to try again when a request cannot be served now."""
+"""Retry-After for requests that cannot be served now."""
 
 LIMIT_RESETS_AT: Final = b"x-outlay-limit-resets-at"
 
@@ -150,9 +150,9 @@ LIMIT_RESETS_AT: Final = b"x-outlay-limit-resets-at"
 def request_headers(
     headers: RawHeaders, listed: frozenset[bytes], secret_header: tuple[str, str] | None
 ) -> dict[str, str]:
-    """What the upstream is sent: the client's headers without those that are ours or the hop's.
+    """The headers for the upstream: the client's, without Outlay's own and hop-by-hop headers.
 
-    `listed` are the names that the client's `Connection` header adds to the hop's.
+    `listed` are the additional hop-by-hop names in the client's `Connection` header.
     """
     passed = {
         name.decode("latin-1"): value.decode("latin-1")
@@ -180,10 +180,10 @@ def error_headers(
     is_final: bool = True,
     resets_at: datetime | None = None,
 ) -> list[tuple[bytes, bytes]]:
-    """The headers of an error of our own; `retry_after` in seconds.
+    """The headers of the gateway's own errors; `retry_after` in seconds.
 
     `is_final` says that the same request will be refused again: the libraries of OpenAI and
-    Anthropic then raise at once, where they would try again or wait for as long as they are told.
+    Anthropic then raise immediately instead of retrying.
     """
     headers = [
         (b"content-type", b"application/json"),
@@ -202,9 +202,10 @@ def error_headers(
 
 
 def refusal_headers(error: OutlayError, request_id: str, length: int) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer that a request is refused with.
+    """The headers of a refusal.
 
-    Trying again helps where we cannot serve now, or where a limit says after how long it may.
+    A retry helps if the server is temporarily unavailable, or if a limit says after how long the
+    request may fit.
     """
     if isinstance(error, LimitReached):
         return error_headers(
@@ -222,7 +223,9 @@ def refusal_headers(error: OutlayError, request_id: str, length: int) -> list[tu
 def response_headers(
     headers: RawHeaders, request_id: str, *, has_length: bool
 ) -> list[tuple[bytes, bytes]]:
-    """What the client is sent: the upstream's headers without the hop's, and the request id."""
+    """The headers for the client: the upstream's without hop-by-hop headers, plus the request
+    id.
+    """
     passed = []
     for name, value in headers:
         lowered = name.lower()

@@ -1,4 +1,4 @@
-"""`GET /v1/models`: what an API key can ask for."""
+"""`GET /v1/models`: the models available to an API key."""
 
 import asyncio
 import time
@@ -26,12 +26,12 @@ _decode: Final = msgspec.json.Decoder().decode
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A model that can be asked for."""
+    """An available model."""
 
     name: str
     provider: str
     created_at_us: int
-    """As its provider says; else since when its upstream, or its name, has been set up here."""
+    """As reported by its provider; otherwise when its upstream or mapping was created."""
     display_name: str = ""
     capabilities: Mapping[str, bool] = field(default_factory=dict)
 
@@ -39,8 +39,8 @@ class Model:
 class ModelList:
     """The models of all upstreams, as `upstream/model`, and the organization's own names.
 
-    Each upstream is asked for its list every five minutes at most; one that does not answer is
-    left out until it does.
+    Each upstream's list is fetched at most every five minutes; an unreachable upstream is left out
+    until it responds.
     """
 
     def __init__(self, router: Router, upstreams: UpstreamClient) -> None:
@@ -49,7 +49,7 @@ class ModelList:
         self._known: dict[str, tuple[float, list[Model]]] = {}
 
     async def models(self, api_key: ApiKey, hops: str) -> list[Model]:
-        """Everything that a request of the key may ask for; `hops` is the way that it came."""
+        """All models that requests with the key may use; `hops` is the loop detection header."""
         configured = self._router.upstreams(api_key.organization_id)
         lists = await asyncio.gather(
             *(self._of(entry, secret, hops) for entry, secret in configured)
@@ -117,7 +117,7 @@ class ModelList:
 
 
 def _listed(upstream: Upstream, entry: Fields) -> Model:
-    """A model as an upstream lists it; raises KeyError or TypeError for what is none."""
+    """A model in an upstream's list; raises KeyError or TypeError for a malformed entry."""
     capabilities = entry.get("capabilities")
     return Model(
         name=f"{upstream.name}/{entry['id']}",
@@ -134,9 +134,9 @@ def _listed(upstream: Upstream, entry: Fields) -> Model:
 
 
 def render_models(models: Sequence[Model], *, is_anthropic: bool) -> bytes:
-    """The list in the shape that OpenAI's or Anthropic's clients read.
+    """The list in the format of OpenAI's or Anthropic's clients.
 
-    Mistral's client reads OpenAI's shape, and wants `type` and `capabilities` in it.
+    Mistral's client reads OpenAI's format, and requires `type` and `capabilities` in it.
     """
     if not is_anthropic:
         data: list[dict[str, Any]] = [

@@ -1,8 +1,8 @@
-"""`GET /v1/responses/{id}` and `POST /v1/responses/{id}/cancel`: an answer asked for by its id.
+"""`GET /v1/responses/{id}` and `POST /v1/responses/{id}/cancel`: polling an answer by its id.
 
-A poll is no request of a model and is not recorded. The one that first returns the usage of an
-answer that was only queued puts that usage on record, as of the request it answers: under an event
-id of its own, with the same response id, which is how the two are known to be one.
+A poll is not a model request and is not recorded. The poll that first returns the usage of a queued
+answer records that usage for the original request: under a new event id with the same response id,
+by which the two are recognised as one.
 """
 
 import re
@@ -14,17 +14,17 @@ from starlette.types import Receive, Scope, Send
 
 from outlay.domain.errors import OutlayError, Unauthenticated
 from outlay.domain.organization import ApiKey
-from outlay.domain.provider import provider_called
+from outlay.domain.provider import find_provider
 from outlay.services.gateway.routing import Route
 from outlay.web.http.access_log import note_principal, note_route
-from outlay.web.proxy.answers import put, tell, tell_error
+from outlay.web.proxy.answers import error_response, refusal_response, send_response
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
+from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded
 from outlay.web.proxy.dialects import OPENAI
 from outlay.web.proxy.followed import OPERATION, Followed
 from outlay.web.proxy.forward import Forwarder
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
-from outlay.web.proxy.patience import OutOfPatience, Patience
 from outlay.web.proxy.upstream import UpstreamFailure, UpstreamResponse
 from outlay.wire.answer import Answer
 from outlay.wire.answer_reader import BodyReader, StreamReader
@@ -36,13 +36,13 @@ ROUTE: Final = "/v1/responses/{response_id}"
 _METHODS: Final = {False: "GET", True: "POST"}
 MAX_BODY: Final = 64 * 1024
 MAX_ASKED: Final = 4
-"""Upstreams that are asked for an id that is not known here."""
+"""Most upstreams that are asked for an unknown id."""
 _SPEAKERS: Final = ("openai", "azure")
-"""Providers that are asked first, as the dialect is theirs."""
+"""Providers that are asked first, because the dialect is theirs."""
 
 
 def polled_id(method: str, raw_path: bytes) -> str:
-    """The id of the response that a call asks for; empty for any other call."""
+    """The response id in a poll; empty for any other call."""
     found = _PATH.fullmatch(raw_path)
     if found is None or method != _METHODS[found[2] is not None]:
         return ""
@@ -50,7 +50,7 @@ def polled_id(method: str, raw_path: bytes) -> str:
 
 
 class Polls:
-    """Relays polls. Made in a running event loop."""
+    """Relays polls. Created in a running event loop."""
 
     def __init__(self, forwarder: Forwarder) -> None:
         self._forwarder = forwarder
@@ -66,26 +66,26 @@ class Polls:
             api_key = await forwarder.api_keys.authenticate(credential)
             note_principal(scope, api_key)
             await forwarder.gateway.prepare(api_key)
-            hops = forwarder.hops.onward(headers)
+            hops = forwarder.hops.next_hops(headers)
         except OutlayError as error:
             if isinstance(error, Unauthenticated):
                 forwarder.refusals.note_credential(credential, scope)
-            await put(send, tell_error(OPENAI, error))
+            await send_response(send, refusal_response(OPENAI, error))
             return
-        patience = Patience(forwarder.sweeper)
-        client = Client(receive, send, patience, self._settings.client_seconds)
+        deadline = Deadline(forwarder.sweeper)
+        client = Client(receive, send, deadline, self._settings.client_seconds)
         try:
-            await _Poll(forwarder, api_key, scope, client, patience).run(headers, hops)
+            await _Poll(forwarder, api_key, scope, client, deadline).run(headers, hops)
         except ClientGone:
             pass
-        except OutlayError as error:  # a body that is too large
-            await put(send, tell_error(OPENAI, error))
+        except OutlayError as error:  # the body is too large
+            await send_response(send, refusal_response(OPENAI, error))
         finally:
-            patience.end()
+            deadline.end()
 
 
 class _Poll:
-    """One poll on its way."""
+    """One poll being relayed."""
 
     def __init__(
         self,
@@ -93,18 +93,18 @@ class _Poll:
         api_key: ApiKey,
         scope: Scope,
         client: Client,
-        patience: Patience,
+        deadline: Deadline,
     ) -> None:
         self._forwarder = forwarder
         self._api_key = api_key
         self._scope = scope
         self._client = client
-        self._patience = patience
+        self._deadline = deadline
         self._response_id = polled_id(scope["method"], scope["raw_path"])
         self._has_begun = False
 
     async def run(self, headers: Headers, hops: str) -> None:
-        """Ask the upstream that has the answer, and pass back what it says."""
+        """Ask the upstream that has the answer, and relay its response."""
         body = await self._client.read_body(MAX_BODY)
         sent = None if self._scope["method"] == "GET" else body
         asked = self._asked(headers)
@@ -116,13 +116,15 @@ class _Poll:
                         return
         except UpstreamFailure as failure:
             if self._has_begun:
-                return  # the server closes the connection, as the answer is not whole
-            told = tell(OPENAI, failure.status, failure.code, failure.message, is_final=False)
+                return  # the server closes the connection, because the answer is incomplete
+            told = error_response(
+                OPENAI, failure.status, failure.code, failure.message, is_final=False
+            )
             await self._client.start(told.status, told.headers)
             await self._client.write(told.body, more=False)
 
     def _asked(self, headers: Headers) -> list[Followed]:
-        """Whom to ask: where the answer came from, or all upstreams if that is not known."""
+        """The upstreams to ask: the origin of the answer, or all if it is unknown."""
         organization_id = self._api_key.organization_id
         known = self._forwarder.followed.find(organization_id, self._response_id)
         if known is not None:
@@ -131,7 +133,7 @@ class _Poll:
             self._api_key, read_caller(headers), OPERATION, started=0
         )
         found = [
-            (provider_called(upstream.provider), upstream, secret)
+            (find_provider(upstream.provider), upstream, secret)
             for upstream, secret in self._forwarder.gateway.upstreams(organization_id)
         ]
         found.sort(key=lambda entry: entry[0] not in _SPEAKERS)
@@ -158,9 +160,9 @@ class _Poll:
             hops=hops,
         )
         try:
-            response = await self._patience.wait(sending, self._forwarder.settings.answer_seconds)
-        except OutOfPatience:
-            text = "The provider took too long."
+            response = await self._deadline.wait(sending, self._forwarder.settings.answer_seconds)
+        except DeadlineExceeded:
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
         try:
             yield response
@@ -174,7 +176,7 @@ class _Poll:
         headers = response_headers(response.headers, request_id, has_length=not is_stream)
         held = b""
         while chunk := await self._next(response):
-            # The end is held back until the usage is on record.
+            # The end is held back until the usage is recorded.
             held, passed = reader.feed(chunk), held
             if passed:
                 await self._begin(response.status, headers)
@@ -186,9 +188,9 @@ class _Poll:
 
     async def _next(self, response: UpstreamResponse) -> bytes:
         try:
-            return await self._patience.wait(response.read(), self._forwarder.settings.idle_seconds)
-        except OutOfPatience:
-            text = "The provider took too long."
+            return await self._deadline.wait(response.read(), self._forwarder.settings.idle_seconds)
+        except DeadlineExceeded:
+            text = "The provider did not answer in time."
             raise UpstreamFailure("upstream-timeout", text, status=504) from None
 
     async def _begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -197,7 +199,7 @@ class _Poll:
             await self._client.start(status, headers)
 
     async def _settle(self, followed: Followed, answer: Answer, status: int) -> None:
-        """Put the usage on record where nobody has yet."""
+        """Record the usage unless it is recorded already."""
         if status >= 400 or answer.response_id != self._response_id or answer.is_pending:
             return
         if answer.usage is None or followed.is_settled:

@@ -1,4 +1,4 @@
-"""Calling upstreams: the only place that knows the HTTP client."""
+"""The HTTP client for upstreams."""
 
 import asyncio
 import errno
@@ -14,15 +14,15 @@ from yarl import URL
 from outlay.kit.connection import BoundedConnector, TooManyInformational
 from outlay.kit.egress import Egress, guarded_socket
 from outlay.web.http.errors import is_out_of_files, out_of_files
-from outlay.web.proxy.hops import HOPS
+from outlay.web.proxy.loop_detection import HOPS_HEADER
 
 DNS_SECONDS: Final = 60
 KEEPALIVE_SECONDS: Final = 30.0
 _LARGE_BYTES: Final = 512 * 1024
-"""From here on a body is sent piece by piece, so that other requests get their turn."""
+"""Larger bodies are sent in pieces, so that other requests get their turn."""
 
 _BUFFER_BYTES: Final = 16 * 1024
-"""Read ahead of a slow client, per answer; twice that at most."""
+"""Read-ahead for a slow client, per answer; at most twice that."""
 
 _MAX_URLS: Final = 1_000
 _NOT_ADDED: Final = ("User-Agent", "Accept", "Content-Type")
@@ -30,7 +30,7 @@ _NO_TIMER: Final = TimerNoop()
 
 
 class UpstreamFailure(Exception):
-    """An upstream did not answer, or not to the end."""
+    """An upstream did not answer, or not completely."""
 
     def __init__(
         self,
@@ -46,17 +46,17 @@ class UpstreamFailure(Exception):
         self.code = code
         self.message = message
         self.status = status
-        """What the client is answered, while that is still possible."""
+        """The status for the client, if it can still be sent."""
         self.is_unsent = is_unsent
-        """Whether the request surely never reached the upstream."""
+        """Whether the request certainly did not reach the upstream."""
         self.is_final = is_final
-        """Whether trying again would end in the same."""
+        """Whether a retry would fail in the same way."""
         self.is_ours = is_ours
         """Whether the gateway is at fault rather than the upstream."""
 
 
 class UpstreamResponse(Protocol):
-    """An answer whose body is still to be read."""
+    """A response whose body is not read yet."""
 
     @property
     def status(self) -> int:
@@ -65,34 +65,34 @@ class UpstreamResponse(Protocol):
 
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
-        """The headers as they came."""
+        """The headers as received."""
         ...
 
     @property
     def content_type(self) -> str:
-        """The content type in lower case, empty when there is none."""
+        """The content type in lower case, empty if there is none."""
         ...
 
     @property
     def content_encoding(self) -> str:
-        """The content encoding in lower case, empty when there is none."""
+        """The content encoding in lower case, empty if there is none."""
         ...
 
     async def read(self) -> bytes:
-        """The next bytes, empty at the end; raises UpstreamFailure when they break off."""
+        """The next bytes, empty at the end; raises UpstreamFailure if the connection is lost."""
         ...
 
     def close(self) -> None:
-        """Break the connection off, unless the body was read to its end."""
+        """Close the connection, unless the body was read to its end."""
         ...
 
 
 class UpstreamClient:
-    """Connections to upstreams, kept open between requests. Made in a running event loop.
+    """Keep-alive connections to upstreams. Created in a running event loop.
 
-    It puts aiohttp's parts together itself: connector, request, response. A `ClientSession` would
-    look for cookies, proxies, redirects, credentials and traces on the way of every request, none
-    of which a gateway may have; leaving that out saves a fifth of the time per request.
+    It assembles aiohttp's connector, request and response itself. A `ClientSession` would handle
+    cookies, proxies, redirects, credentials and traces for every request, none of which a gateway
+    may have; leaving that out saves a fifth of the time per request.
     """
 
     def __init__(self, *, connect_seconds: float, egress: Egress) -> None:
@@ -105,7 +105,7 @@ class UpstreamClient:
             resolver=aiohttp.ThreadedResolver(),
             socket_factory=guarded_socket(egress.allows),
         )
-        # Whom answers refer to; it sends nothing.
+        # Required by aiohttp's responses; it sends nothing.
         self._session = aiohttp.ClientSession(
             connector=self._connector, cookie_jar=aiohttp.DummyCookieJar()
         )
@@ -114,13 +114,12 @@ class UpstreamClient:
     async def send(
         self, url: str, headers: dict[str, str], body: bytes | None, *, hops: str
     ) -> UpstreamResponse:
-        """POST a body, or GET without one; returns when the headers of the answer are there.
+        """POST a body, or GET without one; returns when the response headers have arrived.
 
-        `hops` are the installations it went through. Raises UpstreamFailure. Redirects are not
-        followed.
+        `hops` is the loop detection header. Raises UpstreamFailure. Redirects are not followed.
         """
         try:
-            return _Response(await self._send(url, {**headers, HOPS: hops}, body))
+            return _Response(await self._send(url, {**headers, HOPS_HEADER: hops}, body))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise _failure(error) from error
 
@@ -169,7 +168,7 @@ class UpstreamClient:
 
 @dataclass(slots=True)
 class _Response:
-    """An answer of aiohttp."""
+    """A response of aiohttp."""
 
     _response: aiohttp.ClientResponse
 
@@ -195,7 +194,8 @@ class _Response:
             return await self._response.content.readany()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UpstreamFailure(
-                "upstream-cut-off", "The provider broke its answer off."
+                "upstream-cut-off",
+                "The provider closed the connection before the end of its answer.",
             ) from error
 
     def close(self) -> None:
@@ -208,10 +208,10 @@ def _failure(error: Exception) -> UpstreamFailure:
         return UpstreamFailure(told.code, told.message, status=503, is_unsent=True, is_ours=True)
     match error:
         case aiohttp.ConnectionTimeoutError():
-            text = "The provider could not be reached in time."
+            text = "The connection to the provider timed out."
             return UpstreamFailure("upstream-timeout", text, status=504, is_unsent=True)
         case aiohttp.ClientConnectorDNSError():
-            text = "The provider's host name is not known."
+            text = "The provider's host name does not resolve."
             return UpstreamFailure("upstream-unknown-host", text, is_unsent=True)
         case aiohttp.ClientConnectorError() if error.os_error.errno == errno.EACCES:
             text = "The provider's address is not allowed."
@@ -219,14 +219,14 @@ def _failure(error: Exception) -> UpstreamFailure:
                 "upstream-forbidden-address", text, is_unsent=True, is_final=True
             )
         case TooManyInformational():
-            text = "The provider sent informational answers instead of a final one."
+            text = "The provider sent informational responses but no final one."
             return UpstreamFailure("upstream-garbled", text)
         case aiohttp.ClientConnectorError():
-            text = "The provider cannot be reached."
+            text = "The provider is unreachable."
             return UpstreamFailure("upstream-unreachable", text, is_unsent=True)
         case TimeoutError():
-            text = "The provider took too long."
+            text = "The provider did not answer in time."
             return UpstreamFailure("upstream-timeout", text, status=504)
         case _:
-            text = "The provider closed the connection instead of answering."
+            text = "The provider closed the connection without answering."
             return UpstreamFailure("upstream-cut-off", text)

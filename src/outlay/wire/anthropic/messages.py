@@ -1,6 +1,6 @@
 """Anthropic's Messages API.
 
-Its `input_tokens` leave out what was read from and written to the cache; ours include both. In a
+Its `input_tokens` exclude what was read from and written to the cache; ours include both. In a
 stream `message_start` has the input and `message_delta` the cumulative output, and may correct the
 input (docs: "Streaming messages").
 """
@@ -22,14 +22,14 @@ from outlay.wire.answer import (
 from outlay.wire.counters import read_counters
 
 _STANDARD: Final = frozenset({"standard", "global", "not_available"})
-"""Speeds and places that cost the list price."""
+"""Speeds and regions that cost the list price."""
 
 _EMPTY_BLOCKS: Final = frozenset({"text", "thinking", None})
-"""Blocks that start before anything of them is there; a tool's call starts with its name."""
+"""Blocks that start empty; a tool call starts with its name."""
 
 
 def parse_usage(usage: Fields) -> TokenUsage | None:
-    """The counts of a `usage` object; None when its counts are unusable."""
+    """The counts of a `usage` object; None if they are unusable."""
     uncached, output = count_of(usage.get("input_tokens")), count_of(usage.get("output_tokens"))
     if uncached is None or output is None:
         return None
@@ -55,7 +55,7 @@ def parse_usage(usage: Fields) -> TokenUsage | None:
 
 
 def variant_context(usage: Mapping[str, Any]) -> dict[str, str]:
-    """What selects another price beside the tier: the speed, and where the model ran."""
+    """The price context besides the tier: the speed, and the region where the model ran."""
     found = {name: text_of(usage.get(name)) for name in ("speed", "inference_geo")}
     return {name: value for name, value in found.items() if value and value not in _STANDARD}
 
@@ -67,7 +67,7 @@ def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
     answer.note_tier(usage.get("service_tier"))
     answer.price_context |= variant_context(usage)
     for name, value in usage.items():
-        # A late zero does not take back what was counted.
+        # A late zero does not cancel an earlier count.
         if value or name not in answer.counters:
             answer.counters[name] = value
     answer.note_counted(read_counters(answer.counters))
@@ -75,10 +75,10 @@ def _note_counters(answer: Answer, usage: object) -> TokenUsage | None:
 
 
 def _of_iterations(answer: Answer) -> TokenUsage | None:
-    """The sum over the runs of a model that an answer took; None where it does not tell them.
+    """The sum over the model runs of an answer; None if the answer does not list them.
 
-    The totals beside them are those of the last run. Where another model stepped in, only its run
-    is billed (docs: "Compaction", "Server-side fallback").
+    The totals next to them are those of the last run. If another model took over, only its run is
+    billed (docs: "Compaction", "Server-side fallback").
     """
     runs = [run for run in list_of(answer.counters, "iterations") if isinstance(run, dict)]
     fallbacks = [run for run in runs if run.get("type") == "fallback_message"]
@@ -120,7 +120,7 @@ def _read_body(answer: Answer, fields: Fields) -> None:
 
 
 def _read_count(answer: Answer, _: Fields) -> None:
-    """The answer of count_tokens is a number, not a use of it."""
+    """The answer of count_tokens is a number, not usage."""
     answer.usage = TokenUsage()
 
 

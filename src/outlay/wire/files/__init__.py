@@ -1,1 +1,1 @@
-"""Files of other systems: which column says what, and rows → reports."""
+"""Files of other systems: column mappings, and rows → reports."""

@@ -1,4 +1,4 @@
-"""Answers of providers within a file, as batches return them: read as the gateway reads them."""
+"""Provider answers within a file, as batch results have them; parsed as in the gateway."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from outlay.wire.openai.responses import RESPONSES
 
 
 def read_answer(body: Mapping[str, Any], whose: Answers) -> Answer:
-    """What a whole answer says."""
+    """Parse a complete answer."""
     answer = Answer()
     if whose is Answers.ANTHROPIC:
         form = MESSAGES
@@ -22,5 +22,5 @@ def read_answer(body: Mapping[str, Any], whose: Answers) -> Answer:
 
 
 def operation_of(body: Mapping[str, Any]) -> str:
-    """The operation that an answer is of; empty where it does not say."""
+    """The operation that an answer belongs to; empty if unknown."""
     return {"response": "responses", "list": "embeddings"}.get(str(body.get("object")), "")

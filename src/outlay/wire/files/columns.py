@@ -1,20 +1,21 @@
-"""Values of a row by the names of a mapping."""
+"""Values of a row by column name."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.files.mapping import Columns
 from outlay.wire.values import opened
 
 Row = Mapping[str, Any]
-"""A row: values by column, nested where the file is."""
+"""A row: values by column, nested as in the file."""
 Getter = Callable[[Row], Any]
 
 
 def getter(columns: Columns) -> Getter:
-    """What takes the first value of some columns that is not empty; None where all are."""
+    """A function that returns the first non-empty value of some columns; None if all are empty."""
     paths = [columns] if isinstance(columns, str) else columns
     if len(paths) == 1:
         return _getter(paths[0])
@@ -53,7 +54,7 @@ def _getter(path: str) -> Getter:
 
 
 def list_in(value: Any) -> list[Any]:
-    """A value that is a list, JSON of one, or words with commas between."""
+    """A value as a list: a list, JSON of one, or comma-separated words."""
     if isinstance(value, str):
         found = opened(value) if value.lstrip().startswith("[") else None
         return found if isinstance(found, list) else value.split(",")
@@ -61,7 +62,7 @@ def list_in(value: Any) -> list[Any]:
 
 
 def whole_number(value: Any, name: str) -> int:
-    """A count, which may be written as 1200, 1,200 or 1200.0; Invalid for anything else."""
+    """A count, written as 1200, 1,200 or 1200.0; Invalid for anything else."""
     if type(value) is int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -73,7 +74,7 @@ def whole_number(value: Any, name: str) -> int:
                 return int(number)
         except (InvalidOperation, ValueError, OverflowError):
             pass
-    raise wrong(name, "expected a whole number", value)
+    raise wrong(name, "a whole number", value)
 
 
 def real_number(value: Any, name: str) -> Decimal:
@@ -81,22 +82,22 @@ def real_number(value: Any, name: str) -> Decimal:
     try:
         number = Decimal(str(value).replace(",", ""))
     except InvalidOperation as error:
-        raise wrong(name, "expected a number", value) from error
+        raise wrong(name, "a number", value) from error
     if not number.is_finite():
-        raise wrong(name, "expected a number", value)
+        raise wrong(name, "a number", value)
     return number
 
 
 def is_true(value: Any) -> bool:
-    """Whether a value says yes."""
+    """Whether a value means true."""
     return value is True or str(value).strip().lower() in {"true", "t", "yes", "1"}
 
 
 def wrong(name: str, expected: str, value: Any) -> Invalid:
-    """What is wrong with a value."""
+    """The error for a value; `name` is the field as shown in messages, `expected` a noun."""
     shown = repr(value)
     return Invalid(
-        f"{name}: {expected}, found {shown if len(shown) <= 60 else shown[:57] + '...'}",
-        code="malformed-row",
+        f"{name} must be {expected}, not {shown if len(shown) <= 60 else shown[:57] + '...'}.",
+        code=ErrorCode.MALFORMED_ROW,
         field=name,
     )

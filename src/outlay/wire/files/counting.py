@@ -1,4 +1,4 @@
-"""What a row says was used: tokens, meters, and counts that nobody here understands."""
+"""Usage in a row: tokens, meters and unknown counters."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _COUNT_OF: Final = re.compile(
     "|second|session|token|units?|usage|video",
     re.IGNORECASE,
 )
-"""Names of columns whose numbers mean usage, or money for it."""
+"""Column names whose numbers are usage, or money for it."""
 _NO_COUNT: Final = re.compile(r"(^|[._])(id|time|at|date|ms|index|number)$", re.IGNORECASE)
 _DEPTH: Final = 3
 _CACHED: Final = ("cache_read_input_tokens", "cache_write_input_tokens")
@@ -29,7 +29,7 @@ _UNKNOWN: Final = Counted(None, {}, ())
 
 
 class Counting:
-    """Takes what was used out of rows."""
+    """Reads usage from rows."""
 
     def __init__(self, fields: Fields) -> None:
         self._fields = fields
@@ -48,16 +48,16 @@ class Counting:
         self._ignored = mapping.ignored or ()
 
     def is_cached(self, row: Row) -> bool:
-        """Whether a row is of an answer that somebody had kept, and used nothing."""
+        """Whether a row is an answer from a cache, which used nothing."""
         return any(str(get(row)) in values for get, values in self._unused)
 
     def counted(self, row: Row, *, provider: str, is_ok: bool) -> Counted:
-        """What a row says was used; the columns that nothing is known of are among the unread."""
+        """The usage in a row; unknown columns are reported as unread."""
         if self.is_cached(row):
             return _NOTHING
         counted = self._counted(row, provider)
         if counted.usage is None and not is_ok:
-            # What failed without a count used nothing that anybody can tell.
+            # A failure without a count has no known usage.
             counted = counted._replace(usage=TokenUsage())
         meters = {**counted.meters, **self._meters(row)}
         usage = TokenUsage() if counted.usage is None and meters else counted.usage
@@ -67,11 +67,11 @@ class Counting:
         return Counted(usage, meters, (*counted.unread, *columns)[:MAX_NAMED])
 
     def unnamed(self, row: Row) -> list[str]:
-        """The columns of a row that count something and that the mapping says nothing of."""
+        """The columns of a row that count something and are not in the mapping."""
         return [name for name in counts_in(row, self._known) if not self._is_ignored(name)]
 
     def _lacks_details(self, row: Row, counted: Counted) -> bool:
-        """Whether a row has a cost, but not the details that the format has for what it is of."""
+        """Whether a row has a cost but lacks the usage details that its format provides."""
         return (
             "usage_object" in self._mapping.fields
             and any(counted.usage or ())
@@ -117,7 +117,8 @@ class Counting:
         written = max(written, lasting)
         reasoning = fields.count(row, "reasoning_output_tokens") or 0
         cached = read + written
-        # More cached than input, or a total of all three, shows that they stand beside each other.
+        # More cached than input tokens, or a total of all three, shows that cached tokens are
+        # separate.
         is_beside = cached and (cached > incoming or total == incoming + outgoing + cached)
         if is_beside or mapping.input_excludes_cache or provider in mapping.cache_beside:
             incoming += cached
@@ -138,12 +139,12 @@ class Counting:
 
 
 def counted_of(answer: Answer) -> Counted:
-    """What an answer says was used."""
+    """The usage in an answer."""
     return Counted(answer.usage, answer.meters, tuple(sorted(answer.unread)))
 
 
 def counts_in(row: Row, known: frozenset[str]) -> Iterator[str]:
-    """The paths of positive numbers in a row whose names mean usage, but for those known."""
+    """The paths of positive numbers in a row whose names mean usage, except the known ones."""
     for path, value in _leaves(row, "", _DEPTH):
         if path in known or _NO_COUNT.search(path) or not _COUNT_OF.search(path):
             continue

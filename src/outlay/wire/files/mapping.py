@@ -1,7 +1,7 @@
-"""Which column of a file says what: the mapping file, and those that come with the package.
+"""Mapping files, which name the columns of a file format, and the bundled mappings.
 
-A mapping is TOML. `[fields]` names for each of our fields the column that has it, or several, of
-which the first that is not empty is taken; dots lead into objects, and into columns that hold JSON.
+A mapping is TOML. `[fields]` names the column of each field, or several columns, of which the first
+non-empty one is used. Dots lead into objects, and into columns that hold JSON.
 """
 
 from enum import StrEnum
@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.meter import METERS
 
@@ -70,110 +71,117 @@ FIELDS: Final = frozenset(
         *METERS,
     }
 )
-"""What a column can be."""
+"""The fields that a column can be mapped to."""
 
 Columns = str | list[str]
 
 
 class Answers(StrEnum):
-    """Whose answers a file holds."""
+    """The provider API of the answers in a file."""
 
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
 
 
 class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a row that stands for requests whose number it does not say is taken apart.
+    """How a row that stands for an unknown number of requests is split.
 
-    Its tokens go to as many events as it takes for none to have more input than the limit, so that
-    prices by size of input apply as they did.
+    Its tokens are spread over as many events as necessary for none to have more input than the
+    limit, so that prices by input size apply as they did.
     """
 
     column: str
     limits: dict[str, int]
     """Most input tokens of one event, by value of the column."""
     otherwise: int
-    """The same for all other values."""
+    """The limit for all other values."""
 
 
 class FileMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How to read a file."""
+    """How to read a file format."""
 
     fields: dict[str, Columns]
     name: str = "file"
-    """What imported events have as their source, `import:<name>`."""
+    """Imported events have the source `import:<name>`."""
     title: str = ""
     detect: list[str] = []
-    """Columns by which a file is known to be of this format."""
+    """Columns by which the format is detected."""
     records: list[str] = []
-    """Lists within lists that hold the rows of a JSON document; a row has what is around it."""
+    """Nested lists with the rows of a JSON document; a row also has the fields around it."""
     defaults: dict[str, str] = {}
-    """Values of fields that a row leaves empty."""
+    """Defaults of fields that a row leaves empty."""
     only: dict[str, list[str]] = {}
-    """Values by column: rows with others are passed over."""
+    """Accepted values by column; rows with other values are skipped."""
     unused: dict[str, list[str]] = {}
-    """Values by column: rows with one of them used no tokens."""
+    """Values by column that mark rows without usage."""
     values: dict[str, dict[str, str]] = {}
-    """Our value by the file's, in lower case, for a field such as `status`."""
+    """Our value by the file's value in lower case, for a field such as `status`."""
     identity: list[str] = []
-    """Columns that tell a row from all others where it has no id; else all that it says does."""
+    """Columns that identify a row without an id; by default all columns do."""
     identity_except: dict[str, list[str]] = {}
-    """More such columns, with their usual values: a row that has one of these is known without."""
+    """Further identifying columns with their usual values, which are left out of the identity."""
     ignored: list[str] | None = None
-    """Columns of counts that repeat what others say, or are not billed; a star stands for any
-    letters. Where there is such a list, all other columns of counts make a row partly priced."""
+    """Columns of counts that repeat others or are not billed; `*` is a wildcard. With such a list,
+    any other unmapped column of counts makes a row partly priced.
+    """
     input_excludes_cache: bool = False
-    """Whether cached tokens stand beside the input."""
+    """Whether input tokens exclude cached tokens."""
     cache_beside: list[str] = []
-    """Providers for which they do."""
+    """Providers for which input tokens exclude cached tokens."""
     output_excludes_reasoning: bool = False
     model_until: str = ""
-    """What ends the model's name within its column."""
+    """The text that ends the model's name within its column."""
     answers: Answers | None = None
-    """Whose answers stand in the column `answer`."""
+    """The provider API of the answers in the column `answer`."""
     litellm_calls: bool = False
-    """Whether the column `operation` holds LiteLLM's types of calls."""
+    """Whether the column `operation` holds LiteLLM call types."""
     spread: Spread | None = None
 
 
 def parse_mapping(text: bytes, name: str) -> FileMapping:
-    """The mapping of a TOML file; Invalid says what is wrong with it."""
+    """Parse the TOML of a mapping."""
     try:
         mapping = msgspec.toml.decode(text, type=FileMapping)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Invalid(f"{name}: {error}", code="malformed-mapping") from error
+        raise Invalid(
+            f"{name} is not valid TOML: {error}.", code=ErrorCode.MALFORMED_MAPPING
+        ) from error
     except RecursionError:
-        # Not chained: its traceback would hold a thousand frames.
-        raise Invalid(f"{name}: it is nested too deep", code="malformed-mapping") from None
+        # Not chained: its traceback would have a thousand frames.
+        raise Invalid(f"{name} is nested too deeply.", code=ErrorCode.MALFORMED_MAPPING) from None
     unknown = (mapping.fields.keys() | mapping.defaults.keys()) - FIELDS
     if unknown:
         raise Invalid(
-            f"{name}: there is no field {min(unknown)!r}; there are {', '.join(sorted(FIELDS))}",
-            code="malformed-mapping",
+            f"{name} has the unknown field {min(unknown)!r}. Available: "
+            f"{', '.join(sorted(FIELDS))}.",
+            code=ErrorCode.MALFORMED_MAPPING,
         )
     if "time" not in mapping.fields:
         raise Invalid(
-            f"{name}: [fields] must say which column has the time", code="malformed-mapping"
+            f"{name} must name the column of the time in [fields].",
+            code=ErrorCode.MALFORMED_MAPPING,
         )
     return mapping
 
 
 def format_names() -> list[str]:
-    """The names of the formats that are known."""
+    """The names of the known formats."""
     names = (entry.name for entry in _folder().iterdir())
     return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def find_mapping(name: str) -> FileMapping:
-    """The mapping of a format; Invalid when there is none of that name."""
+    """The mapping of a format; Invalid if there is none with that name."""
     names = format_names()
     if name not in names:
-        raise Invalid(f"there is no format {name!r}; there are {', '.join(names)}", field="format")
+        raise Invalid(
+            f"There is no format {name!r}. Available: {', '.join(names)}.", field="format"
+        )
     return parse_mapping((_folder() / f"{name}.toml").read_bytes(), name)
 
 
 def detect_mapping(columns: frozenset[str]) -> FileMapping | None:
-    """The format of a file with some columns, None for none that is known."""
+    """The format whose columns match, None if there is none."""
     fitting = [
         mapping
         for mapping in map(find_mapping, format_names())

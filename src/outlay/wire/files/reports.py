@@ -1,4 +1,4 @@
-"""Rows of a file → reports, as its mapping says."""
+"""Rows of a file → usage reports, according to its mapping."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import blake2b
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageSource, status_of_code
 from outlay.domain.latency import MAX_DURATION_US
@@ -32,27 +33,27 @@ _STANDARD_VARIANTS: Final = frozenset({"", "standard", "default"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assumptions:
-    """What a file does not say, and whoever imports it does."""
+    """Values that a file lacks, given by the user who imports it."""
 
     project_id: str = ""
     model: str = ""
     app: str = ""
     zone: tzinfo = UTC
-    """Of times without an offset."""
+    """For times without an offset."""
     time_us: int | None = None
-    """Of rows without a time."""
+    """For rows without a time."""
     shift_us: int = 0
     """Added to all times."""
     id_suffix: str = ""
-    """After ids that are made of what a row says."""
+    """Appended to ids that are derived from the content of a row."""
     rates: Mapping[str, Decimal] = field(default_factory=dict)
     """USD for one unit of a currency, by its code in upper case."""
     is_bill: bool = False
-    """Whether amounts may be credits, or larger than one event may carry."""
+    """Whether amounts may be credits, or larger than one event may have."""
 
 
 class ReportReader:
-    """Makes reports of rows."""
+    """Converts rows to usage reports."""
 
     def __init__(self, mapping: FileMapping, assumptions: Assumptions) -> None:
         self._mapping = mapping
@@ -71,11 +72,11 @@ class ReportReader:
         self._source = f"import:{mapping.name}"
 
     def unnamed(self, row: Row) -> list[str]:
-        """The columns of a row that count something, and that the mapping does not name."""
+        """The columns of a row that count something and are not in the mapping."""
         return self._counting.unnamed(row)
 
     def time_us(self, row: Row) -> int:
-        """When a row says it was, without shifting it; Invalid when it does not."""
+        """The time in a row, not shifted; Invalid if there is none."""
         value = self._fields.value(row, "time")
         if value is None and self._assumed.time_us is not None:
             return self._assumed.time_us
@@ -84,14 +85,14 @@ class ReportReader:
         time_us = time_us_of(value)
         if time_us is None:
             raise self._fields.wrong(
-                "time", "expected a time such as 2026-11-20T09:00:00Z (or say it by --time)", value
+                "time", "a time such as 2026-11-20T09:00:00Z (or use --time)", value
             )
         return time_us
 
     def reports(self, row: Row) -> Sequence[UsageReport]:
-        """The reports of a row: none, one, or as many as it has requests.
+        """The reports of a row: none, one, or one per request.
 
-        Invalid says which field is wrong. Rows are to be given in their order, each once.
+        Invalid names the wrong field. Rows must be given in order, each once.
         """
         if any(str(get(row)) not in values for get, values in self._only):
             return ()
@@ -154,7 +155,7 @@ class ReportReader:
         )
 
     def _called(self, row: Row, kind: str, names: dict[str, str]) -> str:
-        """The id of a project, API key or user; its name is noted, and stands in for an id."""
+        """The id of a project, API key or user. Its name is noted and used if there is no id."""
         found, name = self._fields.text(row, kind), self._fields.text(row, f"{kind}_name")
         if found and name:
             names[found] = name
@@ -174,8 +175,8 @@ class ReportReader:
         model = model or self._assumed.model
         if not model:
             raise Invalid(
-                "model: the row names none; say which it is with --model openai/gpt-4o",
-                code="malformed-row",
+                "The row has no model. Name one with `--model openai/gpt-4o`.",
+                code=ErrorCode.MALFORMED_ROW,
                 field="model",
             )
         variant = self._fields.text(row, "variant").lower()
@@ -192,12 +193,12 @@ class ReportReader:
             value = cents.scaleb(-2)
         amount = money_of(value)
         if amount is None:
-            raise self._fields.wrong("cost", "expected an amount of USD", value)
-        # What the upstream charges a key of one's own is not part of the router's own charge.
+            raise self._fields.wrong("cost", "an amount in USD", value)
+        # With one's own provider key, the upstream's charge is not part of the router's.
         amount += self._fields.number(row, "cost_upstream") or 0
         pusd = int((amount * self._rate(row)).scaleb(12).to_integral_value(ROUND_HALF_EVEN))
         if not self._assumed.is_bill and not 0 <= pusd <= MAX_PUSD:
-            expected = "expected an amount of USD from 0 to 9,000,000"
+            expected = "an amount between 0 and 9,000,000 USD"
             raise self._fields.wrong("cost", expected, value)
         return pusd
 
@@ -207,8 +208,9 @@ class ReportReader:
         rate = Decimal(1) if currency in {"", "USD"} else self._assumed.rates.get(currency)
         if rate is None:
             raise Invalid(
-                f"the amount is in {currency}; say with --rate {currency}=1.08 how many USD one is",
-                code="unknown-currency",
+                f"The amount is in {currency}. Set its rate in USD, such as `--rate "
+                f"{currency}=1.08`.",
+                code=ErrorCode.UNKNOWN_CURRENCY,
                 field="currency",
             )
         return rate
@@ -227,7 +229,7 @@ class ReportReader:
         if word:
             status = _STATUSES.get(word)
             if status is None:
-                raise fields.wrong("status", f"expected one of {', '.join(_STATUSES)}", word)
+                raise fields.wrong("status", f"one of {', '.join(_STATUSES)}", word)
             return status, code
         has_failed = fields.text(row, "error") or (answer is not None and answer.is_error)
         return (Status.UPSTREAM_ERROR if has_failed else Status.OK), code
@@ -253,7 +255,7 @@ class ReportReader:
         return {**context, **tier_context(self._fields.text(row, "service_tier"))}
 
     def _timing(self, row: Row, start_us: int) -> tuple[int | None, int | None]:
-        """How long it took, and until the first token."""
+        """Duration and time to first token."""
         fields = self._fields
         duration_us = self._elapsed(row, "duration_ms", 1_000)
         if duration_us is None:
@@ -264,7 +266,7 @@ class ReportReader:
         if first_us is None:
             first_us = elapsed_us(start_us, time_us_of(fields.value(row, "first_token_time")))
         if first_us is not None and duration_us is not None and first_us >= duration_us:
-            first_us = None  # as LiteLLM writes it for answers that were no stream
+            first_us = None  # LiteLLM writes this for answers that were not streamed
         return duration_us, first_us
 
     def _elapsed(self, row: Row, name: str, unit_us: int) -> int | None:
@@ -273,7 +275,7 @@ class ReportReader:
             return None
         elapsed = round(number * unit_us)
         if not 0 <= elapsed <= MAX_DURATION_US:
-            expected = "expected the time that a request takes"
+            expected = "a plausible duration of a request"
             raise self._fields.wrong(name, expected, self._fields.value(row, name))
         return elapsed
 
@@ -289,19 +291,19 @@ class ReportReader:
         event_id = f"{self._mapping.name}:{digest}{self._assumed.id_suffix}"
         if self._identity:
             return event_id
-        # Rows that say the same are as many requests; each is told by which of them it is, so that
-        # a file that was mended or has grown is known row by row.
+        # Identical rows are separate requests. Each is numbered, so that the rows of a file that
+        # was corrected or has grown are recognised.
         seen = self._seen[digest] = self._seen.get(digest, 0) + 1
         return event_id if seen == 1 else f"{event_id}:{seen}"
 
     def _pieces(self, row: Row, report: UsageReport) -> int:
-        """How many events a row becomes; one at least where it says that something was used."""
+        """How many events a row becomes; at least one if it has any usage."""
         usage = report.usage or TokenUsage()
         value = self._fields.value(row, "requests")
         if value is not None:
             requests = whole_number(value, self._fields.shown("requests"))
             if not 0 <= requests <= MAX_REQUESTS:
-                expected = f"expected 0 to {MAX_REQUESTS:,}"
+                expected = f"between 0 and {MAX_REQUESTS:,}"
                 raise self._fields.wrong("requests", expected, requests)
             has_used = any(usage) or report.meters or report.reported_cost_pusd
             return max(requests, 1 if has_used else 0)

@@ -1,9 +1,10 @@
-"""One report as several whose sums are the same, to the last token and pico-dollar."""
+"""Splitting one report into several with the same sums, to the last token and pico-dollar."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.meter import METERS
@@ -16,7 +17,7 @@ _OUTPUT: Final = "output_tokens"
 
 
 def shared(report: UsageReport, pieces: int) -> Sequence[UsageReport]:
-    """A report taken apart; no part contradicts itself where the whole does not."""
+    """The report in pieces; no piece contradicts itself unless the whole does."""
     if pieces == 1:
         return (report,)
     cost = report.reported_cost_pusd
@@ -38,7 +39,7 @@ def shared(report: UsageReport, pieces: int) -> Sequence[UsageReport]:
 def _share_of_usage(
     report: UsageReport, index: int, pieces: int
 ) -> tuple[TokenUsage, Mapping[str, int]]:
-    """Kinds that do not overlap are shared out, so that no part exceeds its whole."""
+    """Disjoint parts are split, so that no part exceeds its whole."""
     usage = report.usage or TokenUsage()
     kinds = {
         _INPUT: usage.input_tokens - usage.cache_read_input_tokens - usage.cache_write_input_tokens,
@@ -57,9 +58,9 @@ def _share_of_usage(
             kinds[METERS[name].within] -= quantity
     if min((*kinds.values(), *own.values())) < 0:
         raise Invalid(
-            "tokens: more cached than input, more reasoning than output tokens, or more of a kind "
-            "than of all",
-            code="malformed-row",
+            "The token counts contradict each other: a part (cached, reasoning, one kind) is "
+            "larger than its total.",
+            code=ErrorCode.MALFORMED_ROW,
             field=_INPUT,
         )
     parts = {name: _share(count, index, pieces) for name, count in kinds.items()}

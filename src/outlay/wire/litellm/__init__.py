@@ -1,1 +1,1 @@
-"""What LiteLLM says about usage: as its logger posts it and as its database exports it."""
+"""LiteLLM's usage data: the payloads of its logger and the exports of its database."""

@@ -1,4 +1,4 @@
-"""LiteLLM's types of calls: which operation they are, and which are no calls of a model.
+"""LiteLLM call types: their operation, and which of them are not model calls.
 
 Source: BerriAI/litellm `CallTypes` in `litellm/types/utils.py`.
 """
@@ -29,7 +29,7 @@ _OPERATIONS: Final = {
     "retrieve_batch": BATCH,
     "cancel_batch": BATCH,
 }
-"""Operation by type of call without its `a` for asynchronous; all others are `chat`."""
+"""Operation by call type, without its `a` for asynchronous; all others are `chat`."""
 
 _ADMINISTRATIVE: Final = frozenset(
     {
@@ -56,16 +56,16 @@ _ADMINISTRATIVE: Final = frozenset(
         "video_delete",
     }
 )
-"""Calls that start, ask after or end something; only the answer that tells a usage is usage."""
+"""Calls that start, poll or end something; only an answer with usage counts."""
 
 
 def operation_of(call_type: str) -> str:
-    """The operation of a type of call such as `acompletion`."""
+    """The operation of a call type such as `acompletion`."""
     return _OPERATIONS.get(call_type) or _OPERATIONS.get(call_type.removeprefix("a")) or "chat"
 
 
 def is_poll(call_type: str, report: UsageReport) -> bool:
-    """Whether a call has only started or asked after something, and used nothing itself."""
+    """Whether a call only started or polled something and used nothing itself."""
     is_administrative = call_type in _ADMINISTRATIVE or (
         call_type.startswith("a") and call_type[1:] in _ADMINISTRATIVE
     )
@@ -74,12 +74,12 @@ def is_poll(call_type: str, report: UsageReport) -> bool:
 
 
 def settled(call_type: str, report: UsageReport, *, is_cached: bool) -> UsageReport:
-    """A report as its type of call wants it: batches at batch prices, known by their id.
+    """The report adjusted to its call type: batches get batch prices and the batch's id.
 
-    A response that was only queued has counts of zero, which say nothing of what it will use; an
-    answer out of LiteLLM's own cache has used nothing.
+    A response that is only queued has counts of zero, which do not predict its usage. An answer
+    from LiteLLM's own cache used nothing.
     """
-    if is_cached:  # another request than the one whose answer, with its id, was kept
+    if is_cached:  # not the request whose answer, with its id, was cached
         return replace(report, response_id="")
     operation = operation_of(call_type)
     if operation == BATCH:

@@ -1,15 +1,15 @@
 """LiteLLM's `StandardLoggingPayload`, as its `generic_api` logger posts it.
 
-Source: BerriAI/litellm `litellm/types/utils.py` and bodies captured from 1.106 and 1.109. Only what
-is used is decoded: prompts, answers and the price table that each event carries are skipped.
+Source: BerriAI/litellm `litellm/types/utils.py` and bodies captured from 1.106 and 1.109. Only the
+necessary fields are decoded: prompts, answers and the price table in each event are skipped.
 
-What the payload means where its names do not say it:
-- `id` is the provider's id of the answer and not unique; `litellm_call_id` is. Each try that failed
-  is posted with the id of its call, so a failure has an id of its own.
-- `prompt_tokens` includes cached tokens; which of them were cached is in `metadata.usage_object`.
-- A finished batch is told by `aretrieve_batch` with its sums, each time that somebody asks; `id` is
-  the batch's. Before it has finished, such a poll has used nothing and is passed over.
-- An answer out of LiteLLM's own cache repeats the counts of the first one, and used nothing.
+Meanings that the field names do not show:
+- `id` is the provider's id of the answer and not unique; `litellm_call_id` is. Each failed try is
+  posted with the id of its call, so a failure has an id of its own.
+- `prompt_tokens` includes cached tokens; `metadata.usage_object` tells which of them were cached.
+- `aretrieve_batch` reports a finished batch with its sums, each time it is polled; `id` is the
+  batch's. A poll before the batch has finished used nothing and is skipped.
+- An answer from LiteLLM's own cache repeats the counts of the first one and used nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
 from outlay.domain.usage import TokenUsage
@@ -42,14 +43,14 @@ SOURCE: Final = "litellm"
 
 
 class Teams(StrEnum):
-    """What a LiteLLM team is here."""
+    """What a LiteLLM team maps to."""
 
     PROJECTS = "projects"
     GROUPS = "groups"
 
 
 class _Payload(msgspec.Struct):
-    """The fields that are read; nothing is taken for granted, as a refused batch is a lost one."""
+    """The fields that are read. Types are lenient, because a rejected batch is a lost one."""
 
     id: Any = None
     litellm_call_id: Any = None
@@ -91,15 +92,15 @@ _PAYLOAD: Final = {
 PAYLOADS_SCHEMA: Final = {
     "anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _PAYLOAD}, _PAYLOAD]
 }
-"""What `parse_payloads` takes as JSON, as far as it asks for anything."""
+"""JSON Schema of what `parse_payloads` accepts."""
 
 
 def parse_payloads(body: bytes, teams: Teams = Teams.PROJECTS) -> list[UsageReport]:
-    """Reports of what LiteLLM posted: an array, one payload per line, or one alone.
+    """Reports from LiteLLM's logger: an array, one payload per line, or a single one.
 
-    Calls that are none of a model have no report.
+    Calls that are not model calls have no report.
 
-    Invalid names the index and the field of what cannot be used.
+    Invalid names the index and the field.
     """
     return [
         report
@@ -109,13 +110,13 @@ def parse_payloads(body: bytes, teams: Teams = Teams.PROJECTS) -> list[UsageRepo
 
 
 def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport | None:
-    """The report of a payload; None for a call that is none of a model, such as a poll."""
+    """The report of a payload; None for a call that is not a model call, such as a poll."""
     call_id = text_of(payload.litellm_call_id) or text_of(payload.id)
     if not call_id:
-        raise _invalid(at, "litellm_call_id", "is missing, and so is id; send the whole payload")
+        raise _invalid(at, "litellm_call_id", "and `id` are missing. Send the complete payload")
     start_us = time_us_of(payload.start_time)
     if start_us is None:
-        raise _invalid(at, "startTime", f"{payload.start_time!r} is not a time")
+        raise _invalid(at, "startTime", f"must be a time, not {payload.start_time!r}")
     metadata = _object(payload.metadata)
     hidden = _object(payload.hidden_params)
     failure = _object(payload.error_information)
@@ -186,7 +187,7 @@ def _is_cached(payload: _Payload) -> bool:
 
 
 def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], dict[str, str]]:
-    """Project, user groups and their names: LiteLLM's own project comes before its team."""
+    """Project, user groups and their names: LiteLLM's own project wins over its team."""
     team = text_of(metadata.get("user_api_key_team_id")) or text_of(metadata.get("team_id"))
     project = text_of(metadata.get("user_api_key_project_id")) or text_of(
         object_of(metadata, "spend_logs_metadata").get("project")
@@ -201,14 +202,14 @@ def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], di
 
 
 def _user_of(metadata: Fields) -> str:
-    """Whom the key belongs to: the address, which other systems know too, or the id."""
+    """The owner of the key: the e-mail address, which other systems know too, or the id."""
     return text_of(metadata.get("user_api_key_user_email")) or text_of(
         metadata.get("user_api_key_user_id")
     )
 
 
 def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counted:
-    """What was used: the payload's counts, with the details of the provider's usage object."""
+    """Usage: the payload's counts, with the details of the provider's usage object."""
     if _is_cached(payload):
         return Counted(TokenUsage(), {}, ())
     incoming, outgoing = count_of(payload.prompt_tokens), count_of(payload.completion_tokens)
@@ -220,7 +221,7 @@ def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counte
 
 
 def _caller(metadata: Fields, payload: _Payload) -> Caller:
-    """What the caller's headers claim, as far as LiteLLM hands them on."""
+    """The claims in the caller's headers, as far as LiteLLM forwards them."""
     headers = {
         name.lower().encode(errors="ignore"): value.encode(errors="ignore")
         for found in (
@@ -237,14 +238,14 @@ def _caller(metadata: Fields, payload: _Payload) -> Caller:
 
 
 def _keyed(tags: Sequence[str], caller: Caller) -> Mapping[str, str]:
-    """Tags of the form `key:value`, and those that the caller's headers claim."""
+    """Tags of the form `key:value`, and those in the caller's headers."""
     pairs = (tag.partition(":") for tag in tags)
     keyed = {key.strip().lower(): value.strip() for key, sign, value in pairs if sign}
     return {**caller.tags, **keyed}
 
 
 def _tags(tags: object) -> Iterator[str]:
-    """The tags that somebody set; LiteLLM adds the User-Agent as another."""
+    """The user's tags; LiteLLM adds the User-Agent as another one."""
     for tag in list_of({"tags": tags}, "tags"):
         if (text := text_of(tag)) and not text.lower().startswith("user-agent:"):
             yield text
@@ -255,7 +256,7 @@ def _status(code: int | None) -> Status:
 
 
 def _code(value: object) -> int | None:
-    """An HTTP status, None for anything else: failures without one say a word or nothing."""
+    """An HTTP status; None for anything else, as failures without one have a word or nothing."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and 100 <= int(text) <= 599 else None
 
@@ -266,4 +267,4 @@ def _object(value: object) -> Fields:
 
 def _invalid(at: int, field: str, message: str) -> Invalid:
     path = f"$[{at}].{field}"
-    return Invalid(f"{path}: {message}", code="invalid-event", field=path)
+    return Invalid(f"`{path}` {message}.", code=ErrorCode.INVALID_EVENT, field=path)

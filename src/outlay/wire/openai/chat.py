@@ -9,7 +9,7 @@ _TEXTS: Final = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def _read(answer: Answer, fields: Fields) -> None:
-    """What an event says, and a whole body says in the same words."""
+    """Read an event or a complete body, which have the same format."""
     answer.note_head(fields)
     if fields.get("error"):
         answer.is_error = True
@@ -52,7 +52,7 @@ def _read_stream(answer: Answer, fields: Fields) -> None:
         answer.has_content = True
     event = fields.get("type")
     if isinstance(event, str) and event.endswith((".completed", ".done")):
-        # Images and transcriptions stream events with a type of their own.
+        # Images and transcriptions stream events with their own types.
         answer.is_complete = True
 
 

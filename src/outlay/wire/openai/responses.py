@@ -14,11 +14,11 @@ _CONTENT: Final = frozenset(
     {"response.output_item.added", "response.image_generation_call.partial_image"}
 )
 _EMPTY_ITEMS: Final = frozenset({"message", "reasoning"})
-"""Items that are added before anything of them is there."""
+"""Items that start empty."""
 
 
 def _is_content(fields: Fields) -> bool:
-    """Whether an event that is no delta has something of the answer: a picture, a call's name."""
+    """Whether an event that is not a delta has content: an image, or the name of a call."""
     kind = object_of(fields, "item").get("type")
     return kind not in _EMPTY_ITEMS if kind else bool(fields.get("partial_image_b64"))
 

@@ -1,8 +1,7 @@
-"""Calls of the provider's own tools in an answer of the Responses API, which are billed by call.
+"""Calls of the provider's own tools in an answer of the Responses API, which are billed per call.
 
 OpenAI bills web searches (not the opening of pages), file searches and sessions of the code
-interpreter; pictures that a tool makes are billed as tokens of another model, which stand in
-`tool_usage`.
+interpreter. Images made by a tool are billed as tokens of another model, which are in `tool_usage`.
 """
 
 from collections.abc import Sequence
@@ -14,13 +13,13 @@ from outlay.wire.answer import Answer, Fields
 
 
 class Action(msgspec.Struct):
-    """What a web search did."""
+    """The action of a web search."""
 
     type: Any = None
 
 
 class Item(msgspec.Struct):
-    """An item of the output, as far as it says that a tool was called."""
+    """An item of the output, as far as it shows a tool call."""
 
     type: Any = None
     action: Action | None = None
@@ -36,7 +35,7 @@ _FREE_ACTIONS: Final = frozenset({"open_page", "find_in_page", "find"})
 
 
 def note_tools(answer: Answer, items: Sequence[Item]) -> None:
-    """Count the calls in an output; those that the usage has counted already are not added."""
+    """Count the calls in an output, except those that the usage object already counts."""
     found: dict[str, int] = {}
     containers = set()
     for item in items:
@@ -52,7 +51,7 @@ def note_tools(answer: Answer, items: Sequence[Item]) -> None:
 
 
 def read_items(output: Sequence[object]) -> list[Item]:
-    """Items of a decoded output; those that are none are left out."""
+    """The items of a decoded output; anything else is left out."""
     items = []
     for item in output:
         try:
@@ -63,7 +62,7 @@ def read_items(output: Sequence[object]) -> list[Item]:
 
 
 def note_tool_usage(answer: Answer, usage: Fields | None) -> None:
-    """Name what tools have used of other models: it is billed, and nothing here has its price."""
+    """Note the usage of other models by tools: it is billed, and the list has no price for it."""
     for name, counts in (usage or {}).items():
         if isinstance(counts, dict) and any(
             type(count) is int and count > 0 for count in counts.values()

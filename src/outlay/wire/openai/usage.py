@@ -1,4 +1,4 @@
-"""Whole answers of OpenAI and of the many that imitate it, read quickly when nothing is unusual."""
+"""Fast path for complete answers of OpenAI and compatible APIs."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from outlay.wire.openai.tools import Item, note_tool_usage, note_tools
 
 
 class _Body(msgspec.Struct):
-    """A whole answer without trouble; its text is skipped, as somebody has counted it."""
+    """A complete answer without anomalies; its text is skipped, because there are token counts."""
 
     usage: dict[str, Any]
     id: str = ""
@@ -25,7 +25,7 @@ _decode_body: Final = msgspec.json.Decoder(_Body).decode
 
 
 def read_usual(answer: Answer, body: bytes) -> bool:
-    """Take what a whole answer says when it has a usage and no error; whether it had."""
+    """Read a complete answer that has usage and no error; returns whether it had."""
     try:
         found = _decode_body(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,1 +1,1 @@
-"""OpenTelemetry traces: spans as they come over OTLP/HTTP, and the LLM calls among them."""
+"""OpenTelemetry traces: spans received over OTLP/HTTP, and the LLM calls among them."""

@@ -1,9 +1,9 @@
-"""LLM calls among spans, by whichever convention: a span of one call → a report of it.
+"""LLM calls among spans, in any known convention: the span of one call → a usage report.
 
 Sources: OpenTelemetry GenAI semantic conventions (current names and those they replaced),
 OpenInference, Traceloop's OpenLLMetry, Langfuse's and LiteLLM's attributes, OpenRouter's Broadcast,
-and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` has
-them as a table.
+and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` lists
+them in a table.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _KINDS: Final = (
     "traceloop.span.kind",
     "llm.request.type",
 )
-"""What says of what kind a span is; the first that is there decides."""
+"""Attributes with the kind of a span; the first that is present decides."""
 
 _CALLS: Final = {
     "chat": "chat",
@@ -47,7 +47,7 @@ _CALLS: Final = {
     "text_completion": "text_completion",
     "transcription": "transcription",
 }
-"""Operation by the kinds that are one call of a model."""
+"""Operation by kind, for kinds that are one model call."""
 
 _NO_CALLS: Final = frozenset(
     {
@@ -70,8 +70,9 @@ _NO_CALLS: Final = frozenset(
         "workflow",
     }
 )
-"""Kinds that may carry the sums of what happened inside them, and are never counted. Any other
-word is a call where a model and tokens stand beside it."""
+"""Kinds that may carry sums of the spans inside them, and are never counted. Any other word is a
+call if it comes with a model and tokens.
+"""
 
 _INPUT: Final = (
     "gen_ai.usage.input_tokens",
@@ -173,7 +174,7 @@ _SESSION: Final = (
 )
 _APP: Final = ("outlay.app", "service.name", "gen_ai.agent.name", "langfuse.trace.name")
 _TAG: Final = "outlay.tag."
-"""Begins attributes that are tags: `outlay.tag.team`."""
+"""Prefix of attributes that are tags: `outlay.tag.team`."""
 _PROJECT: Final = (
     "outlay.project",
     "litellm.team.id",
@@ -182,7 +183,7 @@ _PROJECT: Final = (
 )
 _KEY: Final = ("outlay.api_key", "litellm.api_key.hash")
 _NAMES: Final = {"litellm.team.id": "litellm.team.alias"}
-"""What names another attribute's value."""
+"""Attributes with the display name of another attribute's value."""
 
 _STREAM: Final = (
     "gen_ai.request.stream",
@@ -196,7 +197,7 @@ _TIER: Final = (
     "anthropic.response.service_tier",
 )
 MAX_ATTEMPT: Final = 1000
-"""More than this is no count of tries."""
+"""A larger number is not an attempt number."""
 _FIRST_CHUNK_S: Final = (
     "gen_ai.response.time_to_first_chunk",
     "gen_ai.server.time_to_first_token",
@@ -204,7 +205,7 @@ _FIRST_CHUNK_S: Final = (
 
 
 def report_of(span: Span) -> UsageReport | None:
-    """The report of a span that is one call of a model, None for all other spans."""
+    """The report of a span that is one model call, None for other spans."""
     span = in_common_words(span)
     found = span.attributes
     operation = _operation(span)
@@ -225,7 +226,7 @@ def report_of(span: Span) -> UsageReport | None:
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,
-        # What failed before anything was counted used nothing that anybody can tell.
+        # A failure without a count has no known usage.
         usage=TokenUsage() if usage is None and is_failed else usage,
         meters=counted.meters,
         unread=counted.unread,
@@ -258,7 +259,7 @@ def report_of(span: Span) -> UsageReport | None:
 
 
 def _operation(span: Span) -> str | None:
-    """The operation of one call of a model, None for what is none."""
+    """The operation of one model call, None for other spans."""
     found = span.attributes
     if found.get("span.type") == "llm_request":  # Claude Code
         return "chat"
@@ -268,21 +269,23 @@ def _operation(span: Span) -> str | None:
         return _CALLS.get(kind) or ("chat" if is_call else None)
     if is_sum(span):
         return None
-    # Older instrumentations say nothing of the kind, but count tokens.
+    # Older instrumentations have no kind, but token counts.
     return "chat" if has_counts else None
 
 
 def kind_of(span: Span) -> str:
-    """Of what kind a span says that it is, in lower case; empty where it does not."""
+    """The kind that a span states, in lower case; empty if it states none."""
     words = (text_of(span.attributes.get(name)).lower() for name in _KINDS)
     return next(filter(None, words), "")
 
 
 def is_sum(span: Span) -> bool:
-    """Whether a span says that it is no call itself: an agent, a chain, a tool, several steps."""
+    """Whether a span states that it is not a call itself: an agent, a chain, a tool, several
+    steps.
+    """
     if kind := kind_of(span):
         return kind in _NO_CALLS
-    # The Vercel AI SDK's calls are steps, `ai.generateText.doGenerate`; what is above sums them.
+    # The Vercel AI SDK's calls are steps, `ai.generateText.doGenerate`; spans above sum them.
     step = text_of(span.attributes.get("ai.operationId")).rpartition(".")[2]
     return bool(step) and not step.startswith("do")
 
@@ -302,14 +305,14 @@ def _counted(found: Attributes) -> Counted:
         outgoing = max(0, (total or 0) - incoming)
     read, write = read or 0, write or 0
     if read + write > incoming:
-        # Counted beside the input, as Anthropic's own counters do, rather than within it.
+        # Counted separately from the input, as Anthropic's own counters do.
         incoming += read + write
     usage = TokenUsage(incoming, outgoing, read, write, write_1h or 0, reasoning or 0)
     return Counted(usage, {}, ())
 
 
 def _context(found: Attributes) -> dict[str, str]:
-    """What selects a price: the tier, and the speed of Claude Code."""
+    """The price context: the tier, and the speed of Claude Code."""
     context = tier_context(first_of(found, *_TIER))
     return {**context, "speed": "fast"} if found.get("speed") == "fast" else context
 
@@ -345,13 +348,13 @@ def _first_token_us(found: Attributes, start_us: int) -> int | None:
 
 
 def _is_stream(found: Attributes) -> bool | None:
-    """Whether the answer was asked for as a stream; None where the span does not say."""
+    """Whether the answer was streamed; None if the span does not tell."""
     told = first_of(found, *_STREAM)
     return None if told is None else told in (True, "true", "True")
 
 
 def _app(found: Attributes) -> str:
-    """The calling application; the SDK's stand-in for a name that nobody gave is none."""
+    """The calling application; an SDK's placeholder for a missing name is ignored."""
     for name in _APP:
         app = text_of(found.get(name))
         if app and not app.startswith("unknown_service"):
@@ -380,7 +383,7 @@ def _names(found: Attributes) -> Mapping[str, str]:
 
 
 def _number(value: Any) -> Any:
-    """A number that may come as text."""
+    """A number that may be text."""
     if not isinstance(value, str):
         return value
     try:

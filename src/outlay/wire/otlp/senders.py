@@ -1,6 +1,6 @@
-"""What single senders say in a way of their own, put into the words that `genai` reads.
+"""Sender-specific attributes, translated into the conventions that `genai` reads.
 
-Seen of: the Vercel AI SDK 6, Logfire 5, Claude Code 2, Codex 0.17, OpenInference's OpenAI
+Observed with: the Vercel AI SDK 6, Logfire 5, Claude Code 2, Codex 0.17, OpenInference's OpenAI
 instrumentation, the Langfuse SDK 5.
 """
 
@@ -34,16 +34,16 @@ _MAX_ANCESTORS: Final = 64
 
 
 def in_common_words(span: Span) -> Span:
-    """A span with what its sender says in a way of its own in the words of the conventions."""
+    """A span with its sender's own attributes translated into the conventions."""
     for rule in _RULES:
         span = rule(span)
     return span
 
 
 def with_models(spans: Sequence[Span]) -> list[Span]:
-    """Spans, those with tokens and no model with that of the nearest span above that has one.
+    """Spans; those with tokens but no model get the model of the nearest span above.
 
-    Codex counts on a span inside the one that names the model.
+    Codex counts tokens on a span inside the one that names the model.
     """
     by_key = {span.key: span for span in spans}
     return [
@@ -91,7 +91,7 @@ def _vercel(span: Span) -> Span:
 
 
 def _claude_code(span: Span) -> Span:
-    """Claude Code: Anthropic's own counters, where cached tokens stand beside the input."""
+    """Claude Code: Anthropic's own counters, which exclude cached tokens from the input."""
     found = span.attributes
     if found.get("span.type") != "llm_request":
         return span
@@ -109,7 +109,7 @@ def _claude_code(span: Span) -> Span:
     if counts[0] is not None:
         told["gen_ai.usage.input_tokens"] = sum(count or 0 for count in counts)
     if found.get("success") in (False, "false"):
-        # Its `error` has the words of the provider, which may quote.
+        # Its `error` has the provider's text, which may quote user data.
         told["error.type"] = text_of(str(found.get("status_code") or "error"))
     return _add(span, told)
 
@@ -117,7 +117,7 @@ def _claude_code(span: Span) -> Span:
 def _logfire(span: Span) -> Span:
     """Logfire: a stream is a span when it begins, and a log with the counts when it has ended.
 
-    The log counts. It has no length: it says how long the stream took.
+    The log counts. It has no duration but states how long the stream took.
     """
     found = span.attributes
     kind = found.get("logfire.span_type")
@@ -140,7 +140,7 @@ def _logfire(span: Span) -> Span:
 
 
 def _openinference(span: Span) -> Span:
-    """OpenInference: a failed call names its model among the parameters alone."""
+    """OpenInference: a failed call has its model only among the parameters."""
     asked = object_in(span.attributes.get("llm.invocation_parameters"))
     return _add(span, {"llm.model_name": asked.get("model")}) if asked else span
 
@@ -153,7 +153,7 @@ def _langfuse(span: Span) -> Span:
 
 
 def _agents(span: Span) -> Span:
-    """Coding agents: the app that the gateway would name."""
+    """Coding agents: the same app name as in the gateway."""
     service = text_of(span.attributes.get("service.name"))
     return _add(span, {"outlay.app": app_of_agent(service)}) if _AGENTS.match(service) else span
 
@@ -169,7 +169,7 @@ _RULES: Final[Sequence[Callable[[Span], Span]]] = (
 
 
 def _add(span: Span, told: Mapping[str, Value]) -> Span:
-    """A span that says more, where it has not said it."""
+    """A span with further attributes, unless it has them already."""
     found = span.attributes
     return _say(span, {name: value for name, value in told.items() if _is_new(found, name, value)})
 
@@ -183,7 +183,7 @@ def _say(span: Span, told: Mapping[str, Value]) -> Span:
 
 
 def _lasting(span: Span, duration_s: Value) -> Span:
-    """A span without a length that ended after some seconds."""
+    """A span without a duration that ended after some seconds."""
     seconds = duration_s if isinstance(duration_s, int | float) else 0
     if span.start_ns < span.end_ns or not 0 < seconds < 86_400:
         return span
@@ -196,7 +196,7 @@ def _seconds(ms: Value) -> float | None:
 
 
 def _number(value: Value) -> Any:
-    """A number that may come as text."""
+    """A number that may be text."""
     if not isinstance(value, str):
         return value
     try:

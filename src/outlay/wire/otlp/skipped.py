@@ -1,4 +1,4 @@
-"""Spans that are no call of a model and tell of tokens all the same: in whose words."""
+"""Spans that are not model calls but have token counts, by convention and sender."""
 
 from typing import Final
 
@@ -8,16 +8,16 @@ from outlay.wire.otlp.spans import Span, Value
 
 _DETAILS: Final = "langfuse.observation.usage_details"
 _LIMITS: Final = ("max_", "min_", "maxTokens", "maxOutputTokens", "limit", "budget", "request.")
-"""What is in the names of bounds that a request sets, which are no usage."""
+"""Parts of names of limits set by a request, which are not usage."""
 
 
 def tells_tokens(span: Span) -> bool:
-    """Whether a span has counts of tokens, in whichever words."""
+    """Whether a span has token counts, under any names."""
     return any(_is_count(name, value) for name, value in span.attributes.items())
 
 
 def operation_of(span: Span) -> str:
-    """What a span is in its sender's words: its kind, or its name where it has none."""
+    """The kind that the sender states for a span, or its name without a kind."""
     return kind_of(span) or text_of(span.attributes.get("ai.operationId")) or span.name
 
 

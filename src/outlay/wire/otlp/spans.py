@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.wire.answer import Fields, list_of, object_of, text_of
 
@@ -23,10 +24,10 @@ MAX_SPANS: Final = 20_000
 """Most spans in one body."""
 
 MAX_DEPTH: Final = 20
-"""Deepest nesting of an attribute that is looked into."""
+"""Deepest nesting of an attribute that is read."""
 
 ERROR: Final = 2
-"""The status code of a span that failed."""
+"""The status code of a failed span."""
 
 Value = str | bool | int | float | list[Any] | dict[str, Any] | None
 Attributes = Mapping[str, Value]
@@ -37,34 +38,35 @@ class Span:
     """One operation of a trace."""
 
     trace_id: str
-    """Hexadecimal, as are the other ids."""
+    """Hexadecimal, like the other ids."""
     span_id: str
     parent_id: str
     """Empty for a root."""
     name: str
     start_ns: int
-    """Since the epoch, UTC, as is the end."""
+    """Since the epoch, UTC; so is the end."""
     end_ns: int
     attributes: Attributes
-    """Its own over those of its resource."""
+    """Its own attributes, which win over those of its resource."""
     is_error: bool
     scope: str = ""
-    """The instrumentation library that made it."""
+    """The instrumentation library that created it."""
 
     @property
     def key(self) -> tuple[str, str]:
-        """What tells it from all others."""
+        """The unique key of the span."""
         return self.trace_id, self.span_id
 
 
 def parse_protobuf(body: bytes) -> list[Span]:
-    """Spans of an ExportTraceServiceRequest; Invalid when it is none."""
+    """The spans of an ExportTraceServiceRequest; Invalid if the body is not one."""
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
     except DecodeError as error:
         raise Invalid(
-            f"the body is not an OTLP trace request in protobuf: {error}", code="malformed-protobuf"
+            f"The body is not an OTLP trace request in protobuf: {error}.",
+            code=ErrorCode.MALFORMED_PROTOBUF,
         ) from error
     return _bounded(
         Span(
@@ -86,15 +88,20 @@ def parse_protobuf(body: bytes) -> list[Span]:
 
 
 def parse_json(body: bytes) -> list[Span]:
-    """Spans of the JSON form; Invalid when it is none, naming the span and the field."""
+    """The spans of the JSON form; Invalid, naming the span and the field, if the body is
+    malformed.
+    """
     try:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(
-            f"the body is not an OTLP trace request in JSON: {error}", code="malformed-json"
+            f"The body is not an OTLP trace request in JSON: {error}.",
+            code=ErrorCode.MALFORMED_JSON,
         ) from error
     if not isinstance(request, dict):
-        raise Invalid("the body is not an object with resourceSpans", code="malformed-json")
+        raise Invalid(
+            "The body must be an object with `resourceSpans`.", code=ErrorCode.MALFORMED_JSON
+        )
     return _bounded(_json_spans(request))
 
 
@@ -114,7 +121,7 @@ def _bounded(spans: Iterable[Span]) -> list[Span]:
     found: list[Span] = []
     for span in spans:
         if len(found) == MAX_SPANS:
-            raise Invalid(f"one body holds at most {MAX_SPANS:,} spans; send smaller batches")
+            raise Invalid(f"A body can hold at most {MAX_SPANS:,} spans. Send smaller batches.")
         found.append(span)
     return found
 
@@ -139,7 +146,7 @@ def _json_spans(request: Fields) -> Iterator[Span]:
     index = 0
     for resource in _objects(request, "resourceSpans"):
         shared = _json_attributes(object_of(resource, "resource"))
-        # Senders from before OTLP 0.15 say instrumentationLibrarySpans.
+        # Senders before OTLP 0.15 use instrumentationLibrarySpans.
         scopes = [
             (part, text_of(object_of(part, library).get("name")))
             for list_name, library in (
@@ -173,7 +180,7 @@ def _json_id(span: Fields, name: str, index: int) -> str:
     try:
         return bytes.fromhex(value).hex()  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise _wrong(index, name, f"expected hexadecimal digits, found {value!r}"[:200]) from error
+        raise _wrong(index, name, f"hexadecimal digits, not {value!r}"[:200]) from error
 
 
 def _json_integer(span: Fields, name: str, index: int) -> int:
@@ -181,14 +188,16 @@ def _json_integer(span: Fields, name: str, index: int) -> int:
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200]) from error
+        raise _wrong(index, name, f"a number of nanoseconds, not {value!r}"[:200]) from error
     if isinstance(value, bool) or not 0 <= number < 2**64:
-        raise _wrong(index, name, f"expected nanoseconds, found {value!r}"[:200])
+        raise _wrong(index, name, f"a number of nanoseconds, not {value!r}"[:200])
     return number
 
 
 def _wrong(index: int, name: str, message: str) -> Invalid:
-    return Invalid(f"span {index}, {name}: {message}", code="invalid-span", field=name)
+    return Invalid(
+        f"Span {index}: `{name}` must be {message}.", code=ErrorCode.INVALID_SPAN, field=name
+    )
 
 
 def _json_attributes(owner: Fields) -> dict[str, Value]:
@@ -235,10 +244,12 @@ def _double(value: object) -> float | None:
 
 
 def _objects(owner: Fields, name: str) -> list[Fields]:
-    """A list of objects, empty where there is none; Invalid for anything else."""
+    """A list of objects; empty if it is missing, Invalid for anything else."""
     found = owner.get(name)
     if found is None:
         return []
     if not isinstance(found, list) or not all(isinstance(part, dict) for part in found):
-        raise Invalid(f"{name}: expected a list of objects", code="invalid-span", field=name)
+        raise Invalid(
+            f"`{name}` must be a list of objects.", code=ErrorCode.INVALID_SPAN, field=name
+        )
     return found

@@ -1,1 +1,1 @@
-"""Tables of numbers as files: the same rows as JSON, lines of JSON, CSV, XLSX."""
+"""Tables of numbers as files: the same rows as JSON, NDJSON, CSV and XLSX."""

@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet runs."""
+"""CSV that is safe to open in a spreadsheet."""
 
 import csv
 import io
@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Final
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\0", "'")
-"""What makes a spreadsheet run a cell; such text gets an apostrophe in front.
+"""Characters that start a formula in a spreadsheet; text that starts with one is prefixed with an
+apostrophe.
 
-The apostrophe itself is on the list, so that taking one away always restores the text.
+The apostrophe itself is on the list, so that removing one always restores the text.
 """
 
 
@@ -26,7 +27,7 @@ def render_line(cells: Sequence[str]) -> str:
 def safe_cell(text: str) -> str:
     """Text that no spreadsheet takes for a formula; undone by removing one leading apostrophe.
 
-    A negative number is none, and has to stay a number.
+    A negative number is not a formula and must stay a number.
     """
     is_formula = text.startswith(FORMULA_STARTS) and not _NEGATIVE.fullmatch(text)
     return f"'{text}" if is_formula else text

@@ -1,4 +1,4 @@
-"""A table that is read once, and the proof that a file has all of it."""
+"""A table that is read once, and a trailer that proves that a file is complete."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,11 +14,11 @@ Cell = str | int | None
 
 
 class ColumnKind(Enum):
-    """What is in a column. Texts of time are ISO 8601."""
+    """The type of a column. Times are ISO 8601 text."""
 
     TEXT = auto()
     ID = auto()
-    """Text whose name for people is in the next column."""
+    """Text whose display name is in the next column."""
     DATE = auto()
     LOCAL_TIME = auto()
     """A date and time without an offset."""
@@ -27,13 +27,13 @@ class ColumnKind(Enum):
     COUNT = auto()
     """A whole number."""
     MEAN = auto()
-    """A whole number that nobody should add to others."""
+    """A whole number that must not be summed."""
     MONEY = auto()
     """Pico-USD; a file shows USD."""
 
     @property
     def is_summed(self) -> bool:
-        """Whether the sum of a column says something."""
+        """Whether the sum of a column is meaningful."""
         return self in {ColumnKind.COUNT, ColumnKind.MONEY}
 
 
@@ -47,37 +47,37 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Columns, rows and what is to be said of them all."""
+    """Columns, rows and the metadata of both."""
 
     columns: Sequence[Column]
     rows: Iterable[Sequence[Cell]]
     head: Mapping[str, Any]
-    """What is known before the first row: the question and the window."""
+    """What is known before the first row: the query and the window."""
     totals: Mapping[str, int]
-    """The window's totals by column, every request once, as far as they are known."""
+    """The window's totals by column, each request counted once, as far as known."""
     has_overlap: bool = False
-    """Whether a request may stand in several rows, so that rows sum to more than the totals."""
+    """Whether a request can be in several rows, so that rows sum to more than the totals."""
     is_part: bool = False
-    """Whether these are not all rows of the window: a page, or a choice."""
+    """Whether rows of the window are missing, because of paging or a selection."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileStyle:
-    """How a table is written, whatever the format."""
+    """How a table is written, in any format."""
 
     money: MoneyStyle = MoneyStyle.NUMBER
-    """How amounts stand in JSON."""
+    """How amounts are written in JSON."""
     has_trailer: bool = True
 
 
 @dataclass(slots=True)
 class Tally:
-    """Counts rows as they pass."""
+    """Counts and sums rows as they are written."""
 
     columns: Sequence[Column]
     row_count: int = 0
     sums: list[int] = field(default_factory=list)
-    """Per column; 0 where there is no sum."""
+    """Per column; 0 for columns that are not summed."""
     _digest: Any = field(default_factory=hashlib.sha256)
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ class Tally:
             yield row, line if style is MoneyStyle.NUMBER else line_of(row, style)
 
     def trailer(self, table: Table) -> dict[str, Any]:
-        """What the file of a table ends with: sums of its rows, the window's totals, a digest.
+        """The trailer of a file: sums of its rows, the window's totals, a digest.
 
         `sha256` is over the rows as lines of JSON with amounts as numbers, whatever the format, so
         that files of different formats can be compared.
@@ -132,7 +132,7 @@ class Tally:
 
 
 def _line_maker(columns: Sequence[Column]) -> Callable[[Sequence[Cell], MoneyStyle], bytes]:
-    """What makes a line of JSON of a row of these columns."""
+    """A function that renders a row of these columns as a line of JSON."""
     names = [column.name for column in columns]
     money = [index for index, column in enumerate(columns) if column.kind is ColumnKind.MONEY]
 

@@ -1,4 +1,4 @@
-"""Tables written as files, row by row: memory does not grow with them."""
+"""Writers of tables, row by row, in constant memory."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any, Final
@@ -9,7 +9,7 @@ from outlay.wire.tables.csv_text import render_line
 from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table, Tally
 
 Writer = Callable[[IO[bytes], Table, FileStyle], dict[str, Any]]
-"""Writes a table and returns its trailer, also where the file is to have none."""
+"""Writes a table and returns its trailer, even if the file gets none."""
 
 
 def write_ndjson(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def write_ndjson(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, A
 
 
 def write_json(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
-    """One object: what is known before, the rows, the trailer."""
+    """One object: the metadata, the rows, the trailer."""
     tally = Tally(table.columns)
     head = dump_json({**table.head, "rows": []}, style.money)
     file.write(head[: -len(b"]}")])
@@ -40,7 +40,7 @@ def write_json(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any
 
 
 def write_csv(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
-    """A head, the rows, and a last line `#trailer` with the trailer as JSON."""
+    """A header, the rows, and a last line `#trailer` with the trailer as JSON."""
     tally = Tally(table.columns)
     file.write(render_line([column.name for column in table.columns]).encode())
     for row in tally.over(table.rows):
@@ -61,11 +61,11 @@ WriteParquet = Callable[
     ],
     None,
 ]
-"""An engine that writes rows of texts as columns of SQL types, with metadata."""
+"""A function that writes rows of texts as columns of SQL types, with metadata."""
 
 
 def parquet_writer(write: WriteParquet) -> Writer:
-    """Parquet by an engine: typed columns, the trailer in the metadata under `outlay`."""
+    """Parquet written by an engine: typed columns, the trailer in the metadata under `outlay`."""
 
     def write_parquet(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
         tally = Tally(table.columns)

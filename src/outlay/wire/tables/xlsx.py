@@ -1,4 +1,4 @@
-"""Tables as workbooks that people filter, pivot and add up."""
+"""Tables as workbooks that users can filter, pivot and sum."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +16,9 @@ from outlay.wire.json_money import dump_json
 from outlay.wire.tables.table import Cell, Column, ColumnKind, FileStyle, Table, Tally
 
 MAX_SHEET_ROWS: Final = 1_048_570
-"""What a sheet holds between its head and its totals."""
+"""Rows of a sheet between its header and its totals."""
 _WIDEST: Final = 48
-"""Characters that a column shows at most."""
+"""Widest column, in characters."""
 _NUMBER_FORMATS: Final = {
     ColumnKind.DATE: "yyyy-mm-dd",
     ColumnKind.LOCAL_TIME: "yyyy-mm-dd hh:mm",
@@ -33,10 +33,10 @@ _TIMES: Final = frozenset({ColumnKind.DATE, ColumnKind.LOCAL_TIME, ColumnKind.IN
 def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
     """A sheet of rows with their totals, one of subtotals, and one with the trailer.
 
-    Without a trailer it is the rows alone.
+    Without a trailer, only the rows are written.
 
-    A spreadsheet keeps 15 digits of a number and knows no time zones: instants are local times, and
-    the trailer has all digits, as text, and the zone.
+    A spreadsheet keeps 15 digits of a number and has no time zones: instants become local times,
+    and the trailer has all digits, as text, and the zone.
     """
     tally = Tally(table.columns)
     book = xlsxwriter.Workbook(file, {"constant_memory": True, "strings_to_formulas": False})
@@ -46,7 +46,8 @@ def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any
     for row in tally.over(table.rows):
         if sheet.rows == MAX_SHEET_ROWS:
             raise Invalid(
-                f"a sheet holds {MAX_SHEET_ROWS:,} rows; ask for csv or parquet", field="format"
+                f"A sheet holds at most {MAX_SHEET_ROWS:,} rows. Use csv or parquet.",
+                field="format",
             )
         sheet.add(row)
         if subtotals:
@@ -69,7 +70,7 @@ def write_xlsx(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any
 
 
 class _Formats:
-    """What cells look like, by what is in them; those of totals are bold."""
+    """Cell formats by content; those of totals are bold."""
 
     def __init__(self, book: Workbook) -> None:
         self.bold: Format = book.add_format({"bold": True})
@@ -81,17 +82,17 @@ class _Formats:
 
 
 class _Sheet:
-    """A sheet with a head that stays in sight, rows that can be filtered, and lines of totals."""
+    """A sheet with a frozen header, filterable rows, and lines of totals."""
 
     def __init__(
         self, sheet: Worksheet, columns: Sequence[tuple[int, Column]], formats: _Formats
     ) -> None:
-        """`columns` are in the order of the sheet, each with its place in a row."""
+        """`columns` are in the order of the sheet, each with its index in a row."""
         self.rows = 0
         self._sheet = sheet
         self._columns = columns
         self._formats = formats
-        self._widths = [len(column.name) + 2 for _, column in columns]  # and the filter's button
+        self._widths = [len(column.name) + 2 for _, column in columns]  # room for the filter button
         sheet.freeze_panes(1, 0)
         for place, (_, column) in enumerate(columns):
             sheet.write_string(0, place, column.name, formats.bold)
@@ -103,12 +104,12 @@ class _Sheet:
             self._write(self.rows, place, column, row[index], self._formats.plain)
 
     def close(self, totals: Sequence[tuple[str, Mapping[str, int]]]) -> None:
-        """Write lines of totals below the rows, which are what is filtered, and set widths."""
+        """Write the totals below the filtered rows and set the widths."""
         if self.rows:
             self._sheet.autofilter(0, 0, self.rows, len(self._columns) - 1)
         texts = [place for place, (_, column) in enumerate(self._columns) if not _is_number(column)]
         if texts:
-            # After an empty line: it ends what a filter or pivot takes as the table.
+            # After an empty line, which ends the range of a filter or pivot table.
             for position, (name, values) in enumerate(totals, self.rows + 2):
                 self._sheet.write_string(position, texts[0], name, self._formats.bold)
                 for place, (_, column) in enumerate(self._columns):
@@ -125,7 +126,7 @@ class _Sheet:
         cell: Cell,
         formats: Mapping[ColumnKind, Format],
     ) -> None:
-        """Write a cell; nothing where there is none."""
+        """Write a cell; nothing if it is empty."""
         look = formats.get(column.kind)
         if isinstance(cell, str):
             if look is None:
@@ -149,15 +150,15 @@ class _Sheet:
 
 @dataclass(slots=True)
 class _Subtotals:
-    """Sums of rows by their first dimension, where it has several rows for a value."""
+    """Sums of rows by their first dimension, if it has several rows per value."""
 
     columns: Sequence[tuple[int, Column]]
-    """Name and id of the dimension, and what is summed."""
+    """Name and id of the dimension, and the summed columns."""
     sums: dict[tuple[Cell, ...], list[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> "_Subtotals | None":
-        """None where there is nothing to be summed by, or each value has one row anyway."""
+        """None if there is nothing to group by, or each value has only one row."""
         ordered = _in_sheet_order(columns)
         ids = [index for index, column in enumerate(columns) if column.kind is ColumnKind.ID]
         is_stepped = any(column.kind in _TIMES for column in columns)
@@ -167,7 +168,7 @@ class _Subtotals:
         return cls([(i, one) for i, one in ordered if i in wanted or one.kind.is_summed])
 
     def add(self, row: Sequence[Cell]) -> None:
-        """Add a row to its value."""
+        """Add a row to the subtotal of its value."""
         key = (row[self.columns[0][0]], row[self.columns[1][0]])
         known = self.sums.setdefault(key, [0] * (len(self.columns) - len(key)))
         for place, (index, _) in enumerate(self.columns[len(key) :]):
@@ -190,7 +191,7 @@ class _Subtotals:
 
 
 def _in_sheet_order(columns: Sequence[Column]) -> list[tuple[int, Column]]:
-    """Columns, each with its place in a row; names, which people read, come before ids."""
+    """Columns, each with its index in a row; display names come before ids."""
     order = list(enumerate(columns))
     for index, column in enumerate(columns):
         if column.kind is ColumnKind.ID:
@@ -199,7 +200,9 @@ def _in_sheet_order(columns: Sequence[Column]) -> list[tuple[int, Column]]:
 
 
 def _total_lines(table: Table, tally: Tally) -> list[tuple[str, Mapping[str, int]]]:
-    """What stands below the rows: their sums, the window's totals, and what makes them differ."""
+    """The lines below the rows: their sums, the window's totals, and the differences between
+    them.
+    """
     summed = [
         (column.name, total)
         for column, total in zip(table.columns, tally.sums, strict=True)

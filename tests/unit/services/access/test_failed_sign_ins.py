@@ -11,7 +11,7 @@ from outlay.services.access import failed_sign_ins
 from outlay.services.access.failed_sign_ins import note_failure
 from outlay.services.access.sign_in_throttle import Attempt
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 
 
 def noted(administration: Administration, operator: Actor) -> list[object]:
@@ -24,7 +24,7 @@ def noted(administration: Administration, operator: Actor) -> list[object]:
 
 
 def test_failures_are_noted_when_they_have_doubled(
-    administration: Administration, operator: Actor, owner: Member, trail: Trail
+    administration: Administration, operator: Actor, owner: Member, trail: AuditedChanges
 ) -> None:
     account = replace(operator, member_id=owner.member_id)
     for number in range(1, 20):
@@ -37,7 +37,7 @@ def test_nobody_floods_the_trail(
     administration: Administration,
     operator: Actor,
     owner: Member,
-    trail: Trail,
+    trail: AuditedChanges,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(failed_sign_ins, "MAX_ENTRIES", 5)

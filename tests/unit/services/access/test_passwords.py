@@ -27,7 +27,7 @@ from outlay.services.access.passwords import MAX_WAITING, Passwords, check_passw
         "letmein123letmein123",
     ],
 )
-def test_what_is_guessed_first_is_refused(password: str) -> None:
+def test_common_passwords_are_refused(password: str) -> None:
     with pytest.raises(Invalid) as refused:
         check_password(password)
     assert refused.value.field == "password"
@@ -42,11 +42,11 @@ def test_what_is_guessed_first_is_refused(password: str) -> None:
         "é" * 3 + "x y z w v u t s",
     ],
 )
-def test_several_words_are_taken(password: str) -> None:
+def test_passphrases_are_accepted(password: str) -> None:
     assert check_password(password) == password
 
 
-def test_hashes_are_argon2id_with_at_least_the_recommended_work() -> None:
+def test_hashes_are_argon2id_with_recommended_parameters() -> None:
     parameters = extract_parameters(hash_password("several words are best"))
 
     assert parameters.type is Type.ID
@@ -55,7 +55,7 @@ def test_hashes_are_argon2id_with_at_least_the_recommended_work() -> None:
     assert RFC_9106_LOW_MEMORY.type is Type.ID
 
 
-def test_an_unknown_account_takes_the_work_of_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_account_takes_as_long_as_a_known_one(monkeypatch: pytest.MonkeyPatch) -> None:
     checked = []
     original = PasswordHasher.verify
 
@@ -75,7 +75,7 @@ def test_an_unknown_account_takes_the_work_of_a_known_one(monkeypatch: pytest.Mo
     assert len(set(map(str, checked))) == 1
 
 
-def test_a_flood_of_sign_ins_is_refused_rather_than_queued_without_end(
+def test_flood_of_sign_ins_is_refused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     passwords = Passwords()
@@ -84,7 +84,7 @@ def test_a_flood_of_sign_ins_is_refused_rather_than_queued_without_end(
 
     async def flood() -> list[object]:
         waiting = [
-            asyncio.ensure_future(passwords.verify_soon(None, "several words are best"))
+            asyncio.ensure_future(passwords.verify_async(None, "several words are best"))
             for _ in range(MAX_WAITING + 20)
         ]
         await asyncio.sleep(0.1)

@@ -20,7 +20,7 @@ def pages(draw: st.DrawFn) -> tuple[list[str], dict[str, int], list[list[str]]]:
 
 
 @given(pages())
-def test_no_two_rows_of_a_list_share_a_colour(
+def test_rows_of_a_list_have_distinct_colours(
     page: tuple[list[str], dict[str, int], list[list[str]]],
 ) -> None:
     keys, remembered, lists = page
@@ -34,7 +34,7 @@ def test_no_two_rows_of_a_list_share_a_colour(
 
 
 @given(pages())
-def test_the_first_eight_by_cost_give_way_only_to_each_other(
+def test_first_eight_by_cost_have_priority(
     page: tuple[list[str], dict[str, int], list[list[str]]],
 ) -> None:
     keys, remembered, lists = page
@@ -48,7 +48,7 @@ def test_the_first_eight_by_cost_give_way_only_to_each_other(
     }
 
 
-def test_a_list_that_is_longer_than_the_palette_keeps_what_it_can() -> None:
+def test_list_longer_than_the_palette_keeps_colours_if_possible() -> None:
     keys = KEYS[: SLOT_COUNT + 4]
 
     found = assign_slots(keys, dict.fromkeys(keys, 3), [keys])
@@ -56,7 +56,7 @@ def test_a_list_that_is_longer_than_the_palette_keeps_what_it_can() -> None:
     assert len(set(found.values())) == SLOT_COUNT
 
 
-def test_what_gives_way_takes_no_colour_that_others_of_the_page_want() -> None:
+def test_displaced_row_takes_a_colour_unused_on_the_page() -> None:
     found = assign_slots(["a", "b", "c"], {"a": 1, "b": 1, "c": 2}, [["a", "b", "c"]])
 
     assert found == {"a": 1, "b": 3, "c": 2}

@@ -10,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.factories import make_event
 
+from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import ZERO, Breakdown, Totals
+from outlay.domain.questions import Buckets
 from outlay.services.analytics import log_windows, request_log
 from outlay.services.analytics.log_windows import cut_spans
 from outlay.services.analytics.request_log import LogCursor, LogPlan, LogQuery, RequestLog, TooWide
@@ -37,17 +39,18 @@ APPS = ("a", "b")
 
 
 class Cube:
-    """What a cube would say of some events."""
+    """A snapshot of a cube with some events."""
 
     def __init__(self, events: list[UsageEvent]) -> None:
         self.events = events
 
+    @property
     def loaded_seq(self) -> int:
         return len(self.events)
 
-    def buckets(self, query: UsageQuery) -> list[tuple[int, int]]:
+    def ask(self, question: Buckets) -> list[tuple[int, int]]:
         found: dict[int, int] = {}
-        wanted = [value for values in query.filters.values() for value in values]
+        wanted = [value for values in question.query.filters.values() for value in values]
         for event in self.events:
             if not wanted or event.app in wanted:
                 bucket = event.event_time_us // BUCKET_US
@@ -57,9 +60,6 @@ class Cube:
 
 class Analytics:
     """The part of the service that the log asks."""
-
-    def merges(self, _: str) -> object:
-        return NO_MERGES
 
     def breakdown_in(self, _: object, query: UsageQuery) -> Breakdown:
         steps = steps_of(query.period, query.interval)
@@ -184,7 +184,12 @@ def plan_of(log: RequestLog, cube: Cube, query: LogQuery) -> LogPlan:
 
 
 def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
-    return UsageQuery(organization_id="org_test", period=PERIOD, interval=interval)
+    return UsageQuery(
+        organization_id=OrganizationId("org_test"),
+        merges=NO_MERGES,
+        period=PERIOD,
+        interval=interval,
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -204,7 +209,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     is_descending=st.booleans(),
     limit=st.integers(1, 9),
 )
-def test_paging_in_any_order_gives_each_request_once_and_back_again(
+def test_paging_in_any_order_gives_each_request_once(
     made: list[UsageEvent], name: str, sort: LogSort, is_descending: bool, limit: int
 ) -> None:
     log, ledger, cube = log_of(made)
@@ -249,7 +254,7 @@ def test_paging_in_any_order_gives_each_request_once_and_back_again(
 
 @settings(max_examples=60, deadline=None)
 @given(made=events(), name=st.sampled_from(["slow", "slow app"]))
-def test_totals_and_steps_are_those_of_what_is_listed(made: list[UsageEvent], name: str) -> None:
+def test_totals_and_steps_equal_the_listed_requests(made: list[UsageEvent], name: str) -> None:
     log, _, cube = log_of(made)
     plan = plan_of(log, cube, QUERIES[name](usage()))
     wanted = [event for event in made if is_wanted(name, event)]
@@ -269,7 +274,7 @@ def test_totals_and_steps_are_those_of_what_is_listed(made: list[UsageEvent], na
 
 @settings(max_examples=60, deadline=None)
 @given(made=events(), name=st.sampled_from(sorted(QUERIES)), limit=st.integers(1, 70))
-def test_a_file_has_all_requests_however_many_parts_they_are_in(
+def test_file_has_all_requests_in_any_number_of_parts(
     made: list[UsageEvent], name: str, limit: int
 ) -> None:
     log, _, cube = log_of(made)
@@ -282,7 +287,7 @@ def test_a_file_has_all_requests_however_many_parts_they_are_in(
     assert (following is None) or len(found) == limit
 
 
-def test_a_question_about_too_many_requests_is_refused_before_they_are_read(
+def test_query_of_too_many_requests_is_refused_before_reading(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = [make_event(event_time_us=FIRST * BUCKET_US) for _ in range(5)]
@@ -292,13 +297,13 @@ def test_a_question_about_too_many_requests_is_refused_before_they_are_read(
     dear = plan_of(log, cube, LogQuery(usage=usage(), order=LogOrder(LogSort.COST)))
 
     for ask in (lambda: log.volume(slow), lambda: log.page(dear)):
-        with pytest.raises(TooWide, match=r"5 requests.*narrow the period"):
+        with pytest.raises(TooWide, match=r"5 requests.*choose a shorter period"):
             ask()
     assert ledger.reads == 0
     assert log.page(plan_of(log, cube, LogQuery(usage=usage()))).entries
 
 
-def test_a_disk_that_is_slow_ends_the_question() -> None:
+def test_slow_disk_aborts_the_query() -> None:
     made = [make_event(event_time_us=(FIRST + number) * BUCKET_US) for number in range(20)]
     times = iter(range(0, 1000, 10))
     log = RequestLog(
@@ -309,14 +314,14 @@ def test_a_disk_that_is_slow_ends_the_question() -> None:
         log.volume(plan_of(log, Cube(made), QUERIES["slow"](usage())))
 
 
-def test_a_cursor_of_another_order_is_refused() -> None:
+def test_cursor_of_another_order_is_refused() -> None:
     cursor = LogCursor(LogSort.COST, True, False, 5, 5, 5, 5)
 
-    with pytest.raises(Exception, match="another sort or order"):
+    with pytest.raises(Exception, match="a different sort or order"):
         LogQuery(usage=usage(), cursor=cursor)
 
 
-def test_parts_end_at_steps_and_leave_out_what_lies_between() -> None:
+def test_parts_end_at_steps_and_skip_gaps() -> None:
     sizes = dict.fromkeys(range(FIRST + BUCKETS - 1, FIRST - 1, -1), 1)
     edges = [FIRST, FIRST + 10]
     matching = [FIRST + 30, FIRST + 12, FIRST + 9, FIRST + 8, FIRST + 5]

@@ -1,48 +1,47 @@
 """Sessions: what each has cost by model, project, key, user and app."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
+from outlay.domain.answers import SessionMeasures, SessionPart, SessionSums, SessionTotals
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
-from outlay.domain.session import (
-    SessionMeasures,
-    SessionPart,
-    SessionQuery,
-    SessionSums,
-    SessionTotals,
-)
+from outlay.domain.questions import SessionList, SessionParts, SessionSummary
+from outlay.domain.session import SessionQuery
 from outlay.services.analytics.sessions import read_session, read_sessions
 
 PERIOD = Period(start_bucket=0, end_bucket=1, timezone="UTC")
-QUERY = SessionQuery(usage=UsageQuery(organization_id="org", period=PERIOD))
+QUERY = SessionQuery(
+    usage=UsageQuery(organization_id=OrganizationId("org"), merges=NO_MERGES, period=PERIOD)
+)
 
 
 class Cube:
     """Two sessions."""
 
-    def sessions(self, query: SessionQuery) -> Sequence[SessionSums]:
-        found = [SessionSums(name, 0, 9, SessionMeasures(requests=2)) for name in ("a", "b")]
-        return [
-            one for one in found if not query.session_ids or one.session_id in query.session_ids
-        ]
-
-    def session_totals(self, _: SessionQuery) -> SessionTotals:
-        return SessionTotals(2, SessionMeasures(requests=4))
-
-    def session_parts(self, query: SessionQuery) -> list[SessionPart]:
-        parts = [
-            SessionPart("a", ("cheap", "web", "", "ada", ""), 3),
-            SessionPart("a", ("dear", "web", "", "bob", ""), 9),
-            SessionPart("a", ("dear", "app", "", "ada", ""), 1),
-            SessionPart("b", ("cheap", "", "", "", ""), 2),
-        ]
-        return [part for part in parts if part.session_id in query.session_ids]
+    def ask(self, question: Any) -> Any:
+        match question:
+            case SessionList(query):
+                wanted = query.session_ids or ("a", "b")
+                found = [SessionSums(name, 0, 9, SessionMeasures(requests=2)) for name in "ab"]
+                return [one for one in found if one.session_id in wanted]
+            case SessionSummary():
+                return SessionTotals(2, SessionMeasures(requests=4))
+            case SessionParts(query):
+                parts = [
+                    SessionPart("a", ("cheap", "web", "", "ada", ""), 3),
+                    SessionPart("a", ("dear", "web", "", "bob", ""), 9),
+                    SessionPart("a", ("dear", "app", "", "ada", ""), 1),
+                    SessionPart("b", ("cheap", "", "", "", ""), 2),
+                ]
+                return [part for part in parts if part.session_id in query.session_ids]
+        raise AssertionError(question)
 
 
 @pytest.fixture

@@ -1,28 +1,29 @@
 """Totals of all values of a dimension, and of everything around them."""
 
-from collections.abc import Iterator
 from typing import Any, cast
 
+from outlay.domain.answers import Row, Totals
 from outlay.domain.dimension import Dimension
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Period
-from outlay.domain.query import RowQuery, UsageQuery
-from outlay.domain.result import Totals
+from outlay.domain.query import UsageQuery
+from outlay.domain.questions import Rows, StepTotals
 from outlay.services.analytics.value_totals import read_value_totals
-from outlay.storage.cube.store import Row
 
 PERIOD = Period(start_bucket=0, end_bucket=1, timezone="UTC")
-QUERY = UsageQuery(organization_id="org", period=PERIOD)
+QUERY = UsageQuery(organization_id=OrganizationId("org"), merges=NO_MERGES, period=PERIOD)
 
 
 def cube(rows: dict[str, int], total: int) -> Any:
     """A cube that has so many requests of each value, and so many in all."""
 
     class Cube:
-        def rows(self, _: RowQuery) -> Iterator[Row]:
-            return iter([Row(0, (key,), Totals(requests=n)) for key, n in rows.items()])
-
-        def totals(self, _: UsageQuery) -> dict[int, Totals]:
-            return {0: Totals(requests=total)}
+        def ask(self, question: Any) -> Any:
+            if isinstance(question, StepTotals):
+                return {0: Totals(requests=total)}
+            assert isinstance(question, Rows)
+            return [Row(0, (key,), Totals(requests=n)) for key, n in rows.items()]
 
     return cast(Any, Cube())
 

@@ -43,7 +43,7 @@ def test_a_token_made_with_another_ends_with_it(
     assert child.expires_at_us == to_us(soon)
     tokens.revoke(actor, parent.token_id)
 
-    assert tokens.of(actor) == []
+    assert tokens.list_for(actor) == []
     with pytest.raises(Conflict):
         tokens.revoke(actor, child.token_id)
 

@@ -6,8 +6,9 @@ import pytest
 
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
+from outlay.domain.policy import Permission
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import Trail
+from outlay.services.directory.changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import list_projects, rename_project
@@ -31,7 +32,7 @@ def test_each_change_is_signed_after_its_commit(
 def test_a_change_that_raises_or_is_cancelled_leaves_nothing(
     administration: Administration,
     operator: Actor,
-    trail: Trail,
+    trail: AuditedChanges,
     directory: Directory,
     settings: Settings,
 ) -> None:
@@ -39,17 +40,20 @@ def test_a_change_that_raises_or_is_cancelled_leaves_nothing(
     before = lines(settings)
 
     def break_off() -> None:
-        with trail.change(operator) as change:
+        with trail.change(operator, Permission.PROJECTS_WRITE) as change:
             rename_project(change.session, project.project_id, "Raised")
             change.note(Action.PROJECT_UPDATE, project.project_id)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         break_off()
-    with trail.change(operator) as change:
+    with trail.change(operator, Permission.PROJECTS_WRITE) as change:
         rename_project(change.session, project.project_id, "Cancelled")
         change.cancel()
-    with pytest.raises(RuntimeError, match="must say"), trail.change(operator) as change:
+    with (
+        pytest.raises(RuntimeError, match="must say"),
+        trail.change(operator, Permission.PROJECTS_WRITE) as change,
+    ):
         rename_project(change.session, project.project_id, "Silent")
 
     with directory.read() as session:
@@ -58,7 +62,7 @@ def test_a_change_that_raises_or_is_cancelled_leaves_nothing(
 
 
 def test_several_changes_are_all_made_or_none(
-    administration: Administration, operator: Actor, trail: Trail
+    administration: Administration, operator: Actor, trail: AuditedChanges
 ) -> None:
     def change_twice() -> None:
         with trail.together():
@@ -68,4 +72,4 @@ def test_several_changes_are_all_made_or_none(
     with pytest.raises(Exception, match="One"):
         change_twice()
 
-    assert administration.projects.of(operator) == []
+    assert administration.projects.list_for(operator) == []

@@ -21,13 +21,13 @@ def test_names_and_slugs_are_taken_once(administration: Administration) -> None:
 
 def test_the_only_one_needs_no_name(administration: Administration) -> None:
     organizations = administration.organizations
-    assert organizations.called(None) is None
+    assert organizations.find_by_name(None) is None
     acme = organizations.create("Acme")
 
-    assert organizations.called(None) == acme
-    assert organizations.called("Acme") == acme
+    assert organizations.find_by_name(None) == acme
+    assert organizations.find_by_name("Acme") == acme
     with pytest.raises(NotFound, match="Nobody"):
-        organizations.called("Nobody")
+        organizations.find_by_name("Nobody")
     organizations.create("Other")
-    with pytest.raises(Invalid, match="choose an organization: 'Acme', 'Other'"):
-        organizations.called(None)
+    with pytest.raises(Invalid, match="Choose one of"):
+        organizations.find_by_name(None)

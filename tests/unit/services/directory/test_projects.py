@@ -15,7 +15,7 @@ def projects(administration: Administration) -> Projects:
 
 
 def names(projects: Projects, operator: Actor) -> list[str]:
-    return [project.name for project in projects.of(operator)]
+    return [project.name for project in projects.list_for(operator)]
 
 
 def test_a_name_is_taken_until_its_project_is_deleted(projects: Projects, operator: Actor) -> None:
@@ -54,7 +54,7 @@ def test_projects_of_others_are_not_there(
     project = projects.create(operator, "Web")
     other = operator_of(administration.organizations.create("Other", plan=Plan.ENTERPRISE))
 
-    assert projects.of(other) == []
+    assert projects.list_for(other) == []
     for act in (
         lambda: projects.rename(other, project.project_id, "Mine"),
         lambda: projects.delete(other, project.project_id),

@@ -21,7 +21,7 @@ def test_a_limit_takes_the_place_of_the_one_before(
         limits.put(operator, LimitScope.MEMBER, owner.member_id, DAY, amount)
     limits.put(operator, LimitScope.MEMBER, owner.member_id, LimitInterval.MONTH, 9)
 
-    assert sorted(limit.amount_pusd for limit in limits.of(operator)) == [7, 9]
+    assert sorted(limit.amount_pusd for limit in limits.list_for(operator)) == [7, 9]
     changes = [
         entry
         for entry in administration.audit.all(operator, AuditFilter())
@@ -54,4 +54,4 @@ def test_a_limit_is_removed(administration: Administration, operator: Actor, own
     limits.put(operator, LimitScope.MEMBER, owner.member_id, DAY, 1)
     limits.delete(operator, LimitScope.MEMBER, owner.member_id, DAY)
 
-    assert limits.of(operator) == []
+    assert limits.list_for(operator) == []

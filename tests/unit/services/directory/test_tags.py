@@ -15,7 +15,7 @@ def test_a_key_is_registered_once_and_removed_once(
     tags.add(operator, "team")
     with pytest.raises(Conflict):
         tags.add(operator, "team")
-    assert [one.key for one in tags.of(operator)] == ["team"]
+    assert [one.key for one in tags.list_for(operator)] == ["team"]
     tags.remove(operator, "team")
     with pytest.raises(NotFound):
         tags.remove(operator, "team")

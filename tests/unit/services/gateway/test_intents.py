@@ -9,16 +9,20 @@ from typing import Any, NamedTuple, cast
 import pytest
 from tests.factories import NOW, make_event
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.services.gateway import intents as journal_module
-from outlay.services.gateway.intents import Journal
+from outlay.services.gateway.intents import IntentLog
 from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.ledger.store import Ledger, Refused, Settled
 
-AWAY = Unavailable("the ledger cannot write now", code="ledger-unavailable")
+AWAY = Unavailable(
+    "The ledger is not writable. Try again later.", code=ErrorCode.LEDGER_UNAVAILABLE
+)
 
 
 class Submission(NamedTuple):
@@ -66,7 +70,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.ledger = HeldLedger()
         self.rescue = RescueFile(folder / "rescue.jsonl")
-        self.journal = Journal(cast(Ledger, self.ledger), self.rescue)
+        self.journal = IntentLog(cast(Ledger, self.ledger), self.rescue)
 
     async def submission(self, number: int) -> Submission:
         """The submission of a number, from 0, once it has been made."""
@@ -104,14 +108,14 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def intent(number: int) -> Intent:
-    return Intent("org_test", f"request-{number}", b"begun")
+    return Intent(OrganizationId("org_test"), f"request-{number}", b"begun")
 
 
 def pair(event: UsageEvent) -> Settled:
     return event.organization_id, event.event_id
 
 
-def test_an_intent_is_open_only_once_it_is_on_disk(bench: Bench) -> None:
+def test_intent_is_open_once_it_is_on_disk(bench: Bench) -> None:
     async def scenario() -> None:
         opening = asyncio.create_task(bench.journal.open(intent(1)))
         handed = await bench.submission(0)
@@ -124,7 +128,7 @@ def test_an_intent_is_open_only_once_it_is_on_disk(bench: Bench) -> None:
     run(scenario)
 
 
-def test_an_outcome_takes_its_intent_off_record_and_waits_for_the_disk(bench: Bench) -> None:
+def test_outcome_deletes_its_intent_and_waits_for_the_disk(bench: Bench) -> None:
     event = make_event()
 
     async def scenario() -> None:
@@ -139,7 +143,7 @@ def test_an_outcome_takes_its_intent_off_record_and_waits_for_the_disk(bench: Be
     run(scenario)
 
 
-def test_what_comes_while_one_transaction_is_written_goes_into_the_next_together(
+def test_submissions_during_a_transaction_go_into_the_next(
     bench: Bench,
 ) -> None:
     events = [make_event() for _ in range(3)]
@@ -163,7 +167,7 @@ def test_what_comes_while_one_transaction_is_written_goes_into_the_next_together
     run(scenario)
 
 
-def test_an_intent_that_the_ledger_refuses_is_refused_alone(bench: Bench) -> None:
+def test_refused_intent_affects_no_other(bench: Bench) -> None:
     refusal = LimitReached("the limit of the key is reached", resets_at=NOW, retry_after=60)
 
     async def scenario() -> None:
@@ -179,7 +183,7 @@ def test_an_intent_that_the_ledger_refuses_is_refused_alone(bench: Bench) -> Non
     run(scenario)
 
 
-def test_a_ledger_that_takes_nothing_refuses_requests_and_keeps_outcomes(bench: Bench) -> None:
+def test_unavailable_ledger_refuses_requests_and_keeps_outcomes(bench: Bench) -> None:
     event = make_event()
 
     async def scenario() -> None:
@@ -199,7 +203,7 @@ def test_a_ledger_that_takes_nothing_refuses_requests_and_keeps_outcomes(bench: 
     run(scenario)
 
 
-def test_a_commit_that_fails_leaves_every_outcome_to_be_tried_again(bench: Bench) -> None:
+def test_failed_commit_keeps_every_outcome_for_a_retry(bench: Bench) -> None:
     events = [make_event() for _ in range(3)]
 
     async def scenario() -> None:
@@ -216,7 +220,7 @@ def test_a_commit_that_fails_leaves_every_outcome_to_be_tried_again(bench: Bench
     run(scenario)
 
 
-def test_what_is_handed_over_does_not_change_any_more(bench: Bench) -> None:
+def test_submitted_batch_is_immutable(bench: Bench) -> None:
     """The ledger's thread cuts outcomes by the length of what was submitted."""
     first, second = make_event(), make_event()
 
@@ -239,14 +243,14 @@ def test_what_is_handed_over_does_not_change_any_more(bench: Bench) -> None:
     run(scenario)
 
 
-def test_a_ledger_that_has_failed_for_good_leaves_outcomes_to_the_rescue_file(
+def test_failed_ledger_leaves_outcomes_to_the_rescue_file(
     bench: Bench,
 ) -> None:
     event = make_event()
 
     async def scenario() -> None:
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
         assert bench.journal.overdue == 0
 
@@ -254,7 +258,7 @@ def test_a_ledger_that_has_failed_for_good_leaves_outcomes_to_the_rescue_file(
     assert list(bench.rescue.read()) == [event]
 
 
-def test_what_is_left_at_the_end_is_handed_over_once(bench: Bench) -> None:
+def test_remaining_outcomes_are_submitted_once_at_the_end(bench: Bench) -> None:
     waiting, late = make_event(), make_event()
 
     async def scenario() -> None:
@@ -270,7 +274,7 @@ def test_what_is_left_at_the_end_is_handed_over_once(bench: Bench) -> None:
     assert sorted(event.event_id for event in handed) == [waiting.event_id, late.event_id]
 
 
-def test_what_the_ledger_does_not_take_at_the_end_is_rescued(bench: Bench) -> None:
+def test_outcomes_refused_at_the_end_are_rescued(bench: Bench) -> None:
     refused, failed = make_event(), make_event()
     bench.ledger.refusal = AWAY
     bench.journal.settle_now(refused)
@@ -281,7 +285,7 @@ def test_what_the_ledger_does_not_take_at_the_end_is_rescued(bench: Bench) -> No
     assert list(bench.rescue.read()) == [refused, failed]
 
 
-def test_whoever_gives_up_waiting_disturbs_nobody(bench: Bench) -> None:
+def test_cancelled_waiter_affects_nobody(bench: Bench) -> None:
     async def scenario() -> None:
         gone = asyncio.create_task(bench.journal.open(intent(1)))
         stays = asyncio.create_task(bench.journal.open(intent(2)))
@@ -295,7 +299,7 @@ def test_whoever_gives_up_waiting_disturbs_nobody(bench: Bench) -> None:
     run(scenario)
 
 
-def test_an_outcome_is_kept_though_the_request_that_handed_it_over_was_canceled(
+def test_outcome_is_kept_if_its_request_was_cancelled(
     bench: Bench,
 ) -> None:
     event = make_event()
@@ -313,7 +317,7 @@ def test_an_outcome_is_kept_though_the_request_that_handed_it_over_was_canceled(
     run(scenario)
 
 
-def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_canceled(
+def test_outcome_is_rescued_if_its_request_was_cancelled(
     bench: Bench,
 ) -> None:
     event = make_event()
@@ -324,7 +328,7 @@ def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_cancel
         task.cancel()
         await asyncio.sleep(0)
         bench.ledger.failure = "disk I/O error"
-        handed.done.set_exception(Unavailable(bench.ledger.failure, code="ledger-failed"))
+        handed.done.set_exception(Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED))
         for _ in range(400):
             if bench.rescue.count:
                 break
@@ -334,10 +338,10 @@ def test_an_outcome_is_rescued_though_the_request_that_handed_it_over_was_cancel
     assert bench.rescue.read() == [event]
 
 
-def test_an_outcome_in_flight_is_rescued_when_the_loop_has_ended_before_it_was_refused(
+def test_outcome_in_flight_is_rescued_after_the_loop_ended(
     bench: Bench,
 ) -> None:
-    event, refusal = make_event(), Unavailable("disk I/O error", code="ledger-failed")
+    event, refusal = make_event(), Unavailable("disk I/O error", code=ErrorCode.LEDGER_FAILED)
 
     async def scenario() -> None:
         task = asyncio.create_task(bench.journal.settle(event))
@@ -350,7 +354,7 @@ def test_an_outcome_in_flight_is_rescued_when_the_loop_has_ended_before_it_was_r
     assert bench.rescue.read() == [event]
 
 
-def test_an_outcome_in_flight_that_is_committed_is_not_rescued(bench: Bench) -> None:
+def test_committed_outcome_in_flight_is_not_rescued(bench: Bench) -> None:
     async def scenario() -> None:
         task = asyncio.create_task(bench.journal.settle(make_event()))
         await bench.submission(0)
@@ -363,13 +367,13 @@ def test_an_outcome_in_flight_that_is_committed_is_not_rescued(bench: Bench) -> 
     assert bench.rescue.read() == []
 
 
-def test_an_outcome_that_comes_after_the_end_was_flushed_is_not_lost(bench: Bench) -> None:
+def test_outcome_after_the_final_flush_is_not_lost(bench: Bench) -> None:
     event = make_event()
 
     async def scenario() -> None:
         bench.journal.flush()
         bench.ledger.failure = "disk I/O error"
-        bench.ledger.refusal = Unavailable(bench.ledger.failure, code="ledger-failed")
+        bench.ledger.refusal = Unavailable(bench.ledger.failure, code=ErrorCode.LEDGER_FAILED)
         await bench.journal.settle(event)
 
     run(scenario)

@@ -107,21 +107,21 @@ UNBOUNDED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("operation", "body", "tokens"), STATED)
-def test_the_largest_of_what_is_stated_is_held(
+def test_largest_stated_maximum_is_reserved(
     operation: str, body: dict[str, Any], tokens: int
 ) -> None:
     assert output_held(body, operation=operation) == pytest.approx(tokens, abs=60)
 
 
 @pytest.mark.parametrize(("operation", "body"), UNBOUNDED)
-def test_without_a_maximum_that_bounds_the_models_own_is_held(
+def test_model_maximum_is_reserved_without_an_effective_maximum(
     operation: str, body: dict[str, Any]
 ) -> None:
     assert output_held(body, operation=operation) == pytest.approx(128_000, abs=60)
     assert output_held(body, operation=operation, model="gpt-4o") == pytest.approx(16_384, abs=60)
 
 
-def test_the_newer_name_bounds_only_where_it_is_known() -> None:
+def test_newer_maximum_name_counts_only_where_supported() -> None:
     book = priced("gpt-4o", "10")
     body = {"max_completion_tokens": 5}
     assert output_held(body, model="gpt-4o") < 100
@@ -137,19 +137,19 @@ def test_the_newer_name_bounds_only_where_it_is_known() -> None:
         '"max_tokens": 1, "options": {"num_predict": 9000, "num_predict": 1}',
     ],
 )
-def test_a_member_that_occurs_twice_counts_twice(members: str) -> None:
+def test_duplicate_member_counts_twice(members: str) -> None:
     body = f'{{"model": "gpt-5.5", {members}}}'.encode()
     assert output_held(body) == pytest.approx(9_000, abs=60)
 
 
-def test_numbers_beyond_reason_are_more_than_any_limit() -> None:
+def test_absurd_numbers_exceed_any_limit() -> None:
     for most in (10**30, 1e300, "9" * 30, 10**18):
         assert held({"max_tokens": most, "n": 10**9}) >= MAX_TOKENS * 30_000_000
     dear = priced("gpt-5.5", "100000")
     assert held({"max_tokens": 10**30}, book=dear) == MAX_PUSD
 
 
-def test_a_dearer_tier_that_is_asked_for_is_held() -> None:
+def test_requested_expensive_tier_is_reserved() -> None:
     usual = held({"max_tokens": 1_000})
     assert held({"max_tokens": 1_000, "service_tier": "priority"}) > 1.2 * usual
     assert held({"max_tokens": 1_000, "service_tier": "flex"}) == pytest.approx(usual, rel=0.01)
@@ -159,7 +159,7 @@ def test_a_dearer_tier_that_is_asked_for_is_held() -> None:
     assert fast > held({"max_tokens": 1_000}, **claude)
 
 
-def test_input_is_held_at_the_dearest_rate_it_can_have() -> None:
+def test_input_is_reserved_at_the_highest_rate() -> None:
     text = "x" * 400_000
     usage = TokenUsage(100_000, 0, 0, 100_000, 100_000, 0)
     for ttl, write_1h in (({}, 0), ({"cache_control": {"type": "ephemeral", "ttl": "1h"}}, 1)):
@@ -184,16 +184,16 @@ def test_input_is_held_at_the_dearest_rate_it_can_have() -> None:
         {"messages": [{"content": [{"image_url": {"url": "data:,"}}] * 6}]},
     ],
 )
-def test_whatever_may_be_input_is_held_as_input(body: dict[str, Any]) -> None:
+def test_everything_that_may_be_input_is_reserved(body: dict[str, Any]) -> None:
     assert held({"max_tokens": 1, **body}) >= 30_000 * 5_000_000
 
 
-def test_embeddings_hold_their_input_alone() -> None:
+def test_embeddings_reserve_only_input() -> None:
     model: Any = {"model": "text-embedding-3-small", "operation": "embeddings"}
     assert 0 < held({"input": "x" * 4_000}, **model) < 100_000_000
 
 
-def test_what_no_list_knows_is_held_by_a_stated_rule() -> None:
+def test_unlisted_model_uses_the_default_maximum() -> None:
     book = priced("own-model", "1")
     own: Any = {"book": book, "model": "own-model", "provider": "acme"}
     assert held({}, **own) == UNLISTED_OUTPUT * 1_000_000
@@ -211,7 +211,7 @@ def test_what_no_list_knows_is_held_by_a_stated_rule() -> None:
     assert amount == MEDIA_OUTPUT * 1_000_000
 
 
-def test_what_has_no_price_cannot_be_held() -> None:
+def test_unpriced_model_cannot_be_reserved() -> None:
     with pytest.raises(NotPermitted) as caught:
         held({}, model="unheard-of")
     assert caught.value.code == "model-unpriced"
@@ -250,7 +250,7 @@ def lenient(value: Any) -> int | None:
     preference=st.permutations(NAMES),
     known=st.sets(st.sampled_from(NAMES)),
 )
-def test_no_server_answers_with_more_than_is_held(
+def test_no_server_answers_with_more_than_reserved(
     body: dict[str, Any], choices: dict[str, Any], preference: list[str], known: set[str]
 ) -> None:
     """Whatever a server calls its maximum, in whichever order it looks, and however lenient it is.

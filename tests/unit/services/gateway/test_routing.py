@@ -4,6 +4,7 @@ import pytest
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import NotFound
+from outlay.domain.ids import OrganizationId
 from outlay.pricing.book import PriceBook
 from outlay.services.bundle import Administration
 from outlay.services.gateway.routing import Router
@@ -69,4 +70,4 @@ def test_upstreams_of_others_answer_nothing(
 ) -> None:
     add(administration, operator, "openai")
     with pytest.raises(NotFound):
-        router.route("another", "openai/gpt-4o")
+        router.route(OrganizationId("another"), "openai/gpt-4o")

@@ -8,6 +8,7 @@ import pytest
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
+from outlay.domain.ids import OrganizationId
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -59,7 +60,7 @@ def counters(commits: Commits, clock: FixedClock) -> LocalCounters:
 
 
 def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> CounterKey:
-    return CounterKey("org_test", scope, scope_id, START_US, START_US + DAY_US)
+    return CounterKey(OrganizationId("org_test"), scope, scope_id, START_US, START_US + DAY_US)
 
 
 def hold_of(amount: int, limit: int, key: CounterKey | None = None) -> Hold:
@@ -81,9 +82,7 @@ def spent(counters: LocalCounters, key: CounterKey | None = None) -> int:
     return refused.spent_pusd
 
 
-def test_a_request_that_fits_exactly_is_let_through(
-    counters: LocalCounters, commits: Commits
-) -> None:
+def test_request_that_fits_exactly_is_admitted(counters: LocalCounters, commits: Commits) -> None:
     counters.start(key_of(), lambda: (0, 30))
     commits.append(1, 20)
     assert counters.hold([hold_of(51, 100)], to_us(NOW)) is not None
@@ -93,9 +92,7 @@ def test_a_request_that_fits_exactly_is_let_through(
     assert counters.hold([hold_of(50, 100)], to_us(NOW)) is None
 
 
-def test_what_is_committed_around_the_first_sum_counts_once(
-    counters: LocalCounters, commits: Commits
-) -> None:
+def test_commits_around_the_first_sum_count_once(counters: LocalCounters, commits: Commits) -> None:
     """The sum is taken at position 3 while 3 and 4 are told, before and after it."""
 
     def first() -> tuple[int, int]:
@@ -110,14 +107,16 @@ def test_what_is_committed_around_the_first_sum_counts_once(
     assert spent(counters) == 11_111
 
 
-def test_a_second_first_sum_changes_nothing(counters: LocalCounters, commits: Commits) -> None:
+def test_second_start_of_a_counter_changes_nothing(
+    counters: LocalCounters, commits: Commits
+) -> None:
     counters.start(key_of(), lambda: (1, 10))
     commits.append(2, 5)
     counters.start(key_of(), lambda: (1, 99))  # whoever began at the same time, a moment later
     assert spent(counters) == 15
 
 
-def test_only_what_is_ones_own_and_in_the_interval_counts(
+def test_only_events_of_the_owner_and_interval_count(
     counters: LocalCounters, commits: Commits
 ) -> None:
     keys = [
@@ -139,7 +138,7 @@ def test_only_what_is_ones_own_and_in_the_interval_counts(
 
 
 @pytest.mark.parametrize("others", [0, 5_000])
-def test_an_event_looks_at_its_own_counters_alone(
+def test_event_updates_only_its_own_counters(
     counters: LocalCounters,
     commits: Commits,
     monkeypatch: pytest.MonkeyPatch,
@@ -159,7 +158,7 @@ def test_an_event_looks_at_its_own_counters_alone(
     assert looks == [key_of()]
 
 
-def test_counters_of_days_that_are_over_are_dropped_once_nothing_is_held(
+def test_counters_of_past_days_are_dropped_without_reservations(
     counters: LocalCounters, clock: FixedClock
 ) -> None:
     old, held = key_of(), key_of(scope_id="held")

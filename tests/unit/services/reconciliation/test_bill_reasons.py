@@ -6,8 +6,9 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outlay.domain.answers import Totals
+from outlay.domain.ids import OrganizationId
 from outlay.domain.reconciliation import Reason, ReconciledLine, Reconciliation
-from outlay.domain.result import Totals
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Hours, Key
 
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
@@ -26,7 +27,7 @@ def reasons_of(
         tolerance_pusd=CENT,
         timezone="UTC",
     )
-    return {key: {p.reason: p.amount_pusd for p in found.of(key)} for key in lines}
+    return {key: {p.reason: p.amount_pusd for p in found.parts_for(key)} for key in lines}
 
 
 def both(recorded: int, billed: int, credit: int = 0, **totals: int) -> BothSides:
@@ -80,9 +81,7 @@ hours_of_days = st.dictionaries(
 
 
 @given(bills, hours_of_days)
-def test_explained_and_unexplained_are_the_difference(
-    lines: dict[Key, BothSides], hours: Hours
-) -> None:
+def test_explained_and_unexplained_parts_add_up(lines: dict[Key, BothSides], hours: Hours) -> None:
     reasons = BillReasons(
         lines,
         hours,
@@ -92,7 +91,7 @@ def test_explained_and_unexplained_are_the_difference(
     )
     found = Reconciliation(
         reconciliation_id="",
-        organization_id="",
+        organization_id=OrganizationId(""),
         provider="openai",
         file_name="",
         created_at_us=0,
@@ -109,7 +108,7 @@ def test_explained_and_unexplained_are_the_difference(
                 recorded_pusd=side.recorded.cost_pusd,
                 billed_pusd=side.billed_pusd,
                 requests=side.recorded.requests,
-                parts=reasons.of(key),
+                parts=reasons.parts_for(key),
             )
             for key, side in lines.items()
         ],
@@ -123,7 +122,7 @@ def test_explained_and_unexplained_are_the_difference(
     assert sum(found.by_reason.values()) == difference
 
 
-def test_a_discount_is_found_around_an_outage() -> None:
+def test_discount_is_found_around_an_outage() -> None:
     lines = {(day, "p", "gpt-5.5"): both(100 * USD, 85 * USD) for day in DAYS}
     out = (DAYS[2], "p", "gpt-5.5")
     lines[out] = both(60 * USD, 85 * USD)
@@ -136,7 +135,7 @@ def test_a_discount_is_found_around_an_outage() -> None:
     assert found[out] == {Reason.PRICE: -9 * USD, Reason.MISSING_HOURS: 34 * USD}
 
 
-def test_a_reason_explains_no_more_than_its_share_of_the_requests() -> None:
+def test_reason_explains_at_most_its_share_of_requests() -> None:
     line = (DAYS[0], "p", "gpt-5.5")
 
     found = reasons_of({line: both(50 * USD, 100 * USD, unpriced_requests=2)})[line]
@@ -144,7 +143,7 @@ def test_a_reason_explains_no_more_than_its_share_of_the_requests() -> None:
     assert found == {Reason.UNPRICED: 20 * USD, Reason.UNEXPLAINED: 30 * USD}
 
 
-def test_credits_taxes_and_tools_stand_apart() -> None:
+def test_credits_taxes_and_tools_are_separate() -> None:
     day = DAYS[0]
     model, search, tax = ((day, "p", name) for name in ("gpt-5.5", "web search", "tax"))
 
@@ -163,7 +162,7 @@ def test_credits_taxes_and_tools_stand_apart() -> None:
     assert found[day, "p", "gpt-4o"] == {Reason.NOT_RECORDED: 3 * USD}
 
 
-def test_what_lies_within_the_tolerance_is_rounding() -> None:
+def test_difference_within_the_tolerance_is_rounding() -> None:
     line = (DAYS[0], "p", "gpt-5.5")
 
     assert reasons_of({line: both(USD, USD + 7)})[line] == {Reason.ROUNDING: 7}

@@ -47,7 +47,7 @@ def read(folder: Path, content: Any, now: datetime = NOW, **more: Any) -> Bill:
     return read_bill(path, file, None, lambda mapping: mapping.partition("/")[2], now)
 
 
-def test_credits_and_large_amounts_are_read_and_told_apart(tmp_path: Path) -> None:
+def test_credits_and_large_amounts_are_distinguished(tmp_path: Path) -> None:
     content = page(
         (0, "gpt-5.5, input", 3), (0, "gpt-5.5, output", -1.25), (0, "total", 12_000_000)
     )
@@ -58,10 +58,10 @@ def test_credits_and_large_amounts_are_read_and_told_apart(tmp_path: Path) -> No
     assert (large.cost_pusd, large.credit_pusd) == (12_000_000 * USD, 0)
 
 
-def test_another_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
+def test_other_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
     content = page((0, "gpt-5.5", 10), currency="eur")
 
-    with pytest.raises(Invalid, match="row 1: the amount is in EUR; say with --rate EUR="):
+    with pytest.raises(Invalid, match=r"Row 1: The amount is in EUR. .* `--rate EUR="):
         read(tmp_path, content)
     bill = read(tmp_path, content, rates={"EUR": Decimal("1.1")})
 
@@ -69,7 +69,7 @@ def test_another_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
     assert bill.notes == ["Amounts in EUR count at 1.1 USD, the rate that was given."]
 
 
-def test_a_page_that_was_pasted_twice_counts_once(tmp_path: Path) -> None:
+def test_page_pasted_twice_counts_once(tmp_path: Path) -> None:
     one = page((0, "gpt-5.5", 10), (1, "gpt-5.5", 20))
 
     bill = read(tmp_path, [{**one, "has_more": True}, one])
@@ -79,7 +79,7 @@ def test_a_page_that_was_pasted_twice_counts_once(tmp_path: Path) -> None:
     assert note.startswith("2 rows of 30 USD stand in the file more than once")
 
 
-def test_a_file_that_is_not_whole_is_told(tmp_path: Path) -> None:
+def test_incomplete_file_is_reported(tmp_path: Path) -> None:
     first, second = page((0, "m", 1), more=True), page((1, "m", 1))
     today = (NOW.date() - date(2026, 11, 10)).days
 
@@ -90,7 +90,7 @@ def test_a_file_that_is_not_whole_is_told(tmp_path: Path) -> None:
     assert note == f"The last day, {NOW.date()}, was not over when the bill was compared."
 
 
-def test_days_are_of_the_zone_that_is_said(tmp_path: Path) -> None:
+def test_days_are_in_the_given_time_zone(tmp_path: Path) -> None:
     content = page((0, "m", 1), (1, "m", 1), at=START + 8 * 3600)
 
     [note] = read(tmp_path, content).notes

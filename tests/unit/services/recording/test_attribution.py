@@ -6,6 +6,7 @@ import pytest
 from tests.factories import NOW
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Member
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -25,10 +26,10 @@ def test_members_are_meant_by_id_or_address_in_any_case(
 ) -> None:
     org = operator.organization_id
 
-    assert attribution.member_called(org, owner.email.upper()) == owner.member_id
-    assert attribution.member_called(org, owner.member_id) == owner.member_id
-    assert attribution.member_called(org, "eve@example.test") is None
-    assert attribution.member_called("another", owner.email) is None
+    assert attribution.find_member_by_email(org, owner.email.upper()) == owner.member_id
+    assert attribution.find_member_by_email(org, owner.member_id) == owner.member_id
+    assert attribution.find_member_by_email(org, "eve@example.test") is None
+    assert attribution.find_member_by_email(OrganizationId("another"), owner.email) is None
 
 
 def test_groups_are_those_of_the_time_of_a_request(
@@ -36,8 +37,8 @@ def test_groups_are_those_of_the_time_of_a_request(
 ) -> None:
     group = administration.groups.create(operator, "Team")
     start, end = NOW - timedelta(days=2), NOW - timedelta(days=1)
-    administration.groups.join(operator, group.group_id, owner.member_id, start)
-    administration.groups.leave(operator, group.group_id, owner.member_id, end)
+    administration.groups.add_member(operator, group.group_id, owner.member_id, start)
+    administration.groups.remove_member(operator, group.group_id, owner.member_id, end)
     org, who = operator.organization_id, owner.member_id
 
     moments = [to_us(start) - 1, to_us(start), to_us(end) - 1, to_us(end)]
@@ -51,7 +52,7 @@ def test_unknown_groups_are_left_out_or_kept_as_they_were_said(
     group = administration.groups.create(operator, "Team")
     org, claims = operator.organization_id, ("TEAM", "other, thing")
 
-    assert attribution.groups_called(org, claims) == group.group_id
+    assert attribution.groups_named(org, claims) == group.group_id
     assert set(attribution.groups_claimed(org, claims).split(",")) == {
         group.group_id,
         "other  thing",

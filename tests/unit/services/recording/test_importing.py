@@ -94,7 +94,7 @@ SPEND_LOG = {
 
 
 @pytest.mark.parametrize("form", ["csv", "csv.gz", "jsonl", "json", "parquet"])
-def test_litellm_s_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
+def test_litellm_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"logs.{form}"
     if form == "csv.gz":
         plain = write_csv(tmp_path / "plain.csv", SPEND_LOG)
@@ -134,7 +134,7 @@ def test_litellm_s_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
     )
 
 
-def test_spend_logs_tell_failures_and_answers_from_the_cache(tmp_path: Path) -> None:
+def test_spend_logs_distinguish_failures_and_cached_answers(tmp_path: Path) -> None:
     failed = {
         **SPEND_LOG,
         "request_id": "a",
@@ -155,7 +155,7 @@ def usage_page(results: list[dict[str, Any]]) -> dict[str, Any]:
     return {"object": "page", "data": [bucket, empty], "has_more": False, "next_page": None}
 
 
-def test_openai_s_usage_is_as_many_requests_as_it_says(tmp_path: Path) -> None:
+def test_openai_usage_rows_have_a_number_of_requests(tmp_path: Path) -> None:
     result = {
         "object": "organization.usage.completions.result",
         "input_tokens": 1001,
@@ -186,7 +186,7 @@ def test_openai_s_usage_is_as_many_requests_as_it_says(tmp_path: Path) -> None:
     assert [report.event_id for report in again] == [report.event_id for report in many]
 
 
-def test_openai_s_costs_are_lines_of_an_invoice(tmp_path: Path) -> None:
+def test_openai_costs_are_invoice_lines(tmp_path: Path) -> None:
     result = {
         "object": "organization.costs.result",
         "amount": {"value": 0.06, "currency": "usd"},
@@ -200,7 +200,7 @@ def test_openai_s_costs_are_lines_of_an_invoice(tmp_path: Path) -> None:
     assert (report.usage, report.reported_cost_pusd) == (None, 60_000_000_000)
 
 
-def test_anthropic_s_usage_keeps_prices_by_size_of_input(tmp_path: Path) -> None:
+def test_anthropic_usage_keeps_prices_by_input_size(tmp_path: Path) -> None:
     result = {
         "uncached_input_tokens": 300_001,
         "cache_read_input_tokens": 100_000,
@@ -230,7 +230,7 @@ def test_anthropic_s_usage_keeps_prices_by_size_of_input(tmp_path: Path) -> None
     assert {report.project_id for report in found} == {"wrk_1"}
 
 
-def test_anthropic_s_console_has_other_words_for_it(tmp_path: Path) -> None:
+def test_anthropic_console_export(tmp_path: Path) -> None:
     row = {
         "usage_date_utc": "2026-11-19",
         "model_version": "claude-sonnet-4-5-20250929",
@@ -251,7 +251,7 @@ def test_anthropic_s_console_has_other_words_for_it(tmp_path: Path) -> None:
     assert (report.project_id, report.api_key_id) == ("Search", "prod")
 
 
-def test_openrouter_s_activity(tmp_path: Path) -> None:
+def test_openrouter_activity(tmp_path: Path) -> None:
     row = {
         "generation_id": "gen-1",
         "created_at": "2026-11-19 09:00:00.000",
@@ -282,7 +282,7 @@ def test_openrouter_s_activity(tmp_path: Path) -> None:
     assert second.status is Status.CANCELED
 
 
-def test_openrouter_s_days_are_as_many_requests_as_they_say(tmp_path: Path) -> None:
+def test_openrouter_daily_rows_have_a_number_of_requests(tmp_path: Path) -> None:
     row = {
         "date": "2026-11-19 00:00:00",
         "model": "openai/gpt-4o",
@@ -304,7 +304,7 @@ def test_openrouter_s_days_are_as_many_requests_as_they_say(tmp_path: Path) -> N
     assert sum(report.usage.total_tokens for report in found if report.usage) == 175
 
 
-def test_helicone_s_requests(tmp_path: Path) -> None:
+def test_helicone_requests(tmp_path: Path) -> None:
     row = {
         "request_id": "h-1",
         "request_created_at": NINE,
@@ -331,7 +331,7 @@ def test_helicone_s_requests(tmp_path: Path) -> None:
     assert second.status is Status.UPSTREAM_ERROR
 
 
-def test_langfuse_s_generations_and_nothing_else(tmp_path: Path) -> None:
+def test_only_langfuse_generations_are_imported(tmp_path: Path) -> None:
     generation = {
         "id": "o-1",
         "type": "GENERATION",
@@ -381,7 +381,7 @@ BATCH_LINE = {
 }
 
 
-def test_the_output_of_an_openai_batch(tmp_path: Path) -> None:
+def test_openai_batch_output(tmp_path: Path) -> None:
     failed = {**BATCH_LINE, "id": "batch_req_2", "response": {"status_code": 400, "body": {}}}
     path = tmp_path / "output.jsonl"
     path.write_text("\n".join(map(json.dumps, (BATCH_LINE, failed))))
@@ -397,7 +397,7 @@ def test_the_output_of_an_openai_batch(tmp_path: Path) -> None:
     assert report.unread == ("prompt_tokens_details.odd_tokens",)
 
 
-def test_the_results_of_an_anthropic_batch_need_a_time(tmp_path: Path) -> None:
+def test_anthropic_batch_results_need_a_time(tmp_path: Path) -> None:
     usage = {
         "input_tokens": 10,
         "output_tokens": 5,
@@ -421,10 +421,10 @@ def test_the_results_of_an_anthropic_batch_need_a_time(tmp_path: Path) -> None:
     assert (report.event_id, report.event_time_us) == ("msg_1", NINE_US)
     assert report.usage == TokenUsage(120, 5, 90, 20, 20)
     assert (report.meters, report.price_context) == ({"web_searches": 2}, {"processing": "batch"})
-    assert "say it by --time" in first.fault
+    assert "or use --time" in first.fault
 
 
-def test_a_count_that_nobody_knows_is_named(tmp_path: Path) -> None:
+def test_unknown_count_is_named(tmp_path: Path) -> None:
     result = {
         "uncached_input_tokens": 10,
         "output_tokens": 1,
@@ -440,7 +440,7 @@ def test_a_count_that_nobody_knows_is_named(tmp_path: Path) -> None:
     assert report.meters == {"web_searches": 1}
 
 
-def test_usage_without_a_number_of_requests_is_not_lost(tmp_path: Path) -> None:
+def test_usage_without_a_number_of_requests_is_kept(tmp_path: Path) -> None:
     row = {"num_model_requests": 0, "input_tokens": 500, "output_tokens": 50, "model": "gpt-5.5"}
     speech = {"num_model_requests": 2, "characters": 1001, "model": "tts-1"}
     heard = {"num_model_requests": 3, "seconds": 600, "model": "whisper-1"}
@@ -455,7 +455,7 @@ def test_usage_without_a_number_of_requests_is_not_lost(tmp_path: Path) -> None:
     assert sum(report.meters["input_audio_milliseconds"] for report in found[3:]) == 600_000
 
 
-def test_meters_of_a_row_that_is_taken_apart_add_up_and_fit(tmp_path: Path) -> None:
+def test_meters_of_a_split_row_add_up(tmp_path: Path) -> None:
     row = {
         "num_model_requests": 7,
         "input_tokens": 1017,
@@ -476,7 +476,7 @@ def test_meters_of_a_row_that_is_taken_apart_add_up_and_fit(tmp_path: Path) -> N
         assert not settle_meters(report.usage, report.meters)[1]
 
 
-def test_an_amount_in_another_currency_needs_a_rate(tmp_path: Path) -> None:
+def test_amount_in_another_currency_needs_a_rate(tmp_path: Path) -> None:
     result = {
         "amount": {"value": 2, "currency": "eur"},
         "line_item": "gpt-5.5, input",
@@ -487,11 +487,11 @@ def test_an_amount_in_another_currency_needs_a_rate(tmp_path: Path) -> None:
     (row,) = read_import(FileImport(path=path, mapping=mapping_for(path, None)), NOW)
     (report,) = reports_of(path, rates={"EUR": Decimal("1.1")})
 
-    assert "the amount is in EUR; say with --rate EUR=" in row.fault
+    assert "The amount is in EUR. Set its rate in USD, such as `--rate EUR=" in row.fault
     assert report.reported_cost_pusd == 2_200_000_000_000
 
 
-def test_langfuse_s_details_repeat_and_leave_out(tmp_path: Path) -> None:
+def test_langfuse_details_with_repeated_and_missing_counts(tmp_path: Path) -> None:
     def observed(**details: int) -> UsageReport:
         row = {
             "id": "o",
@@ -526,7 +526,7 @@ def transcript(path: Path, *lines: tuple[str, int, str]) -> FileImport:
     return FileImport(path=write_csv(path, *rows), mapping=mapping)
 
 
-def test_of_lines_that_grow_the_last_counts_at_the_time_of_the_first(tmp_path: Path) -> None:
+def test_last_of_growing_lines_counts_at_the_time_of_the_first(tmp_path: Path) -> None:
     later = "2026-11-19T09:00:05Z"
     job = transcript(
         tmp_path / "t.csv", ("a", 9, NINE), ("b", 1, NINE), ("a", 9, later), ("a", 159, later)
@@ -540,13 +540,13 @@ def test_of_lines_that_grow_the_last_counts_at_the_time_of_the_first(tmp_path: P
     assert (report.usage, report.event_time_us) == (TokenUsage(3, 159), NINE_US)
 
 
-def test_lines_that_contradict_each_other_are_left_as_they_are(tmp_path: Path) -> None:
+def test_contradictory_lines_are_unchanged(tmp_path: Path) -> None:
     job = transcript(tmp_path / "t.csv", ("a", 9, NINE), ("a", 5, NINE), ("a", 9, NINE))
 
     assert [len(row.reports) for row in read_import(job, NOW)] == [1, 1, 1]
 
 
-def test_every_format_that_comes_along_is_well_formed_and_told_by_its_columns() -> None:
+def test_every_bundled_format_is_valid_and_detected() -> None:
     for name in format_names():
         mapping = find_mapping(name)
         assert (mapping.name, bool(mapping.title), bool(mapping.detect)) == (name, True, True)
@@ -571,13 +571,13 @@ def own(rows: Iterable[dict[str, Any]], path: Path, **job: Any) -> list[UsageRep
     return reports_of(write_csv(path, *rows), mapping=parse_mapping(OWN, "acme.toml"), **job)
 
 
-def test_the_first_column_that_is_not_empty_is_taken(tmp_path: Path) -> None:
+def test_first_non_empty_column_is_used(tmp_path: Path) -> None:
     (report,) = own([{**ROW, "teams": "Search, Growth"}], tmp_path / "f.csv")
 
     assert (report.user_id, report.groups) == ("ada", ("Search", "Growth"))
 
 
-def test_rows_without_an_id_are_known_by_what_they_say(tmp_path: Path) -> None:
+def test_rows_without_an_id_are_identified_by_content(tmp_path: Path) -> None:
     other = {**ROW, "in": 11}
     before = own([ROW, ROW, other], tmp_path / "before.csv")
     grown = own([{**ROW, "in": 99}, ROW, other, ROW], tmp_path / "grown.csv")
@@ -587,7 +587,7 @@ def test_rows_without_an_id_are_known_by_what_they_say(tmp_path: Path) -> None:
     assert {report.event_id for report in grown} >= set(known)
 
 
-def test_times_without_an_offset_are_in_the_zone_that_is_said(tmp_path: Path) -> None:
+def test_times_without_an_offset_are_in_the_given_zone(tmp_path: Path) -> None:
     (report,) = own(
         [{**ROW, "when": "2026-11-19 09:00:00"}],
         tmp_path / "f.csv",
@@ -597,7 +597,7 @@ def test_times_without_an_offset_are_in_the_zone_that_is_said(tmp_path: Path) ->
     assert report.event_time_us == NINE_US - (5 * 60 + 45) * 60 * 1_000_000
 
 
-def test_the_first_day_is_moved_and_ids_with_it(tmp_path: Path) -> None:
+def test_shifting_the_first_day_changes_ids(tmp_path: Path) -> None:
     rows = [{**ROW, "when": "2023-11-17T01:00:00Z"}, {**ROW, "when": "2023-11-16T23:00:00Z"}]
     found = own(rows, tmp_path / "f.csv", shift_to=date(2026, 11, 18))
     again = own(rows, tmp_path / "f.csv", shift_to=date(2026, 11, 17))
@@ -612,15 +612,15 @@ def test_the_first_day_is_moved_and_ids_with_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"when": ""}, "column when (time): expected a time"),
+        ({"when": ""}, "Column when (time) must be a time"),
         ({"when": "1999-01-01"}, "before 2020"),
         ({"when": "2027-01-01"}, "in the future"),
-        ({"in": "many"}, "column in (input_tokens): expected a whole number, found 'many'"),
-        ({"out": "-1"}, "column out (output_tokens): expected a count of tokens"),
-        ({"model": ""}, "the row names none; say which it is with --model"),
+        ({"in": "many"}, "Column in (input_tokens) must be a whole number, not 'many'."),
+        ({"out": "-1"}, "Column out (output_tokens) must be a token count"),
+        ({"model": ""}, "The row has no model. Name one with `--model"),
     ],
 )
-def test_a_wrong_row_is_told_by_its_column(
+def test_invalid_row_is_reported_with_its_column(
     tmp_path: Path, changes: dict[str, Any], reason: str
 ) -> None:
     path = write_csv(tmp_path / "f.csv", ROW, {**ROW, **changes})
@@ -637,19 +637,19 @@ def test_a_wrong_row_is_told_by_its_column(
     ("text", "message"),
     [
         (b"[fields]\nmodel = 1", "Expected"),
-        (b"[fields]\nmodel = 'm'", "must say which column has the time"),
-        (b"[fields]\ntime = 't'\ncolour = 'c'", "there is no field 'colour'"),
+        (b"[fields]\nmodel = 'm'", "must name the column of the time"),
+        (b"[fields]\ntime = 't'\ncolour = 'c'", "has the unknown field 'colour'"),
         (b"fields = [", "m.toml"),
         (b"\xff", "m.toml"),
     ],
 )
-def test_a_wrong_mapping_is_refused(text: bytes, message: str) -> None:
+def test_invalid_mapping_is_refused(text: bytes, message: str) -> None:
     with pytest.raises(Invalid, match=message):
         parse_mapping(text, "m.toml")
 
 
-def test_an_unknown_format_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Invalid, match="no known format has the columns a, b"):
+def test_unknown_format_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match="matches no known format; its columns are a, b"):
         mapping_for(write_csv(tmp_path / "f.csv", {"a": 1, "b": 2}), None)
 
 
@@ -657,7 +657,7 @@ COUNTS = st.integers(0, 10**6)
 
 
 @given(COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(1, 50), st.integers(0, 10**6))
-def test_a_row_taken_apart_is_the_same_in_sum_and_contradicts_nothing(
+def test_split_row_adds_up_without_contradictions(
     plain: int, read: int, short: int, lasting: int, said: int, reasoning: int, n: int, cost: int
 ) -> None:
     mapping = FileMapping(
@@ -707,7 +707,7 @@ class Kept:
         self.rows.append((row.number, fault))
 
 
-def test_an_import_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_interrupted_import_is_resumed(tmp_path: Path) -> None:
     rows = [{**ROW, "in": number} for number in range(5_000)]
     job = FileImport(
         path=write_csv(tmp_path / "f.csv", *rows), mapping=parse_mapping(OWN, "acme.toml")
@@ -738,7 +738,7 @@ def test_an_import_that_was_interrupted_goes_on_where_it_was(tmp_path: Path) -> 
     assert (second.state.accepted, len(set(sent))) == (5_000, 5_000)
 
 
-def test_an_import_goes_on_within_a_line_of_many_rows(tmp_path: Path) -> None:
+def test_import_is_resumed_within_a_line_of_many_rows(tmp_path: Path) -> None:
     result = {"num_model_requests": 1, "input_tokens": 1, "model": "gpt-4o", "output_tokens": 1}
     pages = [usage_page([{**result, "project_id": f"p{n}-{m}"} for n in range(900)]) for m in "abc"]
     path = tmp_path / "pages.jsonl"
@@ -768,7 +768,7 @@ def test_an_import_goes_on_within_a_line_of_many_rows(tmp_path: Path) -> None:
     assert len(set(sent)) == again.state.accepted == 2_700
 
 
-def test_a_row_that_cannot_be_recorded_is_rejected_alone(tmp_path: Path) -> None:
+def test_row_that_cannot_be_recorded_is_rejected_individually(tmp_path: Path) -> None:
     rows = [{**ROW, "in": number} for number in range(10)]
     job = FileImport(
         path=write_csv(tmp_path / "f.csv", *rows), mapping=parse_mapping(OWN, "acme.toml")

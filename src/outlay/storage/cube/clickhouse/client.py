@@ -11,6 +11,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
 
 SETTINGS: Final = {
@@ -52,9 +53,11 @@ class ClickHouse:
         path, _, database = parts.path.rpartition("/")
         self.database = database or "outlay"
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", self.database):
-            raise Invalid("OUTLAY_CUBE_URL names a database: letters, digits and underscores")
+            raise Invalid(
+                "OUTLAY_CUBE_URL must name a database of letters, digits and underscores."
+            )
         if self.cluster and not re.fullmatch(r"[A-Za-z0-9_{}.-]+", self.cluster):
-            raise Invalid("the cluster of OUTLAY_CUBE_URL is not a name")
+            raise Invalid("OUTLAY_CUBE_URL must name a cluster of letters, digits and underscores.")
         self._arguments: dict[str, Any] = (
             {"interface": "chdb", "path": path}
             if parts.scheme == "chdb"
@@ -73,7 +76,7 @@ class ClickHouse:
 
     @property
     def on_cluster(self) -> str:
-        """What a statement that makes or drops something says, for all replicas to do it."""
+        """The clause that makes all replicas run a CREATE or DROP statement."""
         return f" ON CLUSTER '{self.cluster}'" if self.cluster else ""
 
     def _client(self, database: str) -> Client:
@@ -93,21 +96,21 @@ class ClickHouse:
 
     def ask(self, database: str, text: str, values: Values | None = None) -> list[Any]:
         """The rows that a statement finds; its values are marked by `$name`."""
-        with _telling():
+        with _translated():
             found = self._client(database).query(marked(text, values or {}), dict(values or {}))
             return list(found.result_rows)
 
     def stream(self, database: str, text: str, values: Values) -> Iterator[Any]:
         """The rows of a statement that may find more than memory holds."""
         with (
-            _telling(),
+            _translated(),
             self._client(database).query_rows_stream(marked(text, values), dict(values)) as rows,
         ):
             yield from rows
 
     def run(self, database: str, text: str, token: str = "") -> None:
         """Run a statement; one that inserts counts once for a token."""
-        with _telling():
+        with _translated():
             self._client(database).command(text, settings=_deduplicated(token))
 
     def insert(
@@ -119,7 +122,7 @@ class ClickHouse:
         token: str,
     ) -> None:
         """Insert rows as one block; again with the same token adds nothing."""
-        with _telling():
+        with _translated():
             self._client(database).insert(
                 table, rows, column_names=list(columns), settings=_deduplicated(token)
             )
@@ -133,7 +136,7 @@ class ClickHouse:
 
 
 def marked(text: str, values: Values) -> str:
-    """A statement with its marks in the form of the engine, which wants their types."""
+    """A statement with its parameters in the form of the engine, which needs their types."""
 
     def mark(found: re.Match[str]) -> str:
         name = found[1]
@@ -149,8 +152,8 @@ def _deduplicated(token: str) -> dict[str, Any]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Turn what the driver raises into what is told."""
+def _translated() -> Iterator[None]:
+    """Raise errors of the driver as Unavailable."""
     try:
         yield
     except ClickHouseError as error:
@@ -158,8 +161,8 @@ def _telling() -> Iterator[None]:
         first = str(error).strip().partition("\n")[0][:300]
         if code == _MEMORY_EXCEEDED or "MEMORY_LIMIT_EXCEEDED" in first:
             raise Unavailable(
-                "this question needs more memory than is free now; try again in a moment, or ask "
-                "for a shorter period",
-                code="cube-busy",
+                "This query needs more memory than is free. Try again in a moment or choose a "
+                "shorter period.",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
-        raise Unavailable(f"the cube does not answer: {first}", code="cube-away") from error
+        raise Unavailable(f"The cube is unreachable: {first}.", code=ErrorCode.CUBE_AWAY) from error

@@ -1,8 +1,8 @@
-"""How ClickHouse says what engines say differently, for one snapshot.
+"""The dialect of ClickHouse, for one snapshot.
 
-It has no transactions: a snapshot is two ledger positions. What is folded through the first is read
-from the rollup, what came in after it and through the second from the deltas; what lies beyond is
-not there yet, whatever has been inserted of it.
+ClickHouse has no transactions, so a snapshot is two ledger positions. Events up to the first one
+are read from the compacted rollup, those up to the second one from the deltas. Later rows are
+ignored, even if they are already inserted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -74,13 +74,13 @@ class ClickHouseDialect:
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
-        """What is folded, and what is not yet."""
+        """The compacted rows and the pending ones."""
         return self.every(spec, columns, measures)
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
-        """What is folded, and what is not yet."""
+        """The compacted rows and the pending ones."""
         wanted = [name for name in spec.dimensions if name in columns]
         names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
         rollup, delta = spec.tables

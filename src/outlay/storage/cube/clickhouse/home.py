@@ -1,4 +1,4 @@
-"""Where a ClickHouse cube stands: a database per generation, and which one is the present."""
+"""Storage of a ClickHouse cube: a database per generation, and a pointer to the current one."""
 
 import re
 from typing import Final
@@ -10,11 +10,11 @@ from outlay.storage.cube.store import Cube
 _POINTER: Final = "cube_current"
 
 KEEP_REPLACED_SECONDS: Final = 600
-"""A reader that began before a cube was replaced has ended by then."""
+"""A snapshot that was opened before its cube was replaced has ended by then."""
 
 
 class ClickHouseHome:
-    """Generations of a cube that all nodes share; a new one takes over for all of them."""
+    """Generations of a cube that all nodes share; a new one replaces it on all of them."""
 
     is_shared = True
 
@@ -23,23 +23,23 @@ class ClickHouseHome:
         self._base = self._server.database
 
     def open(self, edition: str) -> Cube:
-        """The present cube, made if there is none; CubeMismatch when of another version."""
+        """The current cube, created if there is none; CubeMismatch for another version."""
         self._prepare()
         return self._cube(self._present() or self._begin(1), edition)
 
     def is_present(self, cube: Cube) -> bool:
-        """Whether a cube has not been replaced, by whichever node."""
+        """Whether a cube is the current one; any node may have replaced it."""
         return isinstance(cube, ClickHouseCube) and cube.database == self._name(self._present())
 
     def fresh(self, edition: str) -> Cube:
-        """An empty cube beside the present one."""
+        """An empty cube next to the current one."""
         self.discard()
         return self._cube((self._present() or 0) + 1, edition)
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
-        """Put the fresh cube in the place of the present one, for all nodes.
+        """Make the fresh cube the current one on all nodes.
 
-        The one before stays for a while: others may be reading it still.
+        The replaced one stays for a while, because other nodes may have open snapshots of it.
         """
         if not isinstance(fresh, ClickHouseCube):
             raise TypeError("a cube of this home")
@@ -47,14 +47,14 @@ class ClickHouseHome:
         return fresh
 
     def discard(self) -> None:
-        """Remove a fresh cube that did not get so far."""
+        """Remove a fresh cube that was not installed."""
         present = self._present() or 0
         for generation in self._generations():
             if generation > present:
                 self._drop(generation)
 
     def drop_replaced(self) -> None:
-        """Remove what was replaced so long ago that nobody reads it any more."""
+        """Remove replaced cubes once no snapshot can still read them."""
         found = self._server.ask(
             self._base,
             f"SELECT max(generation) FROM {_POINTER} WHERE since <= now() - $kept",  # noqa: S608 - constants
@@ -65,7 +65,7 @@ class ClickHouseHome:
                 self._drop(generation)
 
     def clear(self) -> None:
-        """Begin an empty cube in the place of the present one."""
+        """Replace the current cube by an empty one."""
         self._begin((self._present() or 0) + 1)
 
     def describe(self) -> str:
@@ -88,12 +88,8 @@ class ClickHouseHome:
         )
         return ClickHouseCube(self._server, name, edition)
 
-    def _create_database(self, name: str) -> None:
-        on_cluster = self._server.on_cluster
-        self._server.run("default", f"CREATE DATABASE IF NOT EXISTS {name}{on_cluster}")
-
     def _prepare(self) -> None:
-        """Make the place where the present generation is written down."""
+        """Create the table that names the current generation."""
         self._server.run(
             "default", f"CREATE DATABASE IF NOT EXISTS {self._base}{self._server.on_cluster}"
         )

@@ -15,7 +15,7 @@ _TYPES: Final = {
 }
 
 SEQ_PER_PARTITION: Final = 1_000_000
-"""Ledger positions per partition of a delta table, which is dropped once it is folded."""
+"""Ledger positions per partition of a delta table, which is dropped once it is compacted."""
 
 _MONTH: Final = "toYYYYMM(toDateTime(toInt64(bucket) * 900, 'UTC'))"
 
@@ -103,7 +103,7 @@ def _type(spec: RollupSpec, column: str) -> str:
 
 
 def fold(spec: RollupSpec, from_seq: int, through_seq: int, *, is_summed: bool = True) -> str:
-    """The statement that moves deltas into the rollup, one row per cell unless told otherwise.
+    """The statement that moves deltas into the rollup, summed by cell unless `is_summed` is False.
 
     A sum that does not fit the column is an error, as it would wrap. The order makes the blocks of
     a repetition the same.

@@ -1,14 +1,14 @@
-"""The cube on ClickHouse: deterministic loads that count once, folds that readers do not notice.
+"""The cube on ClickHouse: idempotent loads, and compactions that do not disturb readers.
 
-The engine has no transactions, so each step is made repeatable instead. What a load or a fold
-covers is planned first; whoever plans from the same position later, be it the successor of a loader
-that died or one that woke up late, gets the same plan. All inserts of it carry tokens made of it,
-and the engine leaves out a block whose token it has seen. The position, which readers go by, is
-moved last.
+ClickHouse has no transactions, so each step is repeatable instead. The range of a load or a
+compaction is planned first. A node that plans from the same position later, such as the successor
+of a loader that crashed or a loader that was delayed, gets the same plan. All inserts carry tokens
+derived from the plan, and ClickHouse skips a block whose token it has seen. The position that
+readers use is moved last.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -26,11 +26,11 @@ from outlay.storage.cube.rollups import CUBE_SCHEMA_VERSION, ROLLUPS
 from outlay.storage.cube.store import CubeMismatch
 
 FOLD_SECONDS: Final = 900.0
-"""As long as a bucket, so that most of its events are folded into two rows at most."""
+"""As long as a bucket, so that most of its events are compacted into two rows at most."""
 FOLD_EVENTS: Final = 2_000_000
 
 KEEP_FOLDED_SECONDS: Final = 600
-"""Deltas stay so long after they were folded: a reader may have begun before."""
+"""Deltas are kept this long after a compaction, for snapshots that were opened before it."""
 
 _STATE: Final = (
     "SELECT (SELECT max(through_seq) FROM cube_loaded), (SELECT max(through_seq) FROM cube_fold)"
@@ -38,37 +38,32 @@ _STATE: Final = (
 
 
 class ClickHouseReader(SqlReader):
-    """One snapshot: the positions through which it is folded and loaded."""
+    """One snapshot: the positions up to which it is compacted and loaded."""
 
     def __init__(self, server: ClickHouse, database: str, dialect: ClickHouseDialect) -> None:
-        super().__init__(dialect)
+        super().__init__(dialect, dialect.loaded_seq)
         self._server = server
         self._database = database
-        self._dialect = dialect
 
     @override
-    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+    def _fetch(self, text: str, parameters: Parameters) -> list[Any]:
         return self._server.ask(self._database, text, parameters)
 
     @override
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
         return self._server.stream(self._database, text, parameters)
 
-    def loaded_seq(self) -> int:
-        """The ledger position this snapshot covers."""
-        return self._dialect.loaded_seq
-
-    def row_counts(self) -> dict[str, int]:
-        """Rows per table, for `doctor`."""
+    @override
+    def _row_counts(self) -> Mapping[str, int]:
         tables = [table for spec in ROLLUPS for table in spec.tables]
         return {
             table: self._server.ask(self._database, f"SELECT count() FROM {table}")[0][0]  # noqa: S608 - constants
             for table in tables
         }
 
-    def narrow_differences(self) -> dict[str, int]:
-        """There are no narrow rollups here."""
-        return {}
+    @override
+    def _narrow_differences(self) -> Mapping[str, int]:
+        return {}  # there are no narrow rollups here
 
 
 class ClickHouseCube:
@@ -92,7 +87,7 @@ class ClickHouseCube:
             found = server.ask(database, "SELECT edition, schema_version FROM cube_identity")
         self.edition, version = found[0]
         if version != CUBE_SCHEMA_VERSION:
-            raise CubeMismatch("the cube was made by another version")
+            raise CubeMismatch("The cube was built by another version.")
         self._known_sets: set[str] = set()
         self._known_tags: set[str] = set()
         self._last_fold = time.monotonic()
@@ -112,7 +107,7 @@ class ClickHouseCube:
         yield ClickHouseReader(self._server, self._database, dialect)
 
     def _state(self) -> tuple[int, int]:
-        """The positions through which there is a fold, and all is loaded."""
+        """The positions up to which the cube is compacted and loaded."""
         ((loaded, folded),) = self._server.ask(self._database, _STATE)
         return folded or 0, loaded or 0
 
@@ -137,7 +132,7 @@ class ClickHouseCube:
         """Add the cells of events (from_seq, through_seq], as planned, and move the position."""
         _, loaded = self._state()
         if loaded != from_seq:
-            raise CubeMismatch(f"the cube stands at event {loaded}, not at {from_seq}")
+            raise CubeMismatch(f"The cube is at event {loaded}, not at {from_seq}.")
         for spec, rows in deltas.tables():
             self._server.insert(
                 self._database,
@@ -157,7 +152,7 @@ class ClickHouseCube:
         )
 
     def _load_group_sets(self, sets: set[str]) -> None:
-        """Say which groups are behind sets that are new; saying it twice does no harm."""
+        """Insert the groups of new sets; inserting them twice does no harm."""
         new = sorted(sets - self._known_sets)
         if new:
             pairs = [(groups, group) for groups in new for group in groups.split(",")]
@@ -165,7 +160,7 @@ class ClickHouseCube:
             self._known_sets.update(new)
 
     def _load_tag_sets(self, sets: set[str]) -> None:
-        """The same of tags."""
+        """Insert the tags of new sets."""
         new = sorted(sets - self._known_tags)
         if new:
             rows = [(tags, *pair) for tags in new for pair in split_tags(tags).items()]
@@ -173,7 +168,7 @@ class ClickHouseCube:
             self._known_tags.update(new)
 
     def fold(self) -> None:
-        """Move pending rows into the rollups, when enough have come together."""
+        """Move pending rows into the rollups once there are enough of them."""
         folded, loaded = self._state()
         is_due = time.monotonic() - self._last_fold >= FOLD_SECONDS
         if loaded == folded or (loaded - folded < FOLD_EVENTS and not is_due):
@@ -196,7 +191,7 @@ class ClickHouseCube:
         self._drop_folded()
 
     def _drop_folded(self) -> None:
-        """Drop deltas that nobody reads any more."""
+        """Drop deltas that no snapshot can still read."""
         ((through,),) = self._server.ask(
             self._database,
             "SELECT max(through_seq) FROM cube_fold WHERE folded_at < now() - $kept",
@@ -218,8 +213,8 @@ class ClickHouseCube:
                     self._server.run(self._database, statement)
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Folds are coarse enough here; there is nothing to rewrite."""
+        """Compactions are coarse enough here; there is nothing to rewrite."""
         return False
 
     def close(self) -> None:
-        """The server is closed by whoever opened it."""
+        """Nothing to release: the home closes the connections."""

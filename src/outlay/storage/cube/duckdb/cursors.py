@@ -1,8 +1,8 @@
 """Cursors of snapshots: each belongs to one snapshot and to the thread that opened it.
 
-A cursor that two threads use runs one's statement in the midst of the other's transaction: errors
-at best, somebody else's rows at worst. So a snapshot refuses to be asked from another thread, as a
-generator does that a server resumes elsewhere, and after its end.
+A cursor that two threads share runs statements of one in a transaction of the other, which gives
+errors at best and wrong rows at worst. So a snapshot refuses calls from another thread, for example
+from a generator that a server resumes in another one, and calls after its end.
 """
 
 import threading
@@ -44,7 +44,7 @@ class SnapshotCursor:
         return self._mine().fetchall()
 
     def end(self) -> None:
-        """Refuse everything from now on."""
+        """Refuse all further calls."""
         self._cursor = None
 
     def _mine(self) -> duckdb.DuckDBPyConnection:

@@ -1,4 +1,4 @@
-"""How DuckDB says what engines say differently."""
+"""The dialect of DuckDB."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -15,7 +15,7 @@ class DuckDBDialect:
     tag_set = "tag_set"
 
     def __init__(self, code_of: Callable[[str, str], int]) -> None:
-        """`code_of` tells the code that stands for a text in a column."""
+        """`code_of` returns the code of a text in a column."""
         self._code_of = code_of
 
     def sum(self, expression: str) -> str:
@@ -77,10 +77,10 @@ class DuckDBDialect:
         spec: RollupSpec,
         columns: Collection[str],
         measures: Sequence[str],
-        marks: Sequence[int],
+        edges: Sequence[int],
     ) -> str:
         """The rollup with the fewest rows that has what is needed, and what is not in it yet."""
-        return source(spec, columns, measures, marks)
+        return source(spec, columns, measures, edges)
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
         """The rollup itself."""

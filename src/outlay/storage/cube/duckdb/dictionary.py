@@ -1,4 +1,4 @@
-"""Texts as small integers: rows are grouped and compared by code, and named when few are left.
+"""Texts as small integers: rows are grouped and compared by code, and decoded last.
 
 Each dimension has codes of its own, given in the order in which texts come. They are never changed
 or taken back while the cube lasts, so a code once seen holds for every later snapshot.
@@ -25,7 +25,7 @@ MAX_KEPT: Final = 10_000
 
 
 class Codes:
-    """Codes of the texts that questions name, looked up once. Used by many threads."""
+    """Codes of the texts in filters, looked up once. Thread-safe."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], int] = {}

@@ -1,16 +1,17 @@
-"""Where a DuckDB cube stands: one file, which the ledger can always make anew."""
+"""Storage of a DuckDB cube: one file, which can always be rebuilt from the ledger."""
 
 from pathlib import Path
 
 import duckdb
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
 
 
 class DuckDBHome:
-    """A cube in a file, and a fresh one in a file beside it."""
+    """A cube in one file, and a fresh one in another file."""
 
     is_shared = False
 
@@ -19,25 +20,26 @@ class DuckDBHome:
         self._fresh_path = path.with_name(f"{path.stem}.rebuild{path.suffix}")
 
     def open(self, edition: str) -> Cube:
-        """The present cube, made if there is none; CubeMismatch unless it is of this edition."""
+        """The current cube, created if there is none; CubeMismatch for another edition."""
         if self._path.is_dir():
             raise Unavailable(
-                f"{self._path} is a folder, where the file of the cube belongs; move it away",
-                code="cube-unusable",
+                f"{self._path} is a folder, but the cube needs a file of this name. Move the "
+                "folder away.",
+                code=ErrorCode.CUBE_UNUSABLE,
             )
         return DuckDBCube(self._path, edition)
 
     def is_present(self, cube: Cube) -> bool:
-        """Nobody else can replace it."""
+        """Always: no other node can replace it."""
         return True
 
     def fresh(self, edition: str) -> Cube:
-        """An empty cube beside the present one."""
+        """An empty cube next to the current one."""
         self.discard()
         return DuckDBCube(self._fresh_path, edition)
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
-        """Put the fresh cube in the place of the present one, which nobody reads any more."""
+        """Make the fresh cube the current one. The present one must have no open snapshots."""
         fresh.close()
         present.close()
         self.clear()
@@ -45,14 +47,14 @@ class DuckDBHome:
         return self.open(fresh.edition)
 
     def discard(self) -> None:
-        """Remove a fresh cube that did not get so far."""
+        """Remove a fresh cube that was not installed."""
         _remove(self._fresh_path)
 
     def drop_replaced(self) -> None:
-        """What is replaced here is gone at once."""
+        """Nothing to remove: a replaced file is deleted at once."""
 
     def clear(self) -> None:
-        """Remove the present cube."""
+        """Remove the current cube."""
         _remove(self._path)
 
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""Where a question reads: the rollup with the fewest rows that has what it needs.
+"""Chooses the table to read: the rollup with the fewest rows that has all dimensions.
 
 A narrow rollup serves the whole cells inside the window; what its edges cut is read from the rollup
 that it is made of, and so are rows that are not folded yet.
@@ -10,40 +10,40 @@ from outlay.storage.cube.rollups import NARROWS, NarrowSpec, RollupSpec
 
 
 def source(
-    spec: RollupSpec, columns: Collection[str], measures: Sequence[str], marks: Sequence[int]
+    spec: RollupSpec, columns: Collection[str], measures: Sequence[str], edges: Sequence[int]
 ) -> str:
     """A subquery over some dimensions and measures of a rollup.
 
-    `marks` are the start buckets of the steps and the end of the last; none: single buckets.
+    `edges` are the start buckets of the steps and the end of the last; none: single buckets.
     """
     wanted = [name for name in spec.dimensions if name in columns]
     names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
     rollup, delta = spec.tables
-    narrow = _narrowest(spec, columns, marks) if marks else None
+    narrow = _narrowest(spec, columns, edges) if edges else None
     if narrow is None:
         return f"SELECT {names} FROM {rollup} UNION ALL SELECT {names} FROM {delta}"  # noqa: S608 - constants
-    first, last = _inside(narrow, marks)
+    first, last = _inside(narrow, edges)
     parts = [f"{narrow.table} WHERE bucket >= {first} AND bucket < {last}", delta]
-    if marks[0] < first:
-        parts.append(f"{rollup} WHERE bucket >= {marks[0]} AND bucket < {first}")
-    if last < marks[-1]:
-        parts.append(f"{rollup} WHERE bucket >= {last} AND bucket < {marks[-1]}")
+    if edges[0] < first:
+        parts.append(f"{rollup} WHERE bucket >= {edges[0]} AND bucket < {first}")
+    if last < edges[-1]:
+        parts.append(f"{rollup} WHERE bucket >= {last} AND bucket < {edges[-1]}")
     return " UNION ALL ".join(f"SELECT {names} FROM {part}" for part in parts)  # noqa: S608 - constants and integers
 
 
 def _narrowest(
-    spec: RollupSpec, columns: Collection[str], marks: Sequence[int]
+    spec: RollupSpec, columns: Collection[str], edges: Sequence[int]
 ) -> NarrowSpec | None:
     for narrow in NARROWS:
         if narrow.source is not spec or not set(columns) <= set(narrow.shape.dimensions):
             continue
-        first, last = _inside(narrow, marks)
-        if first < last and not any(mark % narrow.grain for mark in marks[1:-1]):
+        first, last = _inside(narrow, edges)
+        if first < last and not any(mark % narrow.grain for mark in edges[1:-1]):
             return narrow
     return None
 
 
-def _inside(narrow: NarrowSpec, marks: Sequence[int]) -> tuple[int, int]:
-    """The whole cells of a window."""
+def _inside(narrow: NarrowSpec, edges: Sequence[int]) -> tuple[int, int]:
+    """The whole cells of a period."""
     grain = narrow.grain
-    return -(-marks[0] // grain) * grain, marks[-1] // grain * grain
+    return -(-edges[0] // grain) * grain, edges[-1] // grain * grain

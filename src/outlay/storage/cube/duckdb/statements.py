@@ -94,7 +94,7 @@ def random_factors(spec: RollupSpec) -> list[int]:
 
 
 def source_fingerprints(narrows: Sequence[NarrowSpec], factors: Sequence[int]) -> str:
-    """The statement that computes what each narrow rollup of one source has to come to.
+    """The statement that computes the fingerprint that each narrow rollup of one source must have.
 
     A row is a linear combination of its measures, weighted by a hash of the narrow cell that it
     belongs to; the sum over all rows, modulo a prime, is the same however they are summed.

@@ -6,7 +6,7 @@ ledger. A connection shared by threads returns wrong rows silently, hence a curs
 
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import partial
@@ -17,10 +17,13 @@ import duckdb
 import orjson
 from typing_extensions import override
 
+from outlay.domain.answers import ZERO
+from outlay.domain.discovery import NO_MERGES
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.period import bucket_at, bucket_start
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
-from outlay.domain.result import ZERO
+from outlay.domain.questions import StepTotals
 from outlay.storage.cube.aggregation import Deltas
 from outlay.storage.cube.duckdb import dictionary, statements
 from outlay.storage.cube.duckdb.cursors import Cursors, SnapshotCursor
@@ -46,11 +49,12 @@ class DuckDBReader(SqlReader):
     """One snapshot, on one cursor."""
 
     def __init__(self, cursor: SnapshotCursor, codes: dictionary.Codes) -> None:
-        super().__init__(DuckDBDialect(partial(codes.find, cursor)))
+        row = cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
+        super().__init__(DuckDBDialect(partial(codes.find, cursor)), int(row[0]) if row else 0)
         self._cursor = cursor
 
     @override
-    def _ask(self, text: str, parameters: Parameters) -> list[Any]:
+    def _fetch(self, text: str, parameters: Parameters) -> list[Any]:
         return self._cursor.execute(text, parameters).fetchall()
 
     @override
@@ -61,25 +65,21 @@ class DuckDBReader(SqlReader):
 
     @override
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """Those that anything in the window has: a small rollup tells, and many rows are spared.
+        """Those that are not zero in the period, by a small rollup; it saves reading many columns.
 
-        No measure is negative, so a sum of zero is one of zeros.
+        No measure is negative, so all values of a sum of zero are zero.
         """
         whole = UsageQuery(
             organization_id=query.organization_id,
             period=query.period,
+            merges=NO_MERGES,
             measures=tuple(dict.fromkeys((*CORE_MEASURES, *query.measures))),
         )
-        found = self.totals(whole).get(0, ZERO)
+        found = self.ask(StepTotals(whole)).get(0, ZERO)
         return tuple(name for name in query.measures if getattr(found, name)) or query.measures[:1]
 
-    def loaded_seq(self) -> int:
-        """The ledger position this snapshot covers."""
-        row = self._cursor.execute("SELECT loaded_seq FROM cube_state").fetchone()
-        return int(row[0]) if row else 0
-
-    def row_counts(self) -> dict[str, int]:
-        """Rows per table, for `doctor`."""
+    @override
+    def _row_counts(self) -> Mapping[str, int]:
         counts = {}
         tables = [table for spec in ROLLUPS for table in spec.tables]
         for table in (*tables, *(narrow.table for narrow in NARROWS)):
@@ -87,8 +87,8 @@ class DuckDBReader(SqlReader):
             counts[table] = int(row[0]) if row else 0
         return counts
 
-    def narrow_differences(self) -> dict[str, int]:
-        """Per narrow rollup, in how many cells it differs from what it is made of."""
+    @override
+    def _narrow_differences(self) -> Mapping[str, int]:
         found = {narrow.shape.name: 0 for narrow in NARROWS}
         salt = secrets.token_hex(8)
         for spec in ROLLUPS:
@@ -107,7 +107,7 @@ class DuckDBReader(SqlReader):
 
     def _row(self, text: str, parameters: Parameters) -> tuple[int, ...]:
         """The one row of a statement, NULL as 0."""
-        (row,) = self._ask(text, parameters)
+        (row,) = self._fetch(text, parameters)
         return tuple(int(value or 0) for value in row)
 
 
@@ -140,7 +140,7 @@ class DuckDBCube:
             raise _unopened(error, is_new=is_new) from error
         if state != (edition, CUBE_SCHEMA_VERSION):
             self._database.close()
-            raise CubeMismatch("the cube was made of other rows or by another version")
+            raise CubeMismatch("The cube was built from different rows or by another version.")
         self.edition = edition
         self._write_lock = threading.Lock()
         self._cursors = Cursors(self._database)
@@ -174,16 +174,16 @@ class DuckDBCube:
                 yield DuckDBReader(cursor, self._codes)
         except duckdb.OutOfMemoryException as error:
             raise Unavailable(
-                "this question needs more memory than is free now; try again in a moment, or ask "
-                "for a shorter period",
-                code="cube-busy",
+                "This query needs more memory than is free. Try again in a moment or choose a "
+                "shorter period.",
+                code=ErrorCode.CUBE_BUSY,
             ) from error
 
     # Writing
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        with self._write_lock, _telling():
+        with self._write_lock, _translated():
             self._database.execute("BEGIN")
             try:
                 yield self._database
@@ -195,7 +195,7 @@ class DuckDBCube:
             self._database.execute("COMMIT")
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where a load from a position is to end: nothing is left of one that did not."""
+        """Where the load ends: a load that failed has left nothing."""
         return through_seq
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
@@ -206,7 +206,7 @@ class DuckDBCube:
                 [through_seq, from_seq],
             ).fetchall()
             if not moved:
-                raise CubeMismatch(f"the cube does not stand at event {from_seq}")
+                raise CubeMismatch(f"The cube is not at event {from_seq}.")
             for spec, rows in deltas.tables():
                 _load_cells(database, spec, rows)
             if deltas.group_sets:
@@ -244,7 +244,7 @@ class DuckDBCube:
                     database.execute(statement)
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Rewrite one changed month that ended before a bucket; whether there was one."""
+        """Rewrite one changed month that ended before a bucket; False if there is none."""
         with self._transaction() as database:
             months = database.execute("SELECT month FROM changed_month ORDER BY month").fetchall()
             for (month,) in months:
@@ -261,7 +261,7 @@ class DuckDBCube:
     def _compact(
         database: duckdb.DuckDBPyConnection, spec: RollupSpec, start: int, end: int
     ) -> None:
-        """Rewrite a run of buckets; left alone when a sum needs more than one row."""
+        """Rewrite a run of buckets, unless a sum needs more than one row."""
         if not database.execute(statements.overflow(spec, start, end)).fetchall():
             for statement in statements.compact(spec, start, end):
                 database.execute(statement)
@@ -280,8 +280,8 @@ def month_buckets(month: date) -> tuple[int, int]:
 
 
 @contextmanager
-def _telling() -> Iterator[None]:
-    """Say in our own terms that the disk does not take what is written."""
+def _translated() -> Iterator[None]:
+    """Raise write errors of the disk as Unavailable."""
     try:
         yield
     except (duckdb.IOException, duckdb.FatalException) as error:
@@ -289,16 +289,18 @@ def _telling() -> Iterator[None]:
 
 
 def _unusable(error: duckdb.Error) -> Unavailable:
-    return Unavailable(f"the cube cannot be written: {_first_line(error)}", code="cube-unusable")
+    return Unavailable(
+        f"The cube is not writable: {_first_line(error)}.", code=ErrorCode.CUBE_UNUSABLE
+    )
 
 
 def _unopened(error: duckdb.Error, *, is_new: bool) -> OutlayError:
-    """What it means that a cube could not be opened."""
+    """The error for a cube that could not be opened."""
     if is_new:
         return _unusable(error)
     if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
-        return CubeMismatch("the cube was made by another version")
-    return CubeMismatch(f"the cube cannot be opened: {_first_line(error)}")
+        return CubeMismatch("The cube was built by another version.")
+    return CubeMismatch(f"The cube cannot be opened: {_first_line(error)}.")
 
 
 def _first_line(error: duckdb.Error) -> str:

@@ -1,4 +1,4 @@
--- Requests per latency bin, for percentiles merged over any window and filter.
+-- Requests per latency bin, for percentiles of any period and filter.
 SELECT latency_bin, CAST(sum(requests) AS BIGINT) AS requests
 FROM ({source})
 WHERE organization_id = $organization_id

@@ -1,5 +1,4 @@
--- Cells in which a narrow rollup says something else than the rollup that it is made of: what the one
--- has less what the other has is not zero.
+-- Cells in which a narrow rollup differs from its source: the difference of their sums is not zero.
 SELECT count(*) FROM (
     SELECT {dimensions} FROM ({mine} UNION ALL {theirs}) AS every
     GROUP BY {dimensions}

@@ -1,4 +1,4 @@
--- Every cell of one organization in a run of buckets, folded and pending rows together: for verify.
+-- Every cell of one organization in a run of buckets, compacted and pending rows together: for verify.
 WITH cell AS (
     SELECT {dimensions}, {sums}
     FROM ({source})

@@ -1,5 +1,5 @@
--- Sessions with requests in a window, a page of them. What has been taken back is neither the first
--- nor the last of a session.
+-- One page of the sessions with requests in a period. A voided request is neither the first nor the
+-- last one of its session.
 WITH cell AS MATERIALIZED (
     SELECT session_id, usage.bucket AS bucket, second, {sums}
     FROM ({source}) AS usage

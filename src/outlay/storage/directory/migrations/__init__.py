@@ -1,4 +1,4 @@
-"""Bringing a directory to this version."""
+"""Directory migrations."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,11 +10,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 
 
 def is_known(revision: str) -> bool:
-    """Whether this version has a migration; those of newer versions it has not."""
+    """Whether this version has a migration; it does not know those of newer versions."""
     with _script() as (_, script):
         return revision in {each.revision for each in script.walk_revisions()}
 
@@ -28,14 +29,15 @@ def _script() -> Iterator[tuple[Config, ScriptDirectory]]:
 
 
 def upgrade(connection: Connection) -> None:
-    """Run the migrations that are missing; Damaged when a newer version wrote the tables."""
+    """Run the missing migrations; Damaged if a newer version wrote the tables."""
     with _script() as (config, script):
         current = MigrationContext.configure(connection).get_current_revision()
         known = {revision.revision for revision in script.walk_revisions()}
         if current is not None and current not in known:
             raise Damaged(
-                f"the directory was written by a newer Outlay (revision {current})",
-                code="directory-too-new",
+                f"The directory was written by a newer version of Outlay (revision {current}). "
+                "Install that version.",
+                code=ErrorCode.DIRECTORY_TOO_NEW,
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -4,7 +4,7 @@ import logging
 
 from alembic import context
 
-from outlay.storage.directory.digests import check_stored, digest_anew
+from outlay.storage.directory.digests import check_stored, redigest
 from outlay.storage.directory.tables import Base
 
 logger = logging.getLogger(__name__)
@@ -21,4 +21,4 @@ with context.begin_transaction():
     for fault in damaged:
         logger.error("%s, before the migration", fault)
     context.run_migrations()
-    digest_anew(connection, damaged)
+    redigest(connection, damaged)

@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,10 +13,11 @@ class AccessTokenRow(Base):
     __tablename__ = "access_token"
 
     token_id: Mapped[str] = mapped_column(primary_key=True)
-    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
     parent_id: Mapped[str | None]
-    """The access token that it was made with, where it was one. No foreign key: rows are copied in
-    the order of their keys, in which a child may come first."""
+    """The access token that created it, if any. No foreign key: rows are copied in the order of
+    their keys, in which a child may come first.
+    """
     description: Mapped[str]
     digest: Mapped[bytes]
     scopes: Mapped[str]

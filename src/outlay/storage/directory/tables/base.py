@@ -1,7 +1,11 @@
 """What all directory tables share."""
 
-from sqlalchemy import BigInteger, MetaData
+from typing import Any, ClassVar
+
+from sqlalchemy import BigInteger, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
+
+from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
 
 
 class Base(DeclarativeBase):
@@ -17,4 +21,11 @@ class Base(DeclarativeBase):
         }
     )
     # Instants are microseconds since the epoch: too large for PostgreSQL's INTEGER.
-    type_annotation_map = {int: BigInteger}  # noqa: RUF012 - SQLAlchemy's way of declaring it
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        int: BigInteger,
+        OrganizationId: String,
+        MemberId: String,
+        ProjectId: String,
+        ApiKeyId: String,
+        GroupId: String,
+    }

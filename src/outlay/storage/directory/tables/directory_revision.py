@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class DirectoryRevisionRow(Base):
-    """One row that every change raises, so that other processes see that they must read again."""
+    """A single row that every change increments, so that other processes reload."""
 
     __tablename__ = "directory_revision"
 

@@ -1,18 +1,21 @@
-"""Table of what reports have named first."""
+"""Table of discovered entities."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class DiscoveredRow(Base):
-    """A value of a dimension that nobody has set up, its name, and what it is merged into."""
+    """A reported value, its display name, and what it is merged into."""
 
     __tablename__ = "discovered"
 
     discovered_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.organization_id"))
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organization.organization_id")
+    )
     dimension: Mapped[str]
     value: Mapped[str]
     name: Mapped[str]

@@ -3,16 +3,17 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class InvitationRow(Base):
-    """A place in an organization for whoever has the link, which is kept as a digest."""
+    """An invitation, with the digest of its link's secret."""
 
     __tablename__ = "invitation"
 
     invitation_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     email: Mapped[str]
@@ -20,10 +21,10 @@ class InvitationRow(Base):
     digest: Mapped[bytes] = mapped_column(unique=True)
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]
-    member_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
-    """Who took it; None while it is open."""
-    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
-    """Who made it; None for the operator."""
+    member_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
+    """The member who accepted it; None while it is open."""
+    issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
+    """The member who created it; None for the operator."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
-    """The access token that it was made with, where it was one."""
+    """The access token that created it, if any."""
     revoked_at_us: Mapped[int | None]

@@ -3,16 +3,17 @@
 from sqlalchemy import ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId, OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class MemberRow(Base):
-    """A person of an organization, in which their e-mail address is theirs alone."""
+    """A person in an organization; e-mail addresses are unique among its current members."""
 
     __tablename__ = "member"
 
-    member_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    member_id: Mapped[MemberId] = mapped_column(primary_key=True)
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     name: Mapped[str]
@@ -23,7 +24,7 @@ class MemberRow(Base):
     deleted_at_us: Mapped[int | None]
 
 
-# Organizations know nothing of one another's people; who has left may be invited again.
+# Organizations are independent of each other; a removed member may be invited again.
 Index(
     "member#email#present",
     MemberRow.organization_id,

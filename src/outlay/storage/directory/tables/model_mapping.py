@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -11,7 +12,7 @@ class ModelMappingRow(Base):
 
     __tablename__ = "model_mapping"
 
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), primary_key=True
     )
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -1,21 +1,22 @@
-"""Table of links to set a password with."""
+"""Table of password links."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.tables.base import Base
 
 
 class PasswordLinkRow(Base):
-    """A link that works once, kept as a digest."""
+    """A one-time link, with the digest of its secret."""
 
     __tablename__ = "password_link"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
-    issuer_id: Mapped[str | None] = mapped_column(ForeignKey("member.member_id"))
-    """Who made it; None for the operator."""
+    member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
+    issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
+    """The member who created it; None for the operator."""
     token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
-    """The access token that it was made with, where it was one."""
+    """The access token that created it, if any."""
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]

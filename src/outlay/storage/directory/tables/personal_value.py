@@ -1,4 +1,4 @@
-"""Table of what the audit trail says of persons."""
+"""Table of personal values in the audit trail."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class PersonalValueRow(Base):
-    """A value that identifies a person, by the digest that entries hold in its place."""
+    """A personal value, by the digest that entries contain instead."""
 
     __tablename__ = "personal_value"
 

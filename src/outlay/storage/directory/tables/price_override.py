@@ -3,16 +3,17 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class PriceOverrideRow(Base):
-    """A price of an organization, as JSON of the members of a `[[price]]` table."""
+    """A price of an organization: the fields of a `[[price]]` table as JSON."""
 
     __tablename__ = "price_override"
 
     price_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     number: Mapped[int]

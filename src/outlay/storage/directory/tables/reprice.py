@@ -1,8 +1,9 @@
-"""Table of runs that priced requests again."""
+"""Table of repricing runs."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +13,7 @@ class RepriceRow(Base):
     __tablename__ = "reprice"
 
     reprice_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     created_at_us: Mapped[int]

@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class RowDigestRow(Base):
-    """What a row was when it was last written, so that a change from elsewhere is found."""
+    """The digest of a row when it was last written, to detect changes made elsewhere."""
 
     __tablename__ = "row_digest"
 

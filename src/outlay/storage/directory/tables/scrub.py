@@ -1,4 +1,4 @@
-"""Table with how far the scrub has come."""
+"""Table with the progress of the scrub."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class ScrubRow(Base):
-    """One row, for all nodes: where reading everything stands, and what it found."""
+    """A single row for all nodes: progress and findings of the scrub."""
 
     __tablename__ = "scrub"
 
@@ -16,7 +16,7 @@ class ScrubRow(Base):
     stage: Mapped[int]
     position: Mapped[int]
     faults: Mapped[str]
-    """JSON, of the round under way."""
+    """JSON, of the current round."""
     finished_at_us: Mapped[int | None]
     """The end of the last round."""
     found: Mapped[str]

@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import MemberId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,6 +13,6 @@ class SessionRow(Base):
     __tablename__ = "session"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    member_id: Mapped[str] = mapped_column(ForeignKey("member.member_id"), index=True)
+    member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
     created_at_us: Mapped[int]
     seen_at_us: Mapped[int]

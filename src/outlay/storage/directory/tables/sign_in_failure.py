@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class SignInFailureRow(Base):
-    """A failure of an account or from an address, which is kept as a digest, for a while."""
+    """A recent failed sign-in of an account or address, stored as a digest."""
 
     __tablename__ = "sign_in_failure"
 

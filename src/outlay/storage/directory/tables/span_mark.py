@@ -1,17 +1,18 @@
-"""Table of what is known of spans that stand above or below counted ones."""
+"""Table of span marks."""
 
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class SpanMarkRow(Base):
-    """Where a span stands towards the calls of its trace that have been counted."""
+    """The relation of a span to the counted calls of its trace."""
 
     __tablename__ = "span_mark"
 
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), primary_key=True
     )
     trace_id: Mapped[str] = mapped_column(primary_key=True)

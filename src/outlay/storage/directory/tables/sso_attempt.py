@@ -1,18 +1,21 @@
-"""Table of sign-ins under way at OpenID Connect providers."""
+"""Table of pending sign-ins at OpenID Connect providers."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
 class SsoAttemptRow(Base):
-    """What a browser was sent away with, by the digest of its state; used once."""
+    """A pending sign-in, by the digest of its state; used once."""
 
     __tablename__ = "sso_attempt"
 
     digest: Mapped[bytes] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(ForeignKey("organization.organization_id"))
+    organization_id: Mapped[OrganizationId] = mapped_column(
+        ForeignKey("organization.organization_id")
+    )
     nonce: Mapped[str]
     verifier: Mapped[str]
     target: Mapped[str]

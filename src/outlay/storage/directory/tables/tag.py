@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -11,7 +12,7 @@ class TagKeyRow(Base):
 
     __tablename__ = "tag_key"
 
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), primary_key=True
     )
     key: Mapped[str] = mapped_column(primary_key=True)
@@ -19,11 +20,11 @@ class TagKeyRow(Base):
 
 
 class TagValueRow(Base):
-    """A value that requests have had under a key: there are bounds to how many."""
+    """A value seen under a key; their number is bounded."""
 
     __tablename__ = "tag_value"
 
-    organization_id: Mapped[str] = mapped_column(
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), primary_key=True
     )
     key: Mapped[str] = mapped_column(primary_key=True)

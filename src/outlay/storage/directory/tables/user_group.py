@@ -3,6 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
+from outlay.domain.ids import GroupId, OrganizationId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -11,8 +12,8 @@ class UserGroupRow(Base):
 
     __tablename__ = "user_group"
 
-    group_id: Mapped[str] = mapped_column(primary_key=True)
-    organization_id: Mapped[str] = mapped_column(
+    group_id: Mapped[GroupId] = mapped_column(primary_key=True)
+    organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )
     name: Mapped[str]

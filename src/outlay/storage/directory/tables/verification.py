@@ -1,4 +1,4 @@
-"""Table with the outcome of the last verification."""
+"""Table with the result of the last verification."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class VerificationRow(Base):
-    """One row, for all processes: whether ledger and cube agreed when they were last compared."""
+    """A single row for all processes: whether ledger and cube matched at the last comparison."""
 
     __tablename__ = "verification"
 

@@ -1,4 +1,4 @@
-"""Requests under way, by the node that let them through, and which nodes are still there."""
+"""Intents per node, and heartbeats of the nodes."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,8 +8,9 @@ from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import Intent
 
 GONE_SECONDS: Final = 2 * 3_600
-"""Without a sign for so long a node is gone: what it let through has ended or was broken off, as
-nothing lasts longer than an hour; its outcomes are in no journal that is still being written."""
+"""A node without a heartbeat for this long is gone: its requests have ended, as none lasts longer
+than an hour, and its write-ahead buffer is no longer written to.
+"""
 
 _PUT: Final = (
     "INSERT INTO request_intent (organization_id, event_id, begun, node_id) "
@@ -37,28 +38,28 @@ _SIGN: Final = (
 
 
 def put_intents(connection: Connection, node_id: str, intents: Sequence[Intent]) -> None:
-    """Put intents of a node on record; those that are stay."""
+    """Record intents of a node; existing ones stay unchanged."""
     if intents:
         columns = columns_of([intent[:3] for intent in intents])
         connection.execute(_PUT, (node_id, *columns))
 
 
 def drop_intents(connection: Connection, settled: Sequence[tuple[str, str]]) -> None:
-    """Take intents off record, and with them what is held for them."""
+    """Delete intents, and with them their reservations."""
     if settled:
         connection.execute(_DROP, columns_of(settled))
 
 
 def intents_of(connection: Connection, node_id: str) -> list[Intent]:
-    """Requests without an outcome that a node let through, oldest first."""
+    """A node's requests without an outcome, oldest first."""
     return [Intent(*row) for row in connection.execute(_OF_NODE, (node_id,))]
 
 
 def orphaned_intents(connection: Connection) -> list[Intent]:
-    """Requests without an outcome of nodes that are not heard of any more."""
+    """Requests without an outcome of nodes that are gone."""
     return [Intent(*row) for row in connection.execute(_ORPHANS, (GONE_SECONDS,))]
 
 
-def give_sign(connection: Connection, node_id: str) -> None:
-    """Let others know that a node is there."""
+def write_heartbeat(connection: Connection, node_id: str) -> None:
+    """Record that a node is alive."""
     connection.execute(_SIGN, (node_id,))

@@ -1,9 +1,10 @@
-"""Which event ids are taken: an id counts once, whichever node it comes to."""
+"""Unique event ids: an id counts once, whichever node receives it."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.rows import COLUMN, EventRow, facts_json
@@ -34,7 +35,7 @@ def take_keys(
     drafts: Sequence[EventRow],
     outcomes: list[Outcome],
 ) -> list[EventRow]:
-    """The drafts whose ids are not taken; they are now."""
+    """The drafts whose ids were free; they are claimed now."""
     first: dict[_Key, EventRow] = {}
     for draft in drafts:
         first.setdefault(_key_of(draft), draft)
@@ -67,13 +68,13 @@ def take_keys(
 
 
 def put_keys(writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
-    """Take the ids of rows that are known to have different ones."""
+    """Claim the ids of rows that are known to be distinct."""
     columns = [[row[at] for row in rows] for at in (_ORGANIZATION, _EVENT, _DIGEST, _TIME)]
     writer.execute(_TAKE_KEYS, columns)
 
 
-def is_taken(writer: MarkedConnection, organization_id: str, event_id: str) -> bool:
-    """Whether there is an event with an id."""
+def is_taken(writer: MarkedConnection, organization_id: OrganizationId, event_id: str) -> bool:
+    """Whether an event id exists."""
     return bool(writer.execute(_KEYS, ([organization_id], [event_id])).fetchall())
 
 

@@ -1,7 +1,8 @@
-"""The ledger's tables, created or upgraded by whoever opens it first, and the end of its chain."""
+"""Creating or upgrading the ledger's tables, and reading the end of its chain."""
 
 from typing import Final
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import uuid7
@@ -14,7 +15,7 @@ from outlay.storage.postgres import (
     SCHEMA_LOCK,
     MarkedConnection,
     enter_all,
-    wall_of,
+    row_security_of,
 )
 
 PACKAGE: Final = "outlay.storage.ledger.postgres"
@@ -29,20 +30,20 @@ WALLED: Final = (
     "spend_counter",
     "spend_hold",
 )
-"""What shows an organization its own rows alone."""
+"""Tables with row-level security by organization."""
 
 HEAD: Final = (
     "SELECT coalesce((SELECT last_seq FROM usage_batch ORDER BY batch_id DESC LIMIT 1), 0), "
     "rewrites, schema_version FROM ledger_identity"
 )
-"""How far the ledger reaches, how often identities in its rows were erased, and its schema."""
+"""The end of the ledger, the number of erasures, and the schema."""
 
 END: Final = (
     "SELECT schema_version, coalesce(batch_id, 0), coalesce(last_seq, 0), checksum "
     "FROM ledger_identity LEFT JOIN "
     "(SELECT * FROM usage_batch ORDER BY batch_id DESC LIMIT 1) AS last_batch ON true"
 )
-"""The schema, and what the next batch follows; without a checksum before the first batch."""
+"""The schema, and the predecessor of the next batch; without a checksum before the first batch."""
 
 _HAS_LEDGER: Final = "SELECT to_regclass('ledger_identity')"
 _WALLED: Final = "SELECT tablename FROM pg_policies WHERE schemaname = current_schema()"
@@ -51,9 +52,9 @@ _WALLED: Final = "SELECT tablename FROM pg_policies WHERE schemaname = current_s
 def prepare_tables(
     writer: MarkedConnection, clock: Clock, schema: Schema, before_upgrade: BeforeUpgrade
 ) -> None:
-    """Create the tables, or upgrade them; one node does, the others wait for it.
+    """Create or upgrade the tables; one node does so while the others wait.
 
-    Raises Damaged when a newer Outlay wrote them.
+    Raises Damaged if a newer version wrote them.
     """
     with writer.raw.transaction():
         writer.execute(LOCK, (SCHEMA_LOCK,))
@@ -69,14 +70,14 @@ def prepare_tables(
         walled = {table for (table,) in writer.execute(_WALLED)}
         for table in WALLED:
             if table not in walled:
-                for statement in wall_of(table):
+                for statement in row_security_of(table):
                     writer.execute(statement)
 
 
 def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
-    """Which ledger, how far it reaches and how often it was rewritten.
+    """The ledger's id, its last sequence number and its number of rewrites.
 
-    Raises Damaged when its last event is not the end of its last batch.
+    Raises Damaged if its last event is not the end of its last batch.
     """
     with writer.raw.transaction():
         enter_all(writer)
@@ -86,8 +87,8 @@ def check_end(writer: MarkedConnection) -> tuple[str, int, int]:
         last_seq, rewrites, _ = writer.execute(HEAD).fetchone() or (0, 0, 0)
     if last_event_seq != last_seq:
         raise Damaged(
-            f"the ledger ends at event {last_event_seq} but its last batch at {last_seq}; "
-            "restore it from a backup",
-            code="ledger-tail",
+            f"The ledger ends at event {last_event_seq}, but its last batch ends at {last_seq}. "
+            "Restore a backup.",
+            code=ErrorCode.LEDGER_TAIL,
         )
     return ledger_id, last_seq, rewrites

@@ -1,4 +1,4 @@
-"""A partition of usage_event per month of event time, made as months come up."""
+"""Monthly partitions of usage_event by event time, created on demand."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -17,13 +17,13 @@ _PARTITIONS: Final = (
 
 
 class Partitions:
-    """Which partitions there are. Used by one thread."""
+    """The existing partitions. Used by one thread."""
 
     def __init__(self) -> None:
         self._known: set[str] = set()
 
     def create(self, writer: MarkedConnection, times_us: Iterable[int]) -> None:
-        """See to it that there is a partition for events of some times."""
+        """Ensure that there are partitions for events of some times."""
         wanted = {_month_of(time_us) for time_us in times_us}
         if all(_name(month) in self._known for month in wanted):
             return
@@ -35,7 +35,7 @@ class Partitions:
                 if name in self._known:
                     continue
                 start, end = to_us(month), to_us(_following(month))
-                # Attaching lets readers go on, making it a partition at once would not.
+                # Attaching does not block readers, unlike creating it as a partition.
                 writer.execute(f"CREATE TABLE {name} (LIKE usage_event INCLUDING ALL)")
                 writer.execute(
                     f"ALTER TABLE usage_event ATTACH PARTITION {name} "
@@ -45,7 +45,7 @@ class Partitions:
 
 
 def copy_events(writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
-    """Put rows into their partitions, which may be copied to; a table behind a wall may not."""
+    """Copy rows into their partitions: COPY does not work on a table with row-level security."""
     by_month: dict[datetime, list[EventRow]] = {}
     for row in rows:
         by_month.setdefault(_month_of(row[_TIME]), []).append(row)
@@ -58,7 +58,7 @@ def copy_events(writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
 
 
 def _month_of(time_us: int) -> datetime:
-    """The first instant of the UTC month that an instant is in."""
+    """The first instant of an instant's UTC month."""
     day = from_us(time_us).astimezone(UTC)
     return day.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 

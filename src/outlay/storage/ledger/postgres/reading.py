@@ -12,7 +12,7 @@ from outlay.storage.row_level_security import EVERY_TENANT
 
 
 class PostgresReading(LedgerReader):
-    """What has been committed to one database. Thread-safe."""
+    """Reads what is committed to one database. Thread-safe."""
 
     _contains = "strpos"
     _lookup = Lookup("usage_event_key", "event_time_us")
@@ -50,6 +50,6 @@ class PostgresReading(LedgerReader):
 
     @override
     def _see_all(self, reader: Connection) -> None:
-        """A checksum goes over the rows of everybody who is in the batch."""
+        """A checksum covers the rows of all organizations in the batch."""
         if isinstance(reader, MarkedConnection):
             enter_all(reader)

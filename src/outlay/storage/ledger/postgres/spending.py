@@ -1,7 +1,7 @@
-"""Spend counters in the ledger's database, so that limits hold over all nodes together.
+"""Spend counters in the ledger's database, so that limits hold across all nodes.
 
-Whoever counts, holds or starts a counter has the ledger's lock: a hold is weighed against every
-cost that has been committed and every hold that has been let through before it, on any node.
+Counting, reserving and starting a counter all take the ledger's lock: a reservation is checked
+against every committed cost and every earlier reservation, on any node.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Final, NamedTuple
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -30,7 +31,7 @@ from outlay.storage.ledger.spending import (
 from outlay.storage.postgres import MarkedConnection
 
 _GRACE_US: Final = in_us(timedelta(days=1))
-"""How long a counter stays after its interval: somebody may be about to hold against it."""
+"""How long a counter is kept after its interval: a reservation may still be made against it."""
 
 FIND_COUNTERS: Final = (
     "SELECT counter_id, organization_id, scope, scope_id, start_us, end_us FROM spend_counter "
@@ -63,12 +64,12 @@ _DROP_OVER: Final = (
 
 
 class Admission(NamedTuple):
-    """Which intents are let through."""
+    """Which intents are admitted."""
 
     refused: dict[tuple[str, str], OutlayError]
-    """By organization and event id, with what the caller is told."""
+    """By organization and event id, with the error for the caller."""
     holds: list[tuple[str, str, int, int]]
-    """Of the others, for `hold`."""
+    """Of the admitted intents, for `hold`."""
 
 
 class _Standing(NamedTuple):
@@ -78,16 +79,16 @@ class _Standing(NamedTuple):
 
 
 class PostgresSpending:
-    """Counters and holds. Called within the transactions of a ledger, but for `start`."""
+    """Counters and reservations. Called within a ledger's transactions, except `start`."""
 
     def __init__(self, locked: Callable[[], AbstractContextManager[MarkedConnection]]) -> None:
-        """`locked` begins a transaction that has the ledger's lock."""
+        """`locked` begins a transaction with the ledger's lock."""
         self._locked = locked
         self._swept_us: dict[str, int] = {}
-        """By organization, from which start on counters that are over have been dropped."""
+        """By organization, the start of the interval up to which ended counters were deleted."""
 
     def start(self, key: CounterKey, through_seq: int, spent_pusd: int) -> None:
-        """Count from now on, beginning with what was spent up to a position; once for all nodes."""
+        """Start a counter with the amount spent up to a position; once for all nodes."""
         statement = _START.format(column=SCOPE_COLUMN[key.scope])
         window = (through_seq, key.organization_id, key.scope_id, key.start_us, key.end_us)
         with self._locked() as connection:
@@ -118,13 +119,13 @@ class PostgresSpending:
     def admit(
         self, connection: MarkedConnection, intents: Sequence[Intent], now_us: int
     ) -> Admission:
-        """Weigh what intents may cost, in their order, against what is spent and held."""
+        """Check the reservations of intents, in order, against the spent and reserved amounts."""
         refused: dict[tuple[str, str], OutlayError] = {}
         rows: list[tuple[str, str, int, int]] = []
         standing: dict[CounterKey, _Standing | None] = {}
         for intent in intents:
             if not intent.holds or connection.execute(_HELD, intent[:2]).fetchone():
-                continue  # nothing to hold, or held by a commit that we did not hear the end of
+                continue  # nothing to reserve, or reserved by a commit whose result was lost
             for hold in intent.holds:
                 if hold.counter not in standing:
                     standing[hold.counter] = self._standing(connection, hold.counter)
@@ -142,13 +143,13 @@ class PostgresSpending:
 
     @staticmethod
     def hold(connection: MarkedConnection, rows: Sequence[tuple[str, str, int, int]]) -> None:
-        """Put holds on record, beside the intents that they belong to."""
+        """Record reservations with the intents they belong to."""
         if rows:
             connection.executemany(_PUT_HOLD, rows)
 
     @staticmethod
     def _standing(connection: MarkedConnection, key: CounterKey) -> _Standing | None:
-        """What stands against a counter; None when it is not there."""
+        """The amounts of a counter; None if it does not exist."""
         found = connection.execute(_STANDING, key).fetchone()
         return _Standing(found[0], int(found[1]), int(found[2])) if found else None
 
@@ -156,13 +157,13 @@ class PostgresSpending:
 def _refusal(
     holds: Sequence[Hold], standing: Mapping[CounterKey, _Standing | None], now_us: int
 ) -> OutlayError | None:
-    """Why a request is not let through, None when all of its limits have room for it."""
+    """The error if a reservation does not fit, None if all limits have room."""
     for hold in holds:
         known = standing[hold.counter]
         if known is None:
             return Unavailable(
-                "what has been spent against a limit is not known; try again in a moment",
-                code="spending-unknown",
+                "The amount spent against a limit is not known yet. Try again in a moment.",
+                code=ErrorCode.SPENDING_UNKNOWN,
             )
         if known.spent_pusd + known.held_pusd + hold.amount_pusd > hold.limit.amount_pusd:
             refused = HoldRefused(hold, known.spent_pusd, known.held_pusd, now_us)

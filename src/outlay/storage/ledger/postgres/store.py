@@ -1,9 +1,9 @@
-"""The ledger on PostgreSQL: many nodes write it, one transaction at a time.
+"""The ledger on PostgreSQL: written by many nodes, one transaction at a time.
 
-Who stores events holds an advisory lock from reading the end of the chain to the commit. So the
-order of sequence numbers is the order of commits: whoever has read up to one has not passed over a
-lower one that came later. Nodes commit what has come together meanwhile, so the lock is taken a few
-hundred times a second, not once per event.
+A writer holds an advisory lock from reading the end of the chain to the commit. So sequence numbers
+are in commit order: a reader that has read up to one has not missed a lower one that was committed
+later. Nodes commit everything submitted in the meantime, so the lock is taken a few hundred times a
+second, not once per event.
 """
 
 import logging
@@ -18,6 +18,7 @@ from typing import ClassVar, Final
 import psycopg
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -27,10 +28,10 @@ from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import settle_answers
 from outlay.storage.ledger.postgres.intents import (
     drop_intents,
-    give_sign,
     intents_of,
     orphaned_intents,
     put_intents,
+    write_heartbeat,
 )
 from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
 from outlay.storage.ledger.postgres.opening import (
@@ -43,7 +44,7 @@ from outlay.storage.ledger.postgres.opening import (
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
-from outlay.storage.ledger.postgres.write_ahead_buffer import Spool
+from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
@@ -77,10 +78,10 @@ logger = logging.getLogger(__name__)
 _TIME: Final = COLUMN["event_time_us"]
 
 POLL_SECONDS: Final = 0.25
-"""How often a node looks for what others have committed."""
+"""How often a node checks for commits of other nodes."""
 
 SIGN_SECONDS: Final = 10.0
-"""How often a node gives a sign of life."""
+"""How often a node writes a heartbeat."""
 
 
 class PostgresLedger(PostgresReading, Ledger):
@@ -95,14 +96,14 @@ class PostgresLedger(PostgresReading, Ledger):
         clock: Clock,
         *,
         node_id: str,
-        spool: Spool,
+        buffer: WriteAheadBuffer,
         before_upgrade: BeforeUpgrade = announce,
     ) -> None:
         """Open or create the ledger.
 
-        `node_id` is whose intents are put on record here, `spool` takes what comes in while the
-        database is away. Raises Unavailable without a database, Damaged when the end of the chain
-        is not intact.
+        `node_id` identifies this node's intents, `buffer` takes submissions while the database is
+        unreachable. Raises Unavailable without a database, Damaged if the end of the chain is not
+        intact.
         """
         PostgresReading.__init__(self, database)
         Ledger.__init__(self, clock)
@@ -113,12 +114,12 @@ class PostgresLedger(PostgresReading, Ledger):
         self._looks = count()
         self._last_look = -1
         self._known_at = clock.now()
-        self._spool = spool
-        self._is_away = False
+        self._buffer = buffer
+        self._is_unreachable = False
         self._outdated: str | None = None
         try:
             self._prepare(self._writer, before_upgrade)
-            self._give_sign()
+            self._write_heartbeat()
             self._drain()
         except BaseException:
             self._drop_writer()
@@ -132,16 +133,16 @@ class PostgresLedger(PostgresReading, Ledger):
         self.ledger_id, self._last_seq, self._rewrites = check_end(writer)
 
     def _check_version(self, version: int) -> None:
-        """Raise Unavailable when another node has upgraded the tables meanwhile.
+        """Raise Unavailable if another node has upgraded the tables.
 
-        What comes in is put aside for the newer Outlay that is started in this one's place.
+        Submissions are buffered for the newer version that will be started in place of this one.
         """
         if version > self.schema.version:
             self._outdated = (
-                f"another node has upgraded the ledger to schema {version}; this Outlay knows "
-                f"schema {self.schema.version}: install the newer version and restart"
+                f"Another node has upgraded the ledger to schema {version}, but this one supports "
+                f"schema {self.schema.version}. Install the newer version and restart."
             )
-            raise Unavailable(self._outdated, code="ledger-too-new")
+            raise Unavailable(self._outdated, code=ErrorCode.LEDGER_TOO_NEW)
 
     @property
     @override
@@ -151,14 +152,14 @@ class PostgresLedger(PostgresReading, Ledger):
     @property
     @override
     def refusal(self) -> str | None:
-        if self._is_away and self._spool.is_full:
-            return "the database does not answer, and the local journal is full"
+        if self._is_unreachable and self._buffer.is_full:
+            return "The database is unreachable and the local write-ahead buffer is full."
         return super().refusal
 
     @override
     @contextmanager
     def _locked(self) -> Iterator[MarkedConnection]:
-        """A transaction beside the writer's, with the ledger's lock."""
+        """A transaction with the ledger's lock, on another connection than the writer's."""
         with self._database.reading(EVERY_TENANT) as connection:
             connection.execute(LOCK, (LEDGER_LOCK,))
             yield connection
@@ -166,15 +167,15 @@ class PostgresLedger(PostgresReading, Ledger):
 
     @override
     def newest_seq(self) -> int:
-        """Sequence number of the last event that anybody had acknowledged before this call."""
+        """Sequence number of the last event acknowledged by any node before this call."""
         look, instant = next(self._looks), self._clock.now()
         with self._reading() as reader:
             seq, rewrites, version = reader.execute(HEAD).fetchone()
         self._check_version(version)
-        if rewrites > self._rewrites:  # by another node: what is in memory says what it said before
+        if rewrites > self._rewrites:  # by another node: rows in memory are outdated
             self._recent.clear()
         with self._committed:
-            if look > self._last_look:  # not the later instant: clocks are set back
+            if look > self._last_look:  # not the later instant: clocks can be set back
                 self._last_look, self._known_at = look, instant
             self._last_seq = max(self._last_seq, seq)
             self._rewrites = max(self._rewrites, rewrites)
@@ -189,33 +190,33 @@ class PostgresLedger(PostgresReading, Ledger):
 
     @override
     def intents(self) -> list[Intent]:
-        """Requests without an outcome that this node let through, oldest first."""
+        """This node's requests without an outcome, oldest first."""
         with self._reading() as reader:
             return intents_of(reader, self._node_id)
 
     @override
     def orphans(self) -> list[Intent]:
-        """Requests without an outcome that nodes let through which are not heard of any more."""
+        """Requests without an outcome of nodes that are gone."""
         with self._reading() as reader:
             return orphaned_intents(reader)
 
     def _look_out(self, stop: threading.Event) -> None:
-        """Notice what others commit, and whether the database is there."""
+        """Poll for commits of other nodes and for the database's availability."""
         sign_due = 0.0
         while not stop.wait(POLL_SECONDS):
             try:
                 self.newest_seq()
-                self._is_away = False
+                self._is_unreachable = False
                 if time.monotonic() >= sign_due:
-                    self._give_sign()
+                    self._write_heartbeat()
                     sign_due = time.monotonic() + SIGN_SECONDS
             except Unavailable as error:
                 logger.debug("%s", error.message)
 
-    def _give_sign(self) -> None:
-        """Let others know that this node is there."""
+    def _write_heartbeat(self) -> None:
+        """Record that this node is alive."""
         with self._database.reading(EVERY_TENANT) as connection:
-            give_sign(connection, self._node_id)
+            write_heartbeat(connection, self._node_id)
             connection.raw.commit()
 
     # Writing
@@ -228,13 +229,14 @@ class PostgresLedger(PostgresReading, Ledger):
     def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
-        """To the database, or to the local journal while that is away or not emptied yet.
+        """Commit to the database, or to the write-ahead buffer while the database is unreachable or
+        the buffer is not empty.
 
-        What the database may have committed without our knowing is found again by the next try:
-        events are duplicates then, which is what their senders are told, too.
+        If a commit's result was lost, the retry finds its events: they are duplicates then, and
+        reported as such.
         """
-        if self._is_away and self._writer is None:
-            return self._put_aside(events, intents, settled)
+        if self._is_unreachable and self._writer is None:
+            return self._buffer_commit(events, intents, settled)
         try:
             self._drain()
             return self._commit_with(self._connected(), events, intents, settled)
@@ -245,54 +247,55 @@ class PostgresLedger(PostgresReading, Ledger):
             return self._commit_with(self._connected(), events, intents, settled)
         except (psycopg.OperationalError, Unavailable) as error:
             self._lose(error)
-            return self._put_aside(events, intents, settled)
+            return self._buffer_commit(events, intents, settled)
 
     def _connected(self) -> MarkedConnection:
-        """The writer's connection; raises Unavailable when there is none to be had."""
+        """The writer's connection; raises Unavailable without one."""
         if self._writer is None:
             self._writer = MarkedConnection(self._database.connect())
         return self._writer
 
     def _lose(self, error: Exception) -> None:
-        """Take note that the database is away."""
+        """Note that the database is unreachable."""
         self._drop_writer()
-        if not self._is_away:
+        if not self._is_unreachable:
             known = error if isinstance(error, Unavailable) else away(error)
-            logger.warning("events go to the local journal: %s", known.message)
-        self._is_away = True
+            logger.warning("events go to the write-ahead buffer: %s", known.message)
+        self._is_unreachable = True
 
-    def _put_aside(
+    def _buffer_commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
-        """Keep a commit in the local journal; limits cannot be held to without the database."""
+        """Buffer a commit; spend limits cannot be checked without the database."""
         limited = [intent for intent in intents if intent.holds]
         unlimited = [intent for intent in intents if not intent.holds]
-        self._spool.append(events, unlimited, settled)
+        self._buffer.append(events, unlimited, settled)
         unweighed = Unavailable(
-            "the database does not answer, so a spend limit cannot be held; try again in a moment",
-            code="database-away",
+            "The database is unreachable, so spend limits cannot be checked. Try again in a "
+            "moment.",
+            code=ErrorCode.DATABASE_AWAY,
         )
         return Committed(
             [Outcome.ACCEPTED] * len(events), {intent[:2]: unweighed for intent in limited}
         )
 
     def _drain(self) -> None:
-        """Bring what is in the local journal to the database, in its order, many at a time."""
-        if self._spool.is_empty:
+        """Move the buffered commits to the database, in order, many at a time."""
+        if self._buffer.is_empty:
             return
-        while not self._spool.is_empty:
-            last_id, entry = self._spool.oldest(MAX_COMMIT_EVENTS)
+        while not self._buffer.is_empty:
+            last_id, entry = self._buffer.oldest(MAX_COMMIT_EVENTS)
             intents = [Intent(*intent) for intent in entry.intents]
             self._commit_with(self._connected(), entry.events, intents, entry.settled)
-            self._spool.drop_through(last_id)
-        logger.warning("the local journal has been emptied into the database")
+            self._buffer.drop_through(last_id)
+        logger.warning("the write-ahead buffer has been drained into the database")
 
     _idle_seconds = 1.0
 
     @override
     def _idle(self) -> None:
-        """Empty the local journal when the database is back."""
-        if not self._is_away:
+        """Drain the buffer when the database is reachable again."""
+        if not self._is_unreachable:
             try:
                 self._drain()
             except (psycopg.OperationalError, Unavailable) as error:
@@ -300,9 +303,9 @@ class PostgresLedger(PostgresReading, Ledger):
 
     @property
     @override
-    def journaled(self) -> int:
-        """Events and intents that wait in the local journal for the database."""
-        return self._spool.size
+    def buffered(self) -> int:
+        """Buffered events and intents."""
+        return self._buffer.size
 
     def _drop_writer(self) -> None:
         writer, self._writer = self._writer, None
@@ -329,7 +332,7 @@ class PostgresLedger(PostgresReading, Ledger):
                 batch, outcomes = self._store(writer, events, now_us)
             drop_intents(writer, settled)
             admission = self.spending.admit(writer, intents, now_us)
-            # One that is settled here already need not be put on record.
+            # An intent settled in the same commit need not be recorded.
             gone = {*admission.refused, *settled}
             let_through = [intent for intent in intents if intent[:2] not in gone]
             put_intents(writer, self._node_id, let_through)
@@ -344,7 +347,7 @@ class PostgresLedger(PostgresReading, Ledger):
         events: Sequence[UsageEvent],
         now_us: int,
     ) -> tuple[Batch | None, list[Outcome]]:
-        """Store the new ones of some events as the next batch; the outcomes of all."""
+        """Store the new ones of some events as the next batch; returns the outcomes of all."""
 
         def check(rows: Sequence[EventRow]) -> None:
             self._check(writer, rows)
@@ -394,7 +397,7 @@ class PostgresLedger(PostgresReading, Ledger):
 
     @override
     def purge(self) -> None:
-        """Make room of the rows that were there before, in all partitions."""
+        """Vacuum old row versions in all partitions."""
         connection = self._database.connect()
         try:
             connection.execute("VACUUM usage_event, usage_conflict")
@@ -407,4 +410,4 @@ class PostgresLedger(PostgresReading, Ledger):
     def _release(self) -> None:
         self._watch.stop()
         self._drop_writer()
-        self._spool.close()
+        self._buffer.close()

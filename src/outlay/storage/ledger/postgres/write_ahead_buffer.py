@@ -1,7 +1,7 @@
-"""The local journal of a node whose database is away: a bounded queue of commits, on disk.
+"""A write-ahead buffer on disk for while the database is unreachable: a bounded queue of commits.
 
-What is in it has been acknowledged. It goes to the database in its order once that is back, from
-this process or the next one of its place; ids count once, so what is sent again adds nothing.
+Its content is acknowledged. It is moved to the database in order once that is reachable, by this
+process or its successor. Event ids count once, so duplicates add nothing.
 """
 
 from collections.abc import Sequence
@@ -11,8 +11,10 @@ from typing import Final, NamedTuple
 import msgspec
 import pysqlite3 as driver
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.sqlite import connect
 
@@ -23,15 +25,15 @@ _CREATE: Final = (
 
 
 class Entry(NamedTuple):
-    """One commit that the database has not got yet."""
+    """One commit that is not in the database yet."""
 
     events: list[UsageEvent]
-    intents: list[tuple[str, str, bytes]]
+    intents: list[tuple[OrganizationId, str, bytes]]
     settled: list[tuple[str, str]]
 
     @property
     def size(self) -> int:
-        """What it counts for."""
+        """Its number of events and intents."""
         return len(self.events) + len(self.intents)
 
 
@@ -39,28 +41,28 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode: Final = msgspec.msgpack.Decoder(Entry).decode
 
 
-class Spool:
-    """Entries in a file. Used by one thread."""
+class WriteAheadBuffer:
+    """Entries in a SQLite file. Used by one thread."""
 
     def __init__(self, path: Path, capacity: int) -> None:
-        """Open or create; it takes up to `capacity` events and intents."""
+        """Open or create the file; it takes up to `capacity` events and intents."""
         self._connection = connect(path)
         self._connection.execute(_CREATE)
         self._capacity = capacity
         found = self._connection.execute("SELECT count(*), coalesce(sum(size), 0) FROM entry")
         self._entries: int
         self.size: int
-        """Events and intents that wait."""
+        """Buffered events and intents."""
         self._entries, self.size = found.fetchone()
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits; known without a look at the file."""
+        """Whether the buffer is empty; known without reading the file."""
         return self._entries == 0
 
     @property
     def is_full(self) -> bool:
-        """Whether there is no room for anything."""
+        """Whether the buffer is full."""
         return self.size >= self._capacity
 
     def append(
@@ -69,17 +71,17 @@ class Spool:
         intents: Sequence[Intent],
         settled: Sequence[tuple[str, str]],
     ) -> None:
-        """Keep a commit; on disk when this returns. Raises Unavailable when there is no room,
-        or the disk takes nothing.
+        """Buffer a commit; on disk when this returns. Raises Unavailable if the buffer is full or
+        the disk fails.
 
-        Outcomes are kept in any case: their requests have been answered.
+        Outcomes are buffered even if it is full: their requests were already answered.
         """
         entry = Entry(list(events), [intent[:3] for intent in intents], list(settled))
         if self.size + entry.size > self._capacity and not settled:
             raise Unavailable(
-                f"the database does not answer, and the local journal is full ({self.size} "
-                "entries); try again in a moment",
-                code="journal-full",
+                "The database is unreachable and the local write-ahead buffer is full "
+                f"({self.size} entries). Try again in a moment.",
+                code=ErrorCode.JOURNAL_FULL,
             )
         try:
             self._connection.execute(
@@ -87,16 +89,18 @@ class Spool:
             )
         except driver.Error as error:
             raise Unavailable(
-                f"the database does not answer, and the local journal cannot write: {error}",
-                code="journal-failed",
+                "The database is unreachable and the local write-ahead buffer is not writable: "
+                f"{error}.",
+                code=ErrorCode.JOURNAL_FAILED,
             ) from error
         self._entries += 1
         self.size += entry.size
 
     def oldest(self, size: int) -> tuple[int, Entry]:
-        """The oldest entries as one, with the id of the last of them; there must be some.
+        """The oldest entries merged into one, with the id of the last of them; the buffer must not
+        be empty.
 
-        Of so many events and intents together, or of a single entry that has more.
+        As many as fit `size` events and intents, but at least one entry.
         """
         merged = Entry([], [], [])
         last_id = 0
@@ -113,7 +117,7 @@ class Spool:
         return last_id, merged
 
     def drop_through(self, entry_id: int) -> None:
-        """Forget the entries up to one, which the database has."""
+        """Delete the entries up to an id, which are in the database."""
         dropped = self._connection.execute(
             "DELETE FROM entry WHERE entry_id <= ? RETURNING size", (entry_id,)
         )
@@ -122,5 +126,5 @@ class Spool:
         self.size -= sum(sizes)
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._connection.close()

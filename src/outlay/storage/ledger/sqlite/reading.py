@@ -1,4 +1,4 @@
-"""Reading the ledger in a SQLite file, on connections that all threads share."""
+"""Reading the ledger in a SQLite file, with a pool of connections for all threads."""
 
 import logging
 import queue
@@ -9,50 +9,51 @@ from typing import Any, Final
 
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
 from outlay.storage.row_level_security import EVERY_TENANT
-from outlay.storage.sqlite import connect, telling
+from outlay.storage.sqlite import connect, translating_errors
 
 logger = logging.getLogger(__name__)
 
 READERS: Final = 8
-"""Connections for reading; each is two open files and a page cache of up to 8 MiB."""
+"""Connections for reading; each takes two open files and a page cache of up to 8 MiB."""
 
 CLOSE_SECONDS: Final = 2.0
-"""How long a question that was broken off has to give its connection back."""
+"""How long an interrupted query has to return its connection."""
 
 WAIT_SECONDS: Final = 30.0
-"""How long a question waits for a connection before it is refused."""
+"""How long a query waits for a connection before it is refused."""
 
 
 class SqliteReading(LedgerReader):
-    """What has been committed to one file. Thread-safe."""
+    """Reads what is committed to one file. Thread-safe."""
 
-    # The sign keeps the index by time from being preferred: ids are what there are few of.
+    # The unary plus keeps the index by time from being preferred: few rows match the ids.
     _lookup = Lookup("usage_event", "+event_time_us")
 
     def __init__(self, path: Path, health: StorageHealth | None = None) -> None:
-        """Read the ledger at `path`; `open_readers` comes before the first question.
+        """Read the ledger at `path`; call `open_readers` before the first query.
 
-        `health` is shared with those who write to the file.
+        `health` is shared with the writers of the file.
         """
         LedgerReader.__init__(self)
         self._path = path
         self._health = health or StorageHealth()
         self._readers: list[Any] = []
-        # The one used last comes first: its cache is warm.
+        # Last in, first out: the cache of the last used connection is warm.
         self._free: queue.LifoQueue[Any] = queue.LifoQueue()
 
     def open_readers(self) -> None:
-        """Open all connections and the files behind them; the database must be there.
+        """Open all connections and the files behind them; the database must exist.
 
-        There are never more of them, whatever threads come and go, and none is opened later, when
-        the process may be out of file descriptors.
+        Their number is fixed, regardless of threads, and none is opened later, when the process may
+        be out of file descriptors.
         """
-        with telling(self._health):
+        with translating_errors(self._health):
             for _ in range(READERS):
                 reader = connect(self._path, read_only=True)
                 self._readers.append(reader)
@@ -62,20 +63,20 @@ class SqliteReading(LedgerReader):
     @override
     @contextmanager
     def _reading(self, tenant: str = EVERY_TENANT) -> Iterator[Connection]:
-        """A connection of the pool, for as long as the block runs."""
+        """A connection of the pool, for the duration of the block."""
         refuse_on_event_loop("the ledger")
         try:
             reader = self._free.get(timeout=WAIT_SECONDS)
         except queue.Empty:
             raise Unavailable(
-                "too many queries of the ledger at once; try again in a moment",
-                code="overloaded",
+                "Too many ledger queries are running. Try again in a moment.",
+                code=ErrorCode.OVERLOADED,
             ) from None
         if reader is None:
-            self._free.put(None)  # for whoever else asks
-            raise Unavailable("the ledger is closed", code="shutting-down")
+            self._free.put(None)  # wake the next waiting thread
+            raise Unavailable("The ledger is closed.", code=ErrorCode.SHUTTING_DOWN)
         try:
-            with telling(self._health):
+            with translating_errors(self._health):
                 yield reader
         finally:
             self._free.put(reader)
@@ -90,18 +91,18 @@ class SqliteReading(LedgerReader):
             try:
                 yield reader
             finally:
-                if raw.in_transaction:  # it is not after some errors
+                if raw.in_transaction:  # some errors end the transaction
                     raw.execute("COMMIT")
 
     @override
     def _see_all(self, reader: Connection) -> None:
-        """A file has no wall between organizations."""
+        """SQLite has no row-level security."""
 
     def close_readers(self) -> None:
-        """Release all connections; what is being asked is broken off.
+        """Close all connections; running queries are interrupted.
 
-        One that is still in use after a while is left to the end of the process: closing it under
-        the thread that reads with it would crash.
+        A connection still in use after a while stays open until the process ends: closing it while
+        its thread reads would crash.
         """
         for reader in self._readers:
             reader.interrupt()
@@ -109,6 +110,6 @@ class SqliteReading(LedgerReader):
             try:
                 self._free.get(timeout=CLOSE_SECONDS).close()
             except queue.Empty:
-                logger.warning("a question to the ledger did not end in time")
+                logger.warning("a ledger query did not end in time")
         self._readers = []
         self._free.put(None)

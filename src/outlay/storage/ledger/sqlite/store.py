@@ -1,4 +1,4 @@
-"""The ledger on SQLite: one file, one writer, `synchronous=FULL` before anybody is told."""
+"""The ledger on SQLite: one file, one writer, `synchronous=FULL` before any acknowledgement."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final
 import pysqlite3 as driver
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
@@ -32,7 +33,7 @@ from outlay.storage.ledger.rows import (
 from outlay.storage.ledger.schema import BeforeUpgrade, Schema, announce, run_statements
 from outlay.storage.ledger.sqlite.reading import SqliteReading
 from outlay.storage.ledger.store import Committed, Ledger, LedgerContents, Settled
-from outlay.storage.sqlite import connect, refusal_of, telling, truncate_log
+from outlay.storage.sqlite import connect, refusal_of, translating_errors, truncate_log
 
 PACKAGE: Final = "outlay.storage.ledger.sqlite"
 
@@ -59,14 +60,14 @@ class SqliteLedger(SqliteReading, Ledger):
         *,
         before_upgrade: BeforeUpgrade = announce,
     ) -> None:
-        """Open or create the ledger at `path`; raises Damaged when its tail is not intact.
+        """Open or create the ledger at `path`; raises Damaged if its tail is not intact.
 
-        `health` is shared with whoever else writes to the file.
+        `health` is shared with the other writers of the file.
         """
         health = health or StorageHealth()
         SqliteReading.__init__(self, path, health)
         Ledger.__init__(self, clock, health)
-        with telling(self._health):
+        with translating_errors(self._health):
             self._writer = connect(path)
             try:
                 self._prepare(before_upgrade)
@@ -78,7 +79,7 @@ class SqliteLedger(SqliteReading, Ledger):
         self._begin_writing()
 
     def _prepare(self, before_upgrade: BeforeUpgrade = announce) -> None:
-        """Create or upgrade the tables, load the end of the chain."""
+        """Create or upgrade the tables, and load the end of the chain."""
         self._writer.execute("BEGIN IMMEDIATE")
         if self._writer.execute(queries.HAS_IDENTITY).fetchone():
             self.schema.upgrade(self._writer, before_upgrade)
@@ -99,28 +100,28 @@ class SqliteLedger(SqliteReading, Ledger):
         (last_event_seq,) = self._writer.execute(queries.LAST_SEQ_OF_EVENTS).fetchone()
         if last_event_seq != self._last_seq:
             raise Damaged(
-                f"the ledger ends at event {last_event_seq} but its last batch at "
-                f"{self._last_seq}; restore it from a backup",
-                code="ledger-tail",
+                f"The ledger ends at event {last_event_seq}, but its last batch ends at "
+                f"{self._last_seq}. Restore a backup.",
+                code=ErrorCode.LEDGER_TAIL,
             )
 
     @override
     def newest_seq(self) -> int:
-        """Sequence number of the last acknowledged event: nobody else writes."""
+        """Sequence number of the last acknowledged event: this process is the only writer."""
         return self._last_seq
 
     # Writing
 
     @override
     def _refusal(self, error: Exception) -> Exception:
-        """What the waiters are told; after an I/O error nothing more is accepted."""
+        """The error for the submitters; after an I/O error nothing more is accepted."""
         if not isinstance(error, driver.Error):
             return error
         refusal = refusal_of(error, self._health)
         if isinstance(refusal, Damaged):
             return self._health.fail(str(error))
         return refusal or Unavailable(
-            f"the ledger cannot write now: {error}", code="ledger-unavailable"
+            f"The ledger is not writable: {error}.", code=ErrorCode.LEDGER_UNAVAILABLE
         )
 
     @override
@@ -144,7 +145,7 @@ class SqliteLedger(SqliteReading, Ledger):
                 before = writer.total_changes
                 self._run_in_chunks(queries.insert_events, rows)
                 if writer.total_changes - before != len(rows):
-                    # Some are known: start over and look at each.
+                    # Some ids exist: start again and check each event.
                     writer.execute("ROLLBACK")
                     self._begin(intents, settled)
                     rows = self._insert_each(submitted.events, rows, outcomes)
@@ -163,11 +164,11 @@ class SqliteLedger(SqliteReading, Ledger):
         return Committed(submitted.outcomes(outcomes))
 
     def _check_own(self, rows: Sequence[EventRow]) -> None:
-        """Raise Damaged unless rows that the writer read are what was written."""
+        """Raise Damaged unless rows read by the writer match their checksums."""
         self._check(self._writer, rows)
 
     def _roll_back(self) -> None:
-        """Undo the transaction under way; SQLite has done so itself where the disk was full."""
+        """Roll back the current transaction; SQLite does so itself if the disk is full."""
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
 
@@ -237,7 +238,7 @@ class SqliteLedger(SqliteReading, Ledger):
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
         self._health.check()
-        with self._writing, telling(self._health):
+        with self._writing, translating_errors(self._health):
             writer = self._writer
             writer.execute("BEGIN IMMEDIATE")
             try:
@@ -249,8 +250,8 @@ class SqliteLedger(SqliteReading, Ledger):
 
     @override
     def purge(self) -> None:
-        """Empty the write-ahead log, which holds what was there before."""
-        with telling(self._health):
+        """Empty the write-ahead log, which contains old data."""
+        with translating_errors(self._health):
             connection = connect(self._path)
             try:
                 truncate_log(connection)
@@ -270,14 +271,14 @@ def has_ledger(path: Path) -> bool:
 
 
 def is_older(path: Path) -> bool:
-    """Whether the ledger in a database file is of a version before this one."""
+    """Whether the ledger in a database file has an older version."""
     with closing(connect(path, read_only=True)) as connection:
         version = _schema_version(connection)
     return version is not None and version < SCHEMA.version
 
 
 def _schema_version(connection: Connection) -> int | None:
-    """Of which version the tables are, None where there are none."""
+    """The schema version, None without tables."""
     if not connection.execute(queries.HAS_IDENTITY).fetchone():
         return None
     found = connection.execute(queries.IDENTITY).fetchone()

@@ -87,7 +87,7 @@ def get_audit(
 ) -> Response:
     """The page."""
     administration = services_of(request).administration
-    actions = tuple(action.value for action in Action if action.partition(".")[0] == noun)
+    actions = tuple(action for action in Action if action.partition(".")[0] == noun)
     wanted = AuditFilter(author_id=member or None, actions=actions, target=target.strip() or None)
     found = administration.audit.page(actor, wanted, before_number=before, limit=PAGE_ENTRIES)
     links = Links.of(request)
@@ -98,7 +98,9 @@ def get_audit(
         actor=actor,
         title="Audit trail",
         days=list(_days(found, ZoneInfo(actor.timezone))),
-        members=(administration.members.of(actor) if has(actor, Permission.MEMBERS_READ) else []),
+        members=(
+            administration.members.list_for(actor) if has(actor, Permission.MEMBERS_READ) else []
+        ),
         nouns={name: _noun(name) for name in nouns},
         chosen={"member": member, "noun": noun, "target": target},
         older=links.put(before=str(found[-1].entry.number)) if len(found) == PAGE_ENTRIES else None,
@@ -109,7 +111,7 @@ def get_audit(
     )
 
 
-def _export_path(member: str, actions: tuple[str, ...], target: str) -> str:
+def _export_path(member: str, actions: tuple[Action, ...], target: str) -> str:
     items = [("actor", member), *(("action", action) for action in actions), ("target", target)]
     kept = tuple((name, value) for name, value in items if value)
     return Links("/api/v1/exports/audit.csv", kept).put()
@@ -156,11 +158,10 @@ def _label(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
     return ""
 
 
-def describe_action(action: str) -> str:
+def describe_action(action: Action) -> str:
     """`api_key.create` as people say it: created an API key."""
-    for known, sentence in _SENTENCES.items():
-        if action == known:
-            return sentence
+    if action in _SENTENCES:
+        return _SENTENCES[action]
     noun, _, verb = action.partition(".")
     said = _noun(noun)
     article = "" if noun == "sso" else "an " if said[0].lower() in "aeiou" else "a "

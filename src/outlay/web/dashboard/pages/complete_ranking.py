@@ -12,12 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import MAX_TOP, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Totals
 from outlay.services.analytics.value_totals import ValueTotals, read_value_totals
 from outlay.web.dashboard.choices import PEOPLE
 from outlay.web.dashboard.formatting import format_percent
@@ -173,7 +173,7 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: Place) -> 
     services, params = services_of(request), request.query_params
     dimension = query.group_by or Dimension.MODEL
     if dimension not in place.groupings:
-        raise Invalid(f"groupBy must be one of {', '.join(place.groupings)} here", field="groupBy")
+        raise Invalid(f"`groupBy` must be one of {', '.join(place.groupings)}.", field="groupBy")
     subject = Subject(
         title=f"All {dimension.plural}",
         crumbs=place.crumbs,

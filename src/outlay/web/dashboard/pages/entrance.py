@@ -130,7 +130,9 @@ def _check_setup(request: Request, secret: str) -> None:
     expected = request.app.state.setup_secret
     offered = is_same_digest(digest_secret(expected), digest_secret(secret))
     if not expected or not offered or not services_of(request).administration.sign_in.is_new():
-        raise NotFound("This link has been used, or is of another start of the server.")
+        raise NotFound(
+            "This link was already used, or the server was restarted since it was printed."
+        )
 
 
 def _enter(

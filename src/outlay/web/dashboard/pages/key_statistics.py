@@ -14,6 +14,7 @@ from outlay.domain.organization import ApiKey, Project
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only
 from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.pages.project import read_project, remember
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
@@ -28,7 +29,6 @@ from outlay.web.dashboard.parts.usage import (
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.ownership import own_keys_only, owner_of
 from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
@@ -79,8 +79,7 @@ def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
 
 
 def _find(request: Request, actor: Actor, called: str) -> ApiKey:
-    creator = owner_of(actor, Permission.KEY_USAGE)
-    return services_of(request).usage_tables.key(actor.organization_id, called, creator)
+    return services_of(request).usage_tables.key(actor, called)
 
 
 def _crumbs_of(request: Request, actor: Actor, query: UsageQuery) -> list[Crumb]:
@@ -88,11 +87,8 @@ def _crumbs_of(request: Request, actor: Actor, query: UsageQuery) -> list[Crumb]
     wanted = query.filters.get(Dimension.PROJECT, ())
     if len(wanted) != 1:
         return [Crumb("API keys", "/settings/keys")]
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
     try:
-        project: Project = services_of(request).usage_tables.project(
-            actor.organization_id, wanted[0], owner
-        )
+        project: Project = services_of(request).usage_tables.project(actor, wanted[0])
     except NotFound:
         return [Crumb("API keys", "/settings/keys")]
     path = project_path(project)

@@ -16,10 +16,11 @@ from outlay.domain.errors import (
     Unauthenticated,
     Unavailable,
 )
+from outlay.domain.ids import OrganizationId
 from outlay.domain.policy import Permission, has, is_limited
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.access.sign_in_throttle import DEVICE_LIFETIME
-from outlay.services.access.sso import CALLBACK, Arrival
+from outlay.services.access.sso import CALLBACK, CompletedSignIn
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.shell import chosen_project, projects_of
 from outlay.web.dashboard.templating import THEME_COOKIE, THEMES, render_page
@@ -173,7 +174,7 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
         await run_in_threadpool(
             services.administration.sign_in.throttle.begin_sso, remote_of(request)
         )
-        departure = await services.sso.depart(
+        departure = await services.sso.begin(
             organization[:63], safe_target(next), base_url(request)
         )
     except OutlayError as error:
@@ -193,11 +194,11 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
 
 
 @router.get(CALLBACK + "/{organization_id}", dependencies=[Depends(SIGNING_IN)])
-async def get_sso_callback(request: Request, organization_id: str) -> Response:
+async def get_sso_callback(request: Request, organization_id: OrganizationId) -> Response:
     """Take the browser back from the identity provider of an organization."""
     name, path = _state_cookie(request)
     try:
-        token, target = await services_of(request).sso.arrive(
+        token, target = await services_of(request).sso.complete(
             _arrival(request, request.cookies.get(name, "")),
             organization_id=organization_id,
             base_url=base_url(request),
@@ -212,17 +213,17 @@ async def get_sso_callback(request: Request, organization_id: str) -> Response:
     return response
 
 
-def _arrival(request: Request, held: str) -> Arrival:
+def _arrival(request: Request, held: str) -> CompletedSignIn:
     """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
     found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     if any(len(values) > 1 for values in found.values()):
-        raise Unauthenticated("The identity provider sent something twice; start again.")
+        raise Unauthenticated("The identity provider sent a parameter twice. Start again.")
     state, code = "".join(found["state"]), "".join(found["code"])
     if not state or not is_same_digest(digest_secret(held), digest_secret(state)):
-        raise Unauthenticated("This sign-in was not begun in this browser; start again.")
+        raise Unauthenticated("This sign-in was not started in this browser. Start again.")
     if found["error"] or not code:
         raise Unauthenticated("The identity provider did not sign you in.")
-    return Arrival(state, code, found["iss"][0] if found["iss"] else None)
+    return CompletedSignIn(state, code, found["iss"][0] if found["iss"] else None)
 
 
 @router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])
@@ -235,9 +236,9 @@ def get_former_sso_callback(request: Request) -> Response:
         request,
         HOME,
         Unauthenticated(
-            "The identity provider sent you to an address that is not used any more. Ask an owner "
-            "to register the redirect address that Settings › Single sign-on shows: "
-            f"{base_url(request)}{CALLBACK}/ and the id of your organization."
+            "The identity provider used an outdated redirect address. Ask an owner to register "
+            f"the one that Settings › Single sign-on shows: {base_url(request)}{CALLBACK}/ and "
+            "the id of your organization."
         ),
     )
 

@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
+from outlay.domain.ids import MemberId
 from outlay.domain.measure import Rank
 from outlay.domain.organization import Member
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import QUALITY_MEASURES
-from outlay.domain.result import Entry, EntryKind, Totals
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.profiles import read_profile_in
 from outlay.services.analytics.usage_tables import UsageRow
@@ -169,7 +170,7 @@ def get_members(request: Request, actor: Leader) -> Response:
 
 
 @router.get("/{member_id}")
-def get_member(request: Request, member_id: str, actor: Leader) -> Response:
+def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response:
     """One member, present or former."""
     services = services_of(request)
     params = page_params(request, PROFILE)
@@ -219,7 +220,7 @@ def get_member(request: Request, member_id: str, actor: Leader) -> Response:
                 projects.get(key.project_id, "–"),
                 links.travel(f"/project/{key.project_id}/keys/{key.api_key_id}"),
             )
-            for key in administration.keys.of(actor)
+            for key in administration.keys.list_for(actor)
             if key.member_id == member_id
         ],
         requests_path=links.travel("/monitoring/requests", memberId=member_id),

@@ -11,15 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison, Totals
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import Status
+from outlay.domain.event import FAILED
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import LATENCY_MEASURES, QUALITY_MEASURES, UsageQuery
-from outlay.domain.result import Comparison, Totals
+from outlay.domain.questions import LatencyBins, LatencyByStep
 from outlay.kit.clock import from_us
-from outlay.services.analytics.analytics import PERCENTILES, quantiles_us
+from outlay.services.analytics.latencies import PERCENTILES, quantiles_us, read_latency
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.formatting import (
@@ -54,7 +55,6 @@ from outlay.web.http.routes import Router
 router = Router(include_in_schema=False)
 
 PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
-FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 TOP: Final = 5
 SUBJECT: Final = Subject(
     title="Dashboard",
@@ -103,7 +103,7 @@ def get_dashboard(
         comparison = services.analytics.compare_in(reader, query)
         total = comparison.current.total
         frame = frame_of(request, reader, query, total, filters_for(actor))
-        latency = services.analytics.latency_in(reader, query, Dimension.PROVIDER)
+        latency = read_latency(reader, query, Dimension.PROVIDER)
         unread = services.doubts.unread_counters(reader, query)
         context: dict[str, Any] = {
             "cards": _cards(reader, query, comparison, latency.quantiles),
@@ -114,7 +114,7 @@ def get_dashboard(
                 for dimension, title in TOPS.items()
             ],
         }
-    freshness, passed = frame["freshness"], services.passed_over
+    freshness, passed = frame["freshness"], services.skipped_telemetry
     order = read_order(request.query_params, PROVIDERS, "requestCount")
     return render_page(
         request,
@@ -127,7 +127,7 @@ def get_dashboard(
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
         doubles=double_rows(
-            services.doubles.recent(actor.organization_id), frame["links"], query.period.timezone
+            services.duplicates.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
         may_amend=has(actor, Permission.REQUESTS_AMEND),
         intake=intake_lists(
@@ -159,7 +159,7 @@ def _cards(
     minutes = max(1, (comparison.elapsed.end - comparison.elapsed.start) // timedelta(minutes=1))
     rate = total.requests * 100 // minutes
     part = replace(query, period=comparison.earlier_part)
-    earlier = quantiles_us(reader.latency_bins(part) if comparison.has_growth else {})
+    earlier = quantiles_us(reader.ask(LatencyBins(part)) if comparison.has_growth else {})
     median, median_before = quantiles[0.5], earlier[0.5]
     return [
         replace(requests, metric=None, fact=f"{rate // 100}.{rate % 100:02d} a minute"),
@@ -196,7 +196,7 @@ def _cache_share(totals: Totals) -> int:
 def _latency_lines(
     services: Services, reader: CubeReader, query: UsageQuery, comparison: Comparison
 ) -> dict[str, Any]:
-    bins = reader.latency_steps(query)
+    bins = reader.ask(LatencyByStep(query))
     steps = [quantiles_us(bins.get(index, {})) for index in range(len(comparison.current.steps))]
     lines = [
         Line(
@@ -221,7 +221,7 @@ def _latency_lines(
 def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel | None:
     """Failed requests by kind, step by step; None where none of the kinds is asked for."""
     asked = query.filters.get(Dimension.STATUS)
-    kinds = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    kinds = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not kinds:
         return None
     failed = replace(

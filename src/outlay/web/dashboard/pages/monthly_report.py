@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison
 from outlay.domain.comparison_period import Compare, earlier_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, NotFound
@@ -20,7 +21,6 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import FIRST_DATE, Interval, Period, parse_zone, period_of_dates
 from outlay.domain.policy import Permission
 from outlay.domain.query import CORE_MEASURES, UsageQuery
-from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.dates import describe_date, describe_dates
@@ -93,6 +93,7 @@ def get_report(
     period = period_of_dates(month, _following(month) - timedelta(days=1), timezone)
     query = UsageQuery(
         organization_id=actor.organization_id,
+        merges=services.analytics.merges(actor.organization_id),
         period=period,
         beside=earlier_of(period, Compare.PREVIOUS),
         measures=CORE_MEASURES,
@@ -222,9 +223,9 @@ def _parse_month(text: str, today: date) -> date:
     except ValueError:
         month = None
     if month is None or not month >= FIRST_DATE:
-        raise Invalid(f"month must be one such as 2026-11, not {text[:40]!r}", field="month")
+        raise Invalid(f"`month` must be a month such as 2026-11, not {text[:40]!r}.", field="month")
     if month > today:
-        raise Invalid("that month has not begun yet", field="month")
+        raise Invalid("This month has not begun yet.", field="month")
     return month
 
 

@@ -11,12 +11,14 @@ from starlette.responses import Response
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
-from outlay.domain.event import Status
+from outlay.domain.event import FAILED, Status
 from outlay.domain.organization import Project
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
+from outlay.domain.query import CORE_MEASURES, UsageQuery
+from outlay.domain.questions import Rows
 from outlay.services.analytics.labels import mark_deleted
+from outlay.services.analytics.own_usage import own_keys_only, own_requests_only
 from outlay.services.analytics.request_log import LogQuery
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
@@ -40,7 +42,6 @@ from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, is_secure, services_of
-from outlay.web.http.ownership import own_keys_only, own_requests_only, owner_of
 from outlay.web.http.params import COMMON
 from outlay.web.http.routes import Router
 
@@ -49,7 +50,6 @@ router = Router(prefix="/project", include_in_schema=False)
 PARAMETERS: Final = (COMMON | {"bucket"} | PAGE_ONLY) - {"projectId"}
 SIDE_ROWS: Final = 6
 LATEST: Final = 8
-FAILURES: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
 
 ProjectReader = Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
 
@@ -135,8 +135,7 @@ def read_project(
     """
     services = services_of(request)
     params = page_params(request, PARAMETERS | more)
-    owner = owner_of(actor, Permission.PROJECT_USAGE)
-    project = services.usage_tables.project(actor.organization_id, project_id, owner)
+    project = services.usage_tables.project(actor, project_id)
     query = page_query(request, params, actor)
     query = query.only(Dimension.PROJECT, project.project_id)
     return project, own_keys_only(actor, query, Permission.PROJECT_USAGE)
@@ -192,17 +191,15 @@ def _failures(
 ) -> Sequence[SideRow]:
     """Which models failed how, most requests first."""
     asked = query.filters.get(Dimension.STATUS)
-    statuses = tuple(status.value for status in FAILURES if not asked or status.value in asked)
+    statuses = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not statuses:
         return []
-    rows = RowQuery(
-        organization_id=query.organization_id,
-        period=query.period,
+    rows = replace(
+        query.by(Dimension.MAPPING, Dimension.STATUS),
         measures=CORE_MEASURES,
-        group_by=(Dimension.MAPPING, Dimension.STATUS),
         filters={**query.filters, Dimension.STATUS: statuses},
     )
-    found = sorted(reader.rows(rows), key=lambda row: (-row.measures.requests, row.keys))
+    found = sorted(reader.ask(Rows(rows)), key=lambda row: (-row.measures.requests, row.keys))
     return [
         SideRow(
             label=row.keys[0] or "unknown model",

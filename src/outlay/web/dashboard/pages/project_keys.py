@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.organization import ApiKey
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission, has, is_limited
-from outlay.domain.result import ZERO, Breakdown, Entry, EntryKind, Totals
 from outlay.kit.clock import from_us
 from outlay.services.analytics.value_totals import read_value_totals
 from outlay.web.dashboard.dates import describe_day, describe_step
@@ -90,7 +90,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
     search, status = request.query_params.get("search", ""), _status(request)
     order = read_order(request.query_params, COLUMNS, "cost")
     subject = subject_of(actor, project, "API keys", "What applications call the gateway with.")
-    own = [k for k in administration.keys.of(actor) if k.project_id == project.project_id]
+    own = [k for k in administration.keys.list_for(actor) if k.project_id == project.project_id]
     with services.analytics.read() as reader:
         used = read_value_totals(reader, query, Dimension.API_KEY)
         reported = administration.discovered.named(actor, Dimension.API_KEY, list(used.values))
@@ -141,7 +141,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             statuses={name: name.capitalize() for name in KEY_STATUSES},
             members={
                 member.member_id: member.name
-                for member in administration.members.of(actor)
+                for member in administration.members.list_for(actor)
                 if not is_limited(actor, Permission.KEYS_WRITE)
             },
             is_limited=is_limited(actor, Permission.KEYS_WRITE),
@@ -179,7 +179,7 @@ def _newest(key: ApiKey) -> tuple[int, str]:
 def _status(request: Request) -> str:
     status = request.query_params.get("keyStatus", "")
     if status and status not in KEY_STATUSES:
-        raise Invalid(f"keyStatus must be one of {', '.join(KEY_STATUSES)}", field="keyStatus")
+        raise Invalid(f"`keyStatus` must be one of {', '.join(KEY_STATUSES)}.", field="keyStatus")
     return status
 
 

@@ -62,7 +62,7 @@ def get_reconciliation(
 ) -> Response:
     """The page: the bill that was compared last, unless another is asked for."""
     reconciling = services_of(request).reconciling
-    known = reconciling.of(actor)
+    known = reconciling.list_for(actor)
     chosen = reconciling.find(actor, bill) if bill else (known[0] if known else None)
     shows_all = lines == "all"
     shown = [] if chosen is None else [line for line in chosen.lines if shows_all or line.reasons]

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison
 from outlay.domain.dimension import Dimension
 from outlay.domain.meter import METERS
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
-from outlay.domain.result import Comparison
 from outlay.services.analytics.reported_costs import (
     LEVELS,
     MEASURES,

@@ -110,8 +110,8 @@ def get_repricing(
             preview = _preview(services, actor, wanted, table)
         except (Invalid, Unavailable) as error:
             fault, field = error.message, error.field or ""
-    known = services.reprices.of(actor)
-    offers = services.reprice_offers.of(actor.organization_id, actor.timezone)
+    known = services.reprices.list_for(actor)
+    offers = services.reprice_offers.list_for(actor.organization_id, actor.timezone)
     return render_section(
         request,
         actor,
@@ -136,7 +136,7 @@ def _wanted(params: QueryParams, actor: Actor) -> RepriceWanted:
         try:
             return date.fromisoformat(params.get(name, ""))
         except ValueError as error:
-            raise Invalid("give a day, such as 2026-11-01", field=name) from error
+            raise Invalid(f"`{name}` must be a date such as 2026-11-01.", field=name) from error
 
     return RepriceWanted(
         from_date=day("from"),

@@ -9,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown
 from outlay.domain.errors import NotFound
 from outlay.domain.event import CostSource, Status
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Period, Step, parse_zone
 from outlay.domain.policy import Permission, is_limited
-from outlay.domain.result import Breakdown
+from outlay.services.analytics.own_usage import own_requests_only
 from outlay.services.analytics.request_log import LogPage, LogPlan, LogQuery, TooWide
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
@@ -32,7 +33,6 @@ from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_f
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.log_params import CONDITIONS, LOG, log_query_of
-from outlay.web.http.ownership import own_requests_only
 from outlay.web.http.params import COMPARE, read_text
 from outlay.web.http.rendering import render_instant
 from outlay.web.http.routes import Router
@@ -298,10 +298,8 @@ def _detail(
 ) -> Detail | None:
     """One request; None when there is none that the actor may see."""
     try:
-        found = services.request_log.find(actor.organization_id, event_id)
+        found = services.request_log.find(actor, event_id)
     except NotFound:
-        return None
-    if is_limited(actor, Permission.REQUESTS_READ) and found.event.user_id != actor.member_id:
         return None
     seen = own_requests_only(actor, replace(query.usage, filters={}))
     return detail_of(services, reader, seen, found)

@@ -18,10 +18,11 @@ from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, grantable_scopes, has, is_limited, may_manage
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.domain.upstream import BASE_URLS
-from outlay.kit.clock import FOREVER_US, from_us
+from outlay.kit.clock import from_us
 from outlay.services.access.passwords import MIN_LENGTH
 from outlay.services.access.sso import callback_of
 from outlay.services.analytics.labels import DELETED
+from outlay.services.bundle import Administration
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.listing import read_listing
 from outlay.web.dashboard.navigation import SETTINGS
@@ -74,7 +75,7 @@ def get_organization(
         request,
         actor,
         "organization",
-        organization=services_of(request).administration.organizations.of(actor),
+        organization=services_of(request).administration.organizations.organization_of(actor),
         may_write=has(actor, Permission.ORGANIZATION_WRITE),
     )
 
@@ -92,7 +93,7 @@ def get_members(
         "members",
         members=read_listing(
             request,
-            [(member, may_manage(actor, member.role)) for member in members.of(actor)],
+            [(member, may_manage(actor, member.role)) for member in members.list_for(actor)],
             lambda row: f"{row[0].name}\n{row[0].email}",
         ),
         invitations=[
@@ -112,9 +113,9 @@ def get_projects(
 ) -> Response:
     """Projects."""
     administration = services_of(request).administration
-    keys = Counter(key.project_id for key in administration.keys.of(actor))
+    keys = Counter(key.project_id for key in administration.keys.list_for(actor))
     found = administration.discovered.search(actor, Dimension.PROJECT, limit=MAX_DISCOVERED)
-    projects = [*administration.projects.of(actor), *(entry.as_project() for entry in found)]
+    projects = [*administration.projects.list_for(actor), *(entry.as_project() for entry in found)]
     return render_section(
         request,
         actor,
@@ -136,20 +137,20 @@ def get_keys(
     services = services_of(request)
     administration = services.administration
     now_us = services.now_us()
-    projects = {p.project_id: p.name for p in administration.projects.of(actor)}
+    projects = {p.project_id: p.name for p in administration.projects.list_for(actor)}
     return render_section(
         request,
         actor,
         "keys",
         keys=read_listing(
             request,
-            [(key, key.status_at(now_us)) for key in administration.keys.of(actor)],
+            [(key, key.status_at(now_us)) for key in administration.keys.list_for(actor)],
             lambda row: "\n".join(
                 (row[0].description, row[0].hint, projects.get(row[0].project_id, ""))
             ),
         ),
         projects=projects,
-        members=_names(administration.members.of(actor)),
+        members=_member_names(administration, actor),
         is_limited=is_limited(actor, Permission.KEYS_WRITE),
         base_url=base_url(request),
         awaits_first=not services.analytics.has_events(actor.organization_id),
@@ -167,9 +168,9 @@ def get_groups(
     current = [
         membership
         for membership in administration.groups.memberships(actor)
-        if membership.valid_from_us <= now_us < (membership.valid_to_us or FOREVER_US)
+        if membership.is_valid_at(now_us)
     ]
-    members = administration.members.of(actor)
+    members = administration.members.list_for(actor)
     return render_section(
         request,
         actor,
@@ -178,7 +179,7 @@ def get_groups(
             request,
             [
                 (group, [m for m in current if m.group_id == group.group_id])
-                for group in administration.groups.of(actor)
+                for group in administration.groups.list_for(actor)
             ],
             lambda row: row[0].name,
         ),
@@ -192,7 +193,7 @@ def get_discovered(
 ) -> Response:
     """What reports have named first: all of it, or of one kind."""
     services = services_of(request)
-    found = services.administration.discovered.of(actor)
+    found = services.administration.discovered.list_for(actor)
     chosen = read_choice(request.query_params, "kind", Dimension)
     labels = {
         dimension: services.analytics.labels(actor.organization_id, dimension)
@@ -250,7 +251,7 @@ def get_upstreams(
 ) -> Response:
     """Upstreams and model names."""
     upstreams = services_of(request).administration.upstreams
-    found = upstreams.of(actor)
+    found = upstreams.list_for(actor)
     return render_section(
         request,
         actor,
@@ -268,7 +269,7 @@ def get_prices(
 ) -> Response:
     """Prices and exchange rates of the organization's own."""
     services = services_of(request)
-    own = services.administration.prices.of(actor)
+    own = services.administration.prices.list_for(actor)
     return render_section(
         request,
         actor,
@@ -288,16 +289,19 @@ def get_limits(
     """Spend limits."""
     administration = services_of(request).administration
     subjects = {
-        LimitScope.PROJECT: {p.project_id: p.name for p in administration.projects.of(actor)},
-        LimitScope.MEMBER: _names(administration.members.of(actor)),
-        LimitScope.API_KEY: {k.api_key_id: k.description for k in administration.keys.of(actor)},
+        LimitScope.PROJECT: {p.project_id: p.name for p in administration.projects.list_for(actor)},
+        LimitScope.MEMBER: _names(administration.members.list_for(actor)),
+        LimitScope.API_KEY: {
+            k.api_key_id: k.description for k in administration.keys.list_for(actor)
+        },
     }
     return render_section(
         request,
         actor,
         "limits",
         limits=[
-            (limit, render_usd(limit.amount_pusd)) for limit in administration.limits.of(actor)
+            (limit, render_usd(limit.amount_pusd))
+            for limit in administration.limits.list_for(actor)
         ],
         subjects={scope.value: names for scope, names in subjects.items()},
         nouns={"project": "Project", "member": "Member", "apiKey": "API key"},
@@ -316,8 +320,8 @@ def get_tokens(
         request,
         actor,
         "tokens",
-        tokens=administration.tokens.of(actor),
-        members=_names(administration.members.of(actor)),
+        tokens=administration.tokens.list_for(actor),
+        members=_member_names(administration, actor),
         scopes=[scope.value for scope in Scope if scope in scopes],
     )
 
@@ -333,13 +337,20 @@ def get_sso(
         actor,
         "sso",
         sso=administration.sso.find(actor),
-        groups={group.group_id: group.name for group in administration.groups.of(actor)},
+        groups={group.group_id: group.name for group in administration.groups.list_for(actor)},
         redirect_uri=base_url(request) + callback_of(actor.organization_id),
     )
 
 
 def _names(members: list[Member]) -> dict[str, str]:
     return {member.member_id: member.name for member in members}
+
+
+def _member_names(administration: Administration, actor: Actor) -> dict[str, str]:
+    """Names of those whose things the actor may see."""
+    if has(actor, Permission.MEMBERS_READ):
+        return _names(administration.members.list_for(actor))
+    return {actor.member_id: actor.member_name}
 
 
 def render_section(request: Request, actor: Actor, name: str, **context: Any) -> Response:

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Invalid, NotFound
+from outlay.domain.ids import MemberId
 from outlay.domain.organization import Member
 from outlay.domain.policy import Permission
 from outlay.services.bundle import Services
@@ -42,7 +43,7 @@ def get_user(
     params = page_params(request, PARAMETERS)
     user_id = read_text(params, "userId")
     if not user_id:
-        raise Invalid("userId says whose usage is meant", field="userId")
+        raise Invalid("`userId` is required.", field="userId")
     query = page_query(request, params, actor)
     query = query.only(Dimension.USER, user_id)
     with services.analytics.read() as reader:
@@ -88,6 +89,6 @@ def get_user(
 def _member(services: Services, actor: Actor, user_id: str) -> Member | None:
     """Whom an organization knows the user as, None for whom reports alone name."""
     try:
-        return services.usage_tables.member(actor.organization_id, user_id)
+        return services.usage_tables.member(actor.organization_id, MemberId(user_id))
     except NotFound:
         return None

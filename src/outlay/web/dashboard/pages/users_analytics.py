@@ -90,7 +90,7 @@ def get_users(
     view = read_user_view(params, PAGE_SIZES[0])
     if view.page_size not in PAGE_SIZES:
         raise Invalid(
-            f"pageSize must be one of {', '.join(map(str, PAGE_SIZES))}", field="pageSize"
+            f"`pageSize` must be one of {', '.join(map(str, PAGE_SIZES))}.", field="pageSize"
         )
     page = services.usage_tables.users(query, view)
     if view.page > page.page_count:

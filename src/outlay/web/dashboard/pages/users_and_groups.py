@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Breakdown, Comparison
 from outlay.domain.dimension import Dimension
+from outlay.domain.freshness import Freshness
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Comparison, Freshness
 from outlay.services.analytics.usage_tables import UserSort, UserView
 from outlay.services.analytics.users_and_groups import (
     COMBINED,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from outlay.domain.result import Totals
+from outlay.domain.answers import Totals
 from outlay.web.dashboard.formatting import (
     format_count,
     format_exact_count,

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from outlay.domain.answers import Breakdown, Comparison, Entry, EntryKind
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Comparison, Entry, EntryKind
 from outlay.web.dashboard.formatting import format_signed_change
 from outlay.web.dashboard.parts.ranking import Ranking, RankRow
 from outlay.web.dashboard.parts.summaries import describe_series

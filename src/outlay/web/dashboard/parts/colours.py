@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from outlay.domain.answers import Comparison, Entry
 from outlay.domain.dimension import Grouping
+from outlay.domain.ids import OrganizationId
 from outlay.domain.measure import Rank
-from outlay.domain.result import Comparison, Entry
 from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
 from outlay.web.dashboard.parts.frame import METRICS
@@ -13,7 +14,7 @@ from outlay.web.dashboard.parts.ranking import SHOWN, rank_values
 
 def colours_of(
     services: Services,
-    organization_id: str,
+    organization_id: OrganizationId,
     dimension: Grouping,
     lists: Sequence[Sequence[Entry]],
 ) -> Mapping[str, int]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from outlay.domain.answers import Comparison, OnRecord
 from outlay.domain.comparison_period import whole_months
 from outlay.domain.period import Period, Preset, bucket_start, parse_zone
-from outlay.domain.result import Comparison, OnRecord
 from outlay.web.dashboard.dates import (
     describe_date,
     describe_dates,

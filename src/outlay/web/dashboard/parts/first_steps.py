@@ -27,10 +27,10 @@ def steps_of(services: Services, actor: Actor) -> list[Step]:
                 text="Add the provider that requests go to, with its key.",
                 link="Upstreams",
                 path="/settings/upstreams",
-                is_done=bool(administration.upstreams.of(actor)),
+                is_done=bool(administration.upstreams.list_for(actor)),
             )
         )
-    projects = administration.projects.of(actor)
+    projects = administration.projects.list_for(actor)
     if has(actor, Permission.PROJECTS_WRITE):
         steps.append(
             Step(
@@ -45,7 +45,7 @@ def steps_of(services: Services, actor: Actor) -> list[Step]:
             text="Create an API key in a project.",
             link="API keys",
             path="/settings/keys",
-            is_done=any(key.hint for key in administration.keys.of(actor)),
+            is_done=any(key.hint for key in administration.keys.list_for(actor)),
         )
     )
     return steps

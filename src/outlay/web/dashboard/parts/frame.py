@@ -9,13 +9,13 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.event import CostSource
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset, parse_zone
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Totals
 from outlay.domain.tag import Tag
 from outlay.services.analytics.data_quality import MissingPart
 from outlay.services.analytics.labels import read_labels

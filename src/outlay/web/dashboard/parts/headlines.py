@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from outlay.domain.answers import Comparison, EntryKind, Totals
 from outlay.domain.measure import Rank
-from outlay.domain.result import Comparison, EntryKind, Totals
 from outlay.web.dashboard.drawing.sparkline import Sparkline, draw_sparkline
 from outlay.web.dashboard.formatting import (
     MINUS,

@@ -9,7 +9,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.period import parse_zone
 from outlay.kit.clock import from_us
 from outlay.services.analytics.data_quality import UnreadCounters
-from outlay.services.recording.skipped_telemetry import PassedCount
+from outlay.services.recording.skipped_telemetry import SkippedCount
 from outlay.web.dashboard.dates import describe_time
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.dashboard.links import Links
@@ -50,7 +50,7 @@ class IntakeList:
 
 def intake_lists(
     unread: UnreadCounters,
-    passed: Sequence[PassedCount],
+    passed: Sequence[SkippedCount],
     links: Links,
     zone: str,
     since: datetime,
@@ -89,7 +89,7 @@ def _of_provider(links: Links, provider: str) -> Links:
     return Links(links.path, (*links.without(name).items, (name, provider))) if provider else links
 
 
-def _passed_list(counts: Sequence[PassedCount], zone: str, since: datetime) -> IntakeList:
+def _passed_list(counts: Sequence[SkippedCount], zone: str, since: datetime) -> IntakeList:
     return IntakeList(
         title="Spans passed over",
         note="Spans of OpenTelemetry that tell of tokens and are not counted, since this server "

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from outlay.domain.answers import Breakdown, Entry, Totals
+from outlay.domain.freshness import Freshness
 from outlay.domain.money import divide_half_even, render_usd
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Breakdown, Entry, Freshness, Totals
 from outlay.web.dashboard.formatting import format_count, format_latency, format_money
 from outlay.web.dashboard.parts.frame import filter_of
 from outlay.web.dashboard.parts.summaries import describe_lines

@@ -7,6 +7,7 @@ from typing import Final
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
+from outlay.domain.ids import OrganizationId
 from outlay.domain.period import parse_zone
 from outlay.domain.query import UsageQuery
 from outlay.kit.clock import from_us
@@ -59,7 +60,7 @@ class LogLine:
     """In thousandths of the slowest line."""
 
 
-def labels_of(services: Services, organization_id: str) -> Labels:
+def labels_of(services: Services, organization_id: OrganizationId) -> Labels:
     """Names of what requests are put down to."""
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in LABELLED

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from outlay.domain.answers import Comparison
 from outlay.domain.dimension import Dimension
 from outlay.domain.measure import Rank
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Comparison
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.parts.bands import metric_data

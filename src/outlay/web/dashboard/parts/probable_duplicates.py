@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from outlay.domain.amendment import root_of
-from outlay.domain.duplicate import Double
+from outlay.domain.duplicate import Duplicate
 from outlay.domain.period import parse_zone
 from outlay.kit.clock import from_us
 from outlay.web.dashboard.dates import describe_time
@@ -59,7 +59,7 @@ class DoubleRows:
     """What the API is told to count all that are listed once."""
 
 
-def double_rows(doubles: Sequence[Double], links: Links, zone: str) -> DoubleRows | None:
+def double_rows(doubles: Sequence[Duplicate], links: Links, zone: str) -> DoubleRows | None:
     """The newest pairs; None where there are none."""
     if not doubles:
         return None
@@ -74,7 +74,7 @@ def double_rows(doubles: Sequence[Double], links: Links, zone: str) -> DoubleRow
     )
 
 
-def _row(double: Double, links: Links, zone: str) -> DoubleRow:
+def _row(double: Duplicate, links: Links, zone: str) -> DoubleRow:
     kept = double.kept
     return DoubleRow(
         time=describe_time(from_us(kept.event_time_us).astimezone(parse_zone(zone))),
@@ -97,7 +97,7 @@ def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> Report:
     )
 
 
-def _pairs(doubles: Sequence[Double]) -> str:
+def _pairs(doubles: Sequence[Duplicate]) -> str:
     return msgspec.json.encode(
         [
             {"kept": root_of(double.kept.event_id), "dropped": root_of(double.dropped.event_id)}

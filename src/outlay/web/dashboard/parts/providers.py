@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from outlay.domain.result import Totals
-from outlay.services.analytics.analytics import PERCENTILES, LatencyValue
+from outlay.domain.answers import Totals
+from outlay.services.analytics.latencies import PERCENTILES, LatencyValue
 from outlay.web.dashboard.formatting import format_count, format_latency
 from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
 from outlay.web.dashboard.sorting import Column, Order, error_rate_of, sort_rows

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from outlay.domain.answers import ZERO, Comparison, Entry, EntryKind, Totals, sum_totals
 from outlay.domain.kind import KindEntry
 from outlay.domain.measure import Rank
-from outlay.domain.result import ZERO, Comparison, Entry, EntryKind, Totals, sum_totals
 from outlay.web.dashboard.formatting import (
     format_change,
     format_exact_rank,

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outlay.domain.result import Breakdown, EntryKind
+from outlay.domain.answers import Breakdown, EntryKind
 from outlay.web.dashboard.formatting import format_exact_money, format_money, format_number_of
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import date
 
+from outlay.domain.answers import Comparison
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Step
-from outlay.domain.result import Comparison
 from outlay.web.dashboard.dates import describe_date, describe_dates
 from outlay.web.dashboard.formatting import format_rank, format_signed_change
 from outlay.web.dashboard.parts.frame import METRICS

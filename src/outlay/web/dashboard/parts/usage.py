@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.answers import Comparison
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import UsageQuery
-from outlay.domain.result import Comparison
 from outlay.domain.tag import Tag
 from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
@@ -99,7 +99,7 @@ def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
     names = [dimension.value for dimension in views]
     view = request.query_params.get("view") or names[-1]
     if view not in names:
-        raise Invalid(f"view must be one of {', '.join(names)}", field="view")
+        raise Invalid(f"`view` must be one of {', '.join(names)}.", field="view")
     return view
 
 
@@ -129,7 +129,7 @@ def render_usage(request: Request, actor: Actor, query: UsageQuery, subject: Sub
 
 def _tags_of(request: Request, actor: Actor) -> Mapping[Grouping, str]:
     """The registered tags, as what one may group by."""
-    tags = services_of(request).administration.tags.of(actor)
+    tags = services_of(request).administration.tags.list_for(actor)
     return {Tag(one.key): one.key for one in tags}
 
 

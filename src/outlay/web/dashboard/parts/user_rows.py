@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from outlay.domain.answers import Entry, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.organization import Member
-from outlay.domain.result import Entry, Totals
 from outlay.services.analytics.labels import mark_deleted
 from outlay.services.analytics.usage_tables import UsageRow
 from outlay.web.dashboard.formatting import (

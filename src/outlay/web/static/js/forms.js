@@ -81,7 +81,7 @@ export function isComplete(form) {
   for (const node of form.elements) {
     const input = /** @type {HTMLInputElement} */ (node);
     if (input.willValidate && !input.validity.valid) {
-      const message = input.validity.valueMissing ? "This is needed." : input.validationMessage;
+      const message = input.validity.valueMissing ? "This field is required." : input.validationMessage;
       showError(form, message, input.name);
       return false;
     }

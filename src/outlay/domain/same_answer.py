@@ -1,7 +1,9 @@
-"""When two reports are of the same answer of a provider, and which of them counts.
+"""Deduplication by answer: when two reports describe the same provider answer, and which one
+counts.
 
-A request that passes through the gateway may be traced, exported by the client and be in a file
-that is imported: each report has the provider's id of the answer. It counts once.
+A request that passes through the gateway may also be traced, exported by the client and contained
+in an imported file. Each of these reports carries the provider's id of the answer, and the answer
+counts once.
 """
 
 from typing import Final
@@ -9,19 +11,22 @@ from typing import Final
 from outlay.domain.event import UsageEvent, UsageSource
 
 GATEWAY: Final = "gateway"
-"""The source of what was relayed here. Two of them are two requests, whatever ids say: some
-upstreams give all their answers the same one."""
+"""The source of relayed requests. Two gateway events are two requests even if their answer ids are
+equal: some upstreams give all their answers the same id.
+"""
 
 APART_US: Final = 35 * 24 * 3_600_000_000
-"""How far the times of two reports of an answer may lie apart: senders say when the request began,
-when the answer came, or in which month that was."""
+"""Largest distance between the times of two reports of one answer: senders report when the request
+began, when the answer came, or only the month.
+"""
 
 MAX_REPORTS: Final = 200
-"""Rows that one answer may have. An id that more share, as of a server that gives all its answers
-the same one, tells nothing, and looking at all of them would cost more with each request."""
+"""Most rows that can share an answer id. Some servers give all their answers the same id; such an
+id identifies nothing, and comparing all its rows would cost more with every request.
+"""
 
 STRONG_LENGTH: Final = 20
-"""Shorter ids are not taken for unique: local servers count up to a thousand."""
+"""Shorter ids are not treated as unique: local servers count up to a thousand."""
 
 HOSTED: Final = frozenset(
     {
@@ -42,13 +47,13 @@ HOSTED: Final = frozenset(
         "x-ai",
     }
 )
-"""Providers that are services: a short id under their name is at least rare."""
+"""Hosted providers: even their short ids are rarely repeated."""
 
 _HOUR_US: Final = 3_600_000_000
 
 
 def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
-    """Whether two events report the same answer, of which one may be the gateway's."""
+    """Whether two events report the same answer. One of them may be the gateway's."""
     if (one.provider, one.response_id) != (other.provider, other.response_id):
         return False
     if one.source == other.source == GATEWAY:
@@ -65,9 +70,10 @@ def is_same_answer(one: UsageEvent, other: UsageEvent) -> bool:
 
 
 def outranks(new: UsageEvent, counted: UsageEvent) -> bool:
-    """Whether a report counts in the place of one that came before it.
+    """Whether a report counts instead of one that was recorded before it.
 
-    Known usage goes before unknown usage, then the gateway's record, then what came first.
+    Known usage wins over unknown usage, then the gateway's record over others, then the earlier
+    report.
     """
     return _rank(new) > _rank(counted)
 

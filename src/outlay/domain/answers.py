@@ -1,4 +1,4 @@
-"""What a UsageQuery answers with."""
+"""Answers: the rows that the cube answers questions with, and what analytics makes of them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -86,8 +86,95 @@ def sum_totals(parts: Sequence[Totals]) -> Totals:
     return Totals(*(sum(column) for column in zip(*parts, strict=True))) if parts else ZERO
 
 
+# Rows, as the cube answers
+
+
+class BreakdownRow(NamedTuple):
+    """One group in one step."""
+
+    step: int
+    kind: str
+    key: str
+    """Empty for Other and Unattributed."""
+    others: int
+    """How many values are summed in Other; the same in every row."""
+    measures: Totals
+
+
+class NestedRow(NamedTuple):
+    """One value of a second dimension within one group of the first, in one step."""
+
+    kind: str
+    key: str
+    """Of the first dimension; empty for Other and Unattributed."""
+    part: BreakdownRow
+
+
+class Row(NamedTuple):
+    """One combination of dimension values in one step."""
+
+    step: int
+    keys: tuple[str, ...]
+    """One per dimension; empty where an event has no value."""
+    measures: Totals
+
+
+class MeterSums(NamedTuple):
+    """How much of a meter was used in one step."""
+
+    step: int
+    meter: str
+    requests: int
+    quantity: int
+    cost_pusd: int
+    reported_cost_pusd: int
+    computed_beside_pusd: int
+    uncompared_cost_pusd: int
+    reported_cost_requests: int
+    uncompared_requests: int
+
+
+class SessionMeasures(NamedTuple):
+    """Sums over requests of sessions, in the order of their rollup."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_pusd: int = 0
+    errors: int = 0
+    client_errors: int = 0
+
+
+class SessionSums(NamedTuple):
+    """A session, of the requests in the period that meet every filter."""
+
+    session_id: str
+    first_at: int
+    """When its first request began, in seconds since the epoch."""
+    last_at: int
+    measures: SessionMeasures
+
+
+class SessionTotals(NamedTuple):
+    """Sums over all sessions that match."""
+
+    sessions: int
+    measures: SessionMeasures
+
+
+class SessionPart(NamedTuple):
+    """The cost of a session for one combination of the dimensions that lists show."""
+
+    session_id: str
+    values: tuple[str, ...]
+    cost_pusd: int
+
+
+# What pages and endpoints show
+
+
 class EntryKind(StrEnum):
-    """What an entry of a breakdown stands for."""
+    """What an entry of a breakdown is."""
 
     VALUE = "value"
     OTHER = "other"
@@ -104,14 +191,14 @@ class Entry:
     key: str
     """The dimension value; `other` or `unattributed` for the two special kinds."""
     label: str
-    """What to call it on a page; a deleted thing keeps its name, marked."""
+    """Its label on pages; a deleted item keeps its name, marked as deleted."""
     total: Totals
     by_step: Mapping[int, Totals]
     """Step index → measures; steps without usage are absent."""
     members: int = 1
-    """How many values it stands for; more than one only for Other."""
+    """How many values it sums; more than one only for Other."""
     parts: "tuple[Entry, ...]" = ()
-    """The same broken down once more, where the question has a second level."""
+    """Its second level, where the query has one."""
 
     def at(self, step: int) -> Totals:
         """The measures of a step, zeros where nothing happened."""
@@ -139,7 +226,7 @@ class Breakdown:
 
 
 NO_BREAKDOWN = Breakdown(group_by=None, steps=(), total=ZERO, by_step={}, entries=())
-"""The answer where nothing is asked."""
+"""The breakdown of no period."""
 
 
 class OnRecord(StrEnum):
@@ -147,14 +234,14 @@ class OnRecord(StrEnum):
 
     ALL = "all"
     PART = "part"
-    """Its first days were before; a change against it is larger than it would be."""
+    """It began earlier, so a change against it is overstated."""
     NOTHING = "nothing"
-    """All of it was before: there is nothing that a change could be measured against."""
+    """All of it was earlier: there is nothing to measure a change against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A breakdown beside an earlier period; without one the earlier period is empty."""
+    """A breakdown compared with an earlier period, which is empty without a comparison."""
 
     compare: Compare
     period: Period
@@ -177,7 +264,7 @@ class Comparison:
     """When each of `earlier_steps` was."""
     interval: Interval
     first_event: datetime | None
-    """The first event of the organization, whatever the filters."""
+    """The first event of the organization, regardless of filters."""
 
     @property
     def is_compared(self) -> bool:
@@ -208,46 +295,10 @@ class Comparison:
 
     @property
     def has_growth(self) -> bool:
-        """Whether a change against the earlier period says anything."""
+        """Whether a change against the earlier period is meaningful."""
         return self.is_compared and self.on_record is not OnRecord.NOTHING
 
     @property
     def is_unfinished(self) -> bool:
         """Whether the period is still filling in."""
         return self.elapsed.end_bucket < self.period.end_bucket
-
-
-class VerificationState(StrEnum):
-    """State of the last verification of the cube against the ledger."""
-
-    VERIFIED = "verified"
-    DIFFERS = "differs"
-    NOT_RUN = "not-run"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """The outcome of the last verification."""
-
-    state: VerificationState = VerificationState.NOT_RUN
-    at: datetime | None = None
-    events: int = 0
-    """Events of the ledger that were read."""
-    through_seq: int = 0
-    """The ledger position through which they were compared with the cube."""
-    through: datetime | None = None
-    """Every event acknowledged before this instant was compared."""
-    finding: str = ""
-    """What differs; empty when nothing does."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Freshness:
-    """How complete the cube is."""
-
-    data_through: datetime
-    """Every event acknowledged before this instant is in the answer."""
-    pending_events: int
-    failure: str | None
-    """Why the cube has stopped being loaded, None while it is."""
-    verified: Verified

@@ -10,7 +10,7 @@ import pytest
 
 from outlay.web.http.refusals import Refusals
 from outlay.web.proxy.endpoints import ENDPOINTS
-from outlay.web.proxy.strays import is_stray
+from outlay.web.proxy.unknown_paths import is_unknown_path
 from tests.gateway.conftest import Gate, chat_body
 
 CHAT = "POST /v1/chat/completions"
@@ -35,17 +35,17 @@ def refused(gate: Gate, reason: str) -> int:
 @pytest.mark.parametrize(
     ("path", "advice"),
     [
-        ("/chat/completions", f"base URL that ends in /v1: it is {CHAT}."),
-        ("/v1/v1/chat/completions", f"one /v1 too many: it is {CHAT}."),
-        ("/v1/chat/completions/", f"slash at its end: it is {CHAT}."),
-        ("/openai/v1/chat/completions", f"ends in /v1, not in /openai/v1: it is {CHAT}."),
-        ("/openai/deployments/gpt/chat/completions", f"it is {CHAT}."),
-        ("/v1/chat/completion", f"The nearest that is: {CHAT}."),
-        ("/responses", "it is POST /v1/responses."),
-        ("/v1/files", f"These are: {CHAT}, "),
+        ("/chat/completions", f"base URL that ends in /v1; the endpoint is {CHAT}."),
+        ("/v1/v1/chat/completions", f"a duplicate /v1; the endpoint is {CHAT}."),
+        ("/v1/chat/completions/", f"ends in a slash; the endpoint is {CHAT}."),
+        ("/openai/v1/chat/completions", f"ends in /v1, not in /openai/v1; the endpoint is {CHAT}."),
+        ("/openai/deployments/gpt/chat/completions", f"the endpoint is {CHAT}."),
+        ("/v1/chat/completion", f"The closest match is {CHAT}."),
+        ("/responses", "the endpoint is POST /v1/responses."),
+        ("/v1/files", f"Available: {CHAT}, "),
     ],
 )
-def test_an_unknown_path_is_told_what_is_meant(gate: Gate, path: str, advice: str) -> None:
+def test_unknown_path_error_names_the_intended_path(gate: Gate, path: str, advice: str) -> None:
     counted = refused(gate, "unknown_path")
     answer = gate.post(path)
     assert answer.status_code == 404
@@ -59,23 +59,23 @@ def test_an_unknown_path_is_told_what_is_meant(gate: Gate, path: str, advice: st
 
 
 @pytest.mark.parametrize("path", ["/messages", "/v1/v1/messages", "/anthropic/v1/messages"])
-def test_anthropic_s_clients_are_told_in_their_dialect(gate: Gate, path: str) -> None:
+def test_unknown_path_error_is_in_the_anthropic_format(gate: Gate, path: str) -> None:
     answer = gate.post(path)
     body = answer.json()
     assert (answer.status_code, body["type"]) == (404, "error")
     assert body["error"]["type"] == "not_found_error"
-    assert f"it is {MESSAGES}." in body["error"]["message"]
+    assert f"the endpoint is {MESSAGES}." in body["error"]["message"]
     assert body["request_id"] == answer.headers["request-id"]
 
 
-def test_headers_tell_the_dialect_where_the_path_does_not(gate: Gate) -> None:
+def test_headers_determine_the_dialect(gate: Gate) -> None:
     claude = gate.post("/v1/files", **{"anthropic-version": "2023-06-01"})
     assert claude.json()["error"]["type"] == "not_found_error"
     gemini = gate.post("/v1beta/models/gemini-2.5-pro:generateContent")
     assert gemini.json()["error"]["status"] == "NOT_FOUND"
 
 
-def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
+def test_libraries_show_the_advice_and_do_not_retry(gate: Gate) -> None:
     counted = refused(gate, "unknown_path")
     with (
         openai.OpenAI(base_url=gate.url, api_key=gate.key) as client,
@@ -85,7 +85,7 @@ def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
     assert told.value.request_id
     with (
         anthropic.Anthropic(base_url=f"{gate.url}/v1", api_key=gate.key) as claude,
-        pytest.raises(anthropic.NotFoundError, match="one /v1 too many") as heard,
+        pytest.raises(anthropic.NotFoundError, match="a duplicate /v1") as heard,
     ):
         claude.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[])
     assert heard.value.request_id
@@ -101,21 +101,21 @@ def test_the_libraries_show_the_advice_and_do_not_try_again(gate: Gate) -> None:
         ("GET", "/nothing/here", 404),
     ],
 )
-def test_our_own_paths_answer_as_they_did(gate: Gate, method: str, path: str, status: int) -> None:
+def test_own_paths_are_not_affected(gate: Gate, method: str, path: str, status: int) -> None:
     answer = gate.http.request(method, gate.url + path)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-def test_only_paths_of_providers_are_taken_for_strays() -> None:
+def test_only_provider_paths_are_treated_as_unknown_paths() -> None:
     for path in (*ENDPOINTS, "/models", "/v1/anything", "/v2/chat", "/v1beta/models"):
-        assert is_stray(path.encode())
+        assert is_unknown_path(path.encode())
     for path in ("/", "/chat", "/organization/members", "/v1", "/api/v1/exports/report", "/v2/x"):
-        assert not is_stray(path.encode())
+        assert not is_unknown_path(path.encode())
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime", "/v1/messages"])
-def test_websockets_are_answered_426_without_a_word_in_the_log(
+def test_websockets_are_answered_426_without_logging(
     gate: Gate, path: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     headers = {"connection": "Upgrade", "upgrade": "websocket", **gate.headers}
@@ -125,12 +125,12 @@ def test_websockets_are_answered_426_without_a_word_in_the_log(
     assert not [r for r in caplog.records if "websocket" in r.getMessage().lower()]
 
 
-def test_the_root_answers_probes(gate: Gate) -> None:
+def test_root_answers_probes(gate: Gate) -> None:
     answer = gate.http.head(gate.url + "/")
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-def test_calls_without_a_good_key_are_counted(gate: Gate) -> None:
+def test_calls_without_a_valid_key_are_counted(gate: Gate) -> None:
     without, wrong = refused(gate, "no_key"), refused(gate, "wrong_key")
     old = {"authorization": "Bearer otl_old"}
     for path in ("/v1/chat/completions", "/v1/messages"):
@@ -142,7 +142,7 @@ def test_calls_without_a_good_key_are_counted(gate: Gate) -> None:
     assert refused(gate, "wrong_key") == wrong + 4
 
 
-def test_an_anthropic_401_has_an_id(gate: Gate) -> None:
+def test_anthropic_401_has_a_request_id(gate: Gate) -> None:
     with (
         anthropic.Anthropic(base_url=gate.url, api_key="otl_old", max_retries=0) as claude,
         pytest.raises(anthropic.AuthenticationError) as told,
@@ -153,7 +153,7 @@ def test_an_anthropic_401_has_an_id(gate: Gate) -> None:
     assert body["request_id"].startswith("req_")
 
 
-def test_the_log_names_one_a_minute(
+def test_refused_calls_are_logged_once_a_minute(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
@@ -174,7 +174,7 @@ def test_the_log_names_one_a_minute(
     assert "otl_old" not in first
 
 
-def test_keys_are_taken_where_other_dialects_show_them(gate: Gate) -> None:
+def test_keys_are_accepted_where_other_dialects_send_them(gate: Gate) -> None:
     places: list[dict[str, Any]] = [
         {"headers": {"api-key": gate.key}},
         {"headers": {"x-goog-api-key": gate.key}},
@@ -191,7 +191,7 @@ def test_keys_are_taken_where_other_dialects_show_them(gate: Gate) -> None:
     assert served.path.endswith("?api-version=v+1") or served.path.endswith("?api-version=v%201")
 
 
-def test_a_key_in_the_query_never_reaches_the_upstream(gate: Gate) -> None:
+def test_key_in_the_query_is_not_forwarded(gate: Gate) -> None:
     answer = gate.http.post(
         f"{gate.url}/v1/chat/completions?a=1&%6Bey=AIza-secret&key=&b=%2F",
         json=chat_body(),

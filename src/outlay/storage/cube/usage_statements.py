@@ -1,26 +1,25 @@
-"""SQL of questions: named files filled with fragments from closed lists, values always bound."""
+"""SQL of questions about usage: named files and fragments from closed lists, values bound."""
 
 from collections.abc import Sequence
 
 from outlay.domain.dimension import Dimension, Grouping
-from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.domain.query import RowQuery, UsageQuery
 from outlay.kit.sqlfiles import load_sql
 from outlay.storage.cube.fragments import PACKAGE, RANK_MEASURES, Fragments, Parameters
-from outlay.storage.cube.rollups import METERS, USAGE, RollupSpec
+from outlay.storage.cube.rollups import METERS, USAGE
 from outlay.storage.cube.steps import step_of
 
 _BY_LABEL = "SELECT cell.*, {value} AS value FROM cell{join}"
 _BY_GROUP = "SELECT step, {value} AS value, {sums} FROM cell{join} GROUP BY ALL"
 
 
-class Questions(Fragments):
-    """The statements of an engine's questions, each with the values that it binds."""
+class UsageStatements(Fragments):
+    """The statement of each question about usage, with the values that it binds."""
 
-    def breakdown(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def groups(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of a grouped question.
 
-        `marks` are the start buckets of the steps and the end of the last, here and below.
+        `edges` are the start buckets of the steps and the end of the last, here and below.
         """
         if query.group_by is None:
             raise ValueError("a breakdown needs a dimension")
@@ -31,18 +30,18 @@ class Questions(Fragments):
             column=query.group_by.column,
             stepped=stepped.format(value=value, join=join, sums=self._sums(query.measures)),
             place=self._place(query, parameters),
-            source=self._source(query, marks, query.group_by),
+            source=self._source(query, edges, query.group_by),
             sums=self._sums(query.measures),
             found=self._found(query.measures, "stepped."),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, {**parameters, "top": query.top})
 
-    def nested(
+    def nested_groups(
         self,
         query: UsageQuery,
-        marks: Sequence[int],
+        edges: Sequence[int],
         named: tuple[str, ...],
         measures: tuple[str, ...],
     ) -> tuple[str, Parameters]:
@@ -65,19 +64,19 @@ class Questions(Fragments):
             second_value=second,
             second_join=second_join,
             named=", ".join(f"${name}" for name in names) or "NULL",
-            placing=self._source(query, marks, *levels, measures=RANK_MEASURES[query.ranks[0]]),
-            source=self._source(query, marks, *levels, measures=measures),
+            placing=self._source(query, edges, *levels, measures=RANK_MEASURES[query.ranks[0]]),
+            source=self._source(query, edges, *levels, measures=measures),
             rank=self._rank(query.ranks[0]),
             ranked_sums=self._sums(RANK_MEASURES[query.ranks[0]]),
             ranked_measures=", ".join(RANK_MEASURES[query.ranks[0]]),
             sums=self._sums(measures),
             found=self._dialect.select_sums({name: name for name in measures}),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, {**parameters, **names, "top": query.top})
 
-    def rows(self, query: RowQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def rows(self, query: RowQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read every combination of some dimensions."""
         filters, parameters = self._filters(query)
         values, group_join = [], ""
@@ -103,16 +102,16 @@ class Questions(Fragments):
             ),
             values="".join(f", {value}" for value in values),
             group_join=group_join,
-            source=self._source(query, marks, *query.group_by),
+            source=self._source(query, edges, *query.group_by),
             sums=self._sums(query.measures),
             found=self._found(query.measures),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
-    def distinct(
-        self, query: UsageQuery, marks: Sequence[int], dimension: Grouping
+    def distinct_values(
+        self, query: UsageQuery, edges: Sequence[int], dimension: Grouping
     ) -> tuple[str, Parameters]:
         """The statement and parameters that count the values of a dimension which had usage."""
         filters, parameters = self._filters(query)
@@ -121,18 +120,18 @@ class Questions(Fragments):
             columns=dimension.column,
             counts=f"count(DISTINCT nullif({value}, ''))",
             group_join=group_join,
-            source=self._source(query, marks, dimension, measures=()),
+            source=self._source(query, edges, dimension, measures=()),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
-    def meters(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def meters(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read how much of each meter was used."""
         filters, parameters = self._filters(query)
         meter, join = self._dialect.text("meter", "cell.meter", "known")
         columns = {dimension.column for dimension in query.filters} | {"meter"}
-        source = self._dialect.source(METERS, columns, METERS.measures, marks)
+        source = self._dialect.source(METERS, columns, METERS.measures, edges)
         text = load_sql(PACKAGE, "usage.meters").format(
             meter=meter,
             join=join,
@@ -140,7 +139,7 @@ class Questions(Fragments):
             sums=self._sums(METERS.measures),
             found=self._found(METERS.measures, "cell."),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
@@ -153,34 +152,34 @@ class Questions(Fragments):
         text = load_sql(PACKAGE, "usage.buckets").format(source=merged, filters=filters)
         return self._bound(text, query, parameters)
 
-    def totals(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def totals(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of the ungrouped question."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "usage.totals").format(
-            source=self._source(query, marks),
+            source=self._source(query, edges),
             found=self._found(query.measures),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
     def latency_bins(self, query: UsageQuery) -> tuple[str, Parameters]:
-        """The statement and parameters that read the latency histogram of a question's window."""
+        """The statement and parameters that read the latency histogram of a period."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "latency.bins").format(source=self._bins(query), filters=filters)
         return self._bound(text, query, parameters)
 
-    def latency_steps(self, query: UsageQuery, marks: Sequence[int]) -> tuple[str, Parameters]:
+    def latency_by_step(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each step."""
         filters, parameters = self._filters(query)
         text = load_sql(PACKAGE, "latency.steps").format(
-            source=self._bins(query, marks=marks),
+            source=self._bins(query, edges=edges),
             filters=filters,
-            step=step_of(marks, self._dialect.quotient),
+            step=step_of(edges, self._dialect.quotient),
         )
         return self._bound(text, query, parameters)
 
-    def latency_by(self, query: UsageQuery, dimension: Grouping) -> tuple[str, Parameters]:
+    def latency_by_value(self, query: UsageQuery, dimension: Grouping) -> tuple[str, Parameters]:
         """The statement and parameters that read the latency histogram of each value."""
         filters, parameters = self._filters(query)
         value, join = self._expanded(query, dimension, "label", "known")
@@ -192,64 +191,3 @@ class Questions(Fragments):
             filters=filters,
         )
         return self._bound(text, query, parameters)
-
-    def cells(self, spec: RollupSpec) -> str:
-        """The statement that reads every cell of an organization in a run of buckets."""
-        values, joins = [], ""
-        for name in spec.dimensions:
-            value, join = f"cell.{name}", ""
-            if name in spec.coded:
-                value, join = self._dialect.text(name, value, f"known_{name}")
-            values.append(value)
-            joins += join
-        return load_sql(PACKAGE, "rollup.cells").format(
-            source=self._dialect.every(spec, spec.dimensions, spec.measures),
-            dimensions=", ".join(spec.dimensions),
-            sums=self._sums(spec.measures),
-            values=", ".join(values),
-            found=self._dialect.select_sums({name: name for name in spec.measures}),
-            joins=joins,
-        )
-
-    def slices(self, spec: RollupSpec, buckets: int) -> str:
-        """The statement that finds in which runs of so many buckets a rollup has rows."""
-        return load_sql(PACKAGE, "rollup.slices").format(
-            slice=self._dialect.quotient("bucket", buckets),
-            source=self._dialect.every(spec, (), ()),
-        )
-
-    def fingerprints(self, spec: RollupSpec) -> str:
-        """The statement that sums a run of buckets by day, plainly and weighted.
-
-        It binds what joins the labels of a cell and what ends them.
-        """
-        joins = ""
-        texts: dict[str, str] = {}
-        for name in spec.texts:
-            value, join = f"cell.{name}", ""
-            if name in spec.coded:
-                value, join = self._dialect.text(name, value, f"known_{name}")
-            texts[name] = value
-            joins += join
-        is_binned = "latency_bin" in spec.dimensions
-        numbers = [
-            self._dialect.as_text(f"cell.{name}") for name in spec.integers if name != "latency_bin"
-        ]
-        commas = f"length({texts['groups']}) - length(replace({texts['groups']}, ',', ''))"
-        return load_sql(PACKAGE, "rollup.fingerprints").format(
-            organization=texts["organization_id"],
-            day=self._dialect.quotient("cell.bucket", BUCKETS_PER_DAY),
-            part="cell.latency_bin" if is_binned else commas,
-            weight=self._dialect.weight([*texts.values(), *numbers]),
-            measures=", ".join(f"cell.{name} AS {name}" for name in spec.measures),
-            sums=", ".join(
-                value
-                for name in spec.measures
-                for value in (
-                    self._dialect.sum(f"weighed.{name}"),
-                    *self._dialect.weighted_sums("weighed.weight", f"weighed.{name}"),
-                )
-            ),
-            source=self._dialect.every(spec, spec.dimensions, spec.measures),
-            joins=joins,
-        )

@@ -1,4 +1,4 @@
-"""SQL of questions about sessions, from the same fragments as all others."""
+"""SQL of questions about sessions, built from the same fragments as all others."""
 
 from collections.abc import Collection
 from typing import Final
@@ -19,8 +19,8 @@ _ORDERS: Final = {
 _PART_MEASURES: Final = ("requests", "cost_pusd")
 
 
-class SessionQuestions(Fragments):
-    """The statements of questions about sessions, each with the values that it binds."""
+class SessionStatements(Fragments):
+    """The statement of each question about sessions, with the values that it binds."""
 
     def page(self, query: SessionQuery) -> tuple[str, Parameters]:
         """The statement and parameters of a page of sessions."""
@@ -41,7 +41,7 @@ class SessionQuestions(Fragments):
         return self._bound(text, query.usage, parameters)
 
     def totals(self, query: SessionQuery) -> tuple[str, Parameters]:
-        """The statement and parameters of what all sessions of a question come to."""
+        """The statement and parameters of the sums over all sessions."""
         filters, parameters = self._of_sessions(query)
         text = load_sql(PACKAGE, "session.totals").format(
             source=self._rows(query.usage, SESSIONS.measures),
@@ -52,7 +52,7 @@ class SessionQuestions(Fragments):
         return self._bound(text, query.usage, parameters)
 
     def parts(self, query: SessionQuery) -> tuple[str, Parameters]:
-        """The statement and parameters that tell which models, keys and users sessions have."""
+        """The statement and parameters of the cost of sessions by model, key, user and so on."""
         filters, parameters = self._of_sessions(query)
         values, joins = [], ""
         for index, dimension in enumerate(SHOWN_OF):

@@ -1,0 +1,12 @@
+"""Ids of what an organization has: text at run time, types of their own for the checker.
+
+They are created where ids enter: in rows of the directory, in what is parsed, in `new_id`.
+"""
+
+from typing import NewType
+
+OrganizationId = NewType("OrganizationId", str)
+MemberId = NewType("MemberId", str)
+ProjectId = NewType("ProjectId", str)
+ApiKeyId = NewType("ApiKeyId", str)
+GroupId = NewType("GroupId", str)

@@ -1,0 +1,133 @@
+"""Every error message is a full sentence in one style.
+
+The messages are read from the source: the first text of each call that makes an error.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "outlay"
+ROOT_ERROR = "OutlayError"
+MORE_ERRORS = {"UpstreamFailure", "FetchFailed", "fail"}
+"""Further calls whose text is shown as an error: of upstreams, of fetches, of the CLI."""
+
+MAX_CHARACTERS = 240
+"""Without the values that are filled in."""
+
+START = re.compile(r"[A-Z`'\"\0]")
+"""A capital letter, a quoted identifier, or a value."""
+END = re.compile(r"([.]|:\0)\Z|\0\Z")
+"""A period; or another message, which ends in one, or a list of lines after a colon."""
+FORBIDDEN = re.compile(
+    r"\b(they|their|we|us|our|ours|somebody|anybody|nobody|whoever|please|told|dear|"
+    r"mend|of itself|by itself)\b|!|;.*;|\bthere are\b",
+    re.IGNORECASE,
+)
+
+
+class Message(NamedTuple):
+    """The text of one error, with NUL for each value that is filled in."""
+
+    place: str
+    text: str
+    last_value: str
+    """Source of the value at the end; empty where the text does not end in a value."""
+
+
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+
+
+def _errors(trees: dict[Path, ast.Module]) -> set[str]:
+    """The names of the error classes."""
+    bases = {
+        node.name: {ast.unparse(base) for base in node.bases}
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {ROOT_ERROR}
+    while more := {name for name, of in bases.items() if of & found} - found:
+        found |= more
+    return found
+
+
+def _text_of(node: ast.expr) -> tuple[str, str] | None:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return (node.value, "") if " " in node.value else None
+    if isinstance(node, ast.JoinedStr):
+        parts = [
+            str(part.value) if isinstance(part, ast.Constant) else "\0" for part in node.values
+        ]
+        last = node.values[-1]
+        shown = ast.unparse(last.value) if isinstance(last, ast.FormattedValue) else ""
+        return "".join(parts), shown
+    return None
+
+
+def _messages() -> Iterator[Message]:
+    trees = _trees()
+    errors = _errors(trees) | MORE_ERRORS
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            if ast.unparse(node.func).rpartition(".")[2] not in errors:
+                continue
+            text = next((found for arg in node.args if (found := _text_of(arg))), None)
+            if text is not None:
+                yield Message(f"{path.relative_to(SOURCE)}:{node.lineno}", *text)
+
+
+MESSAGES = list(_messages())
+ENDING_VALUES = re.compile(r"(\.message|\.fault|^told|^why|^named|^listed|^WANTED)$")
+"""Values that are messages themselves, and so end in a period."""
+
+
+def fault_of(message: Message) -> str | None:
+    """What is wrong with the style of a message."""
+    text = message.text
+    if not START.match(text):
+        return "does not start with a capital letter, a quoted identifier or a value"
+    if not END.search(text):
+        return "does not end with a period"
+    if message.last_value and not ENDING_VALUES.search(message.last_value):
+        return f"ends with the value {message.last_value}, not with a period"
+    if len(text) > MAX_CHARACTERS:
+        return f"has {len(text)} characters"
+    if found := FORBIDDEN.search(text):
+        return f"has {found.group()!r}"
+    return None
+
+
+def test_error_messages_are_sentences() -> None:
+    faults = [
+        f"{message.place}: {fault}: {message.text!r}"
+        for message in MESSAGES
+        if (fault := fault_of(message))
+    ]
+    assert not faults, "\n".join(faults)
+
+
+def test_the_source_has_error_messages() -> None:
+    assert len(MESSAGES) > 350
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the token would have expired already",
+        "The token is expired",
+        "We cannot find it.",
+        "Please sign in.",
+        "Stop!",
+        f"Too {'long ' * 60}.",
+    ],
+)
+def test_other_styles_are_reported(text: str) -> None:
+    assert fault_of(Message("here", text, ""))
