@@ -7,6 +7,19 @@ DATA ?= demo-data
 PORT ?= 4100
 MINUTES ?= 20
 
+# Test processes; each takes up to 2 GB.
+JOBS ?= auto
+# One file runs in one process. Files keep their order, so that each process comes to those of the
+# browser last.
+PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
+
+# What tests write is kept in memory where there is room, as nearly every commit waits for a disk.
+export PYTEST_DEBUG_TEMPROOT := $(shell df -k --output=avail /dev/shm 2>/dev/null | \
+  awk '$$1 > 8000000 {print "/dev/shm"}')
+
+# Bytecode is kept whatever the environment says: tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-long test-scale mutants lint format docs install scale dist bench soak \
   screenshots price-check requirements sbom audit clean
 
@@ -20,7 +33,7 @@ test: lint
 	tools/ensure_postgres.sh
 	tools/ensure_node_clients.sh
 	PYTHON=$(PYTHON) tools/ensure_client_generators.sh
-	$(BIN)/python -m pytest -m "not long"
+	$(BIN)/python -m pytest -m "not long" $(PARALLEL)
 	$(BIN)/python -m tools.mutants --sample 3 --seed "$$(git rev-parse HEAD 2>/dev/null)"
 
 # Minutes, not seconds: 10,000 generated questions, 100 kills of the gateway under load, 100,000

@@ -134,7 +134,7 @@ def fill(services: Services, rows: int) -> str:
         services.ledger.append([logged(generator, start + n) for n in range(5_000)])
     services.projection.catch_up()
     services.projection.fold()
-    database: Any = services.projection._slot.cube
+    database: Any = services.projection.slot.cube
     put_rows(database, rows)
     database._database.execute(LATENCY_SQL)
     for narrow in NARROWS:  # created by the events; rebuilt below

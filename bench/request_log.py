@@ -10,13 +10,14 @@ from datetime import timedelta
 from pathlib import Path
 from random import Random
 
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource
 from outlay.domain.ids import OrganizationId
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.storage.ledger.checking import CheckedBatches
 from outlay.storage.ledger.log import (
     NEWEST_FIRST,

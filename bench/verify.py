@@ -77,7 +77,7 @@ def fill(folder: Path, total: int) -> None:
                     waiting.pop(0).result()
             services.projection.catch_up()
         services.projection.fold()
-        while services.projection._slot.cube.compact_one(2**31 - 1):
+        while services.projection.slot.cube.compact_one(2**31 - 1):
             pass
 
 
@@ -86,7 +86,7 @@ def read_once(services: Services) -> float:
     begin = time.perf_counter()
     for _ in services.ledger.read_all(services.ledger.last_seq):
         pass
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         for spec in ROLLUPS:
             for _ in reader.ask(Cells(spec, OrganizationId("org_bench"), 0, 2**31 - 1)):
                 pass

@@ -6,7 +6,6 @@ interface as the driver uses.
 
 import json
 import re
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
@@ -23,6 +22,8 @@ from clickhouse_connect.driver._backend.chdb_backend import CHDB_TRANSPORT_SETTI
 from clickhouse_connect.driver.exceptions import ClickHouseError
 from typing_extensions import override
 
+from tests.program import kill_group, launch
+
 TRANSPORT = {*CHDB_TRANSPORT_SETTINGS, "query", "query_id", "database", "user", "password"}
 
 
@@ -30,13 +31,12 @@ TRANSPORT = {*CHDB_TRANSPORT_SETTINGS, "query", "query_id", "database", "user", 
 def running_clickhouse(folder: Path, port: int = 0) -> Iterator[str]:
     """The URL of a server with its data in a folder, up to the database's name."""
     command = [sys.executable, "-m", "tests.clickhouse", str(folder), str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = launch(command, stderr=None)
     try:
         assert process.stdout is not None
         yield f"clickhouse://default:@127.0.0.1:{process.stdout.readline().strip()}"
     finally:
-        process.kill()
-        process.communicate()
+        kill_group(process)
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -3,6 +3,9 @@
 import faulthandler
 import itertools
 import os
+import shutil
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,13 +13,15 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from outlay.bootstrap import open_installation
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.digests import covered_tables
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.postgres import Cluster, running_postgres
-from tests.program import ending_programs
+from tests.program import children_of, command_of, ending_programs
+from tests.reaper import reaper
+from tests.shared import copy_of
 
 # Tests that read nothing of a server's standard error would fill its pipe with access lines.
 os.environ.setdefault("OUTLAY_LOG", "warning")
@@ -42,6 +47,28 @@ def pytest_unconfigure() -> None:
     faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)
 
 
+ENDING_SECONDS = 10
+"""For threads and processes that are already ending."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_is_left_running() -> Iterator[None]:
+    """Threads and processes that a test run has started end with its fixtures."""
+    earlier = {*threading.enumerate()}
+    known = {*children_of(os.getpid()), reaper().pid}
+    yield
+    deadline = time.monotonic() + ENDING_SECONDS
+    while (left := _left_running(earlier, known)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert left == []
+
+
+def _left_running(earlier: set[threading.Thread], known: set[int]) -> list[str]:
+    threads = [each for each in threading.enumerate() if not each.daemon and each not in earlier]
+    processes = [pid for pid in children_of(os.getpid()) if pid not in known]
+    return [*map(repr, threads), *(f"{pid}: {command_of(pid)}" for pid in processes)]
+
+
 @pytest.fixture(autouse=True)
 def no_program_outlives_its_test() -> Iterator[None]:
     """End what a failed test has started."""
@@ -55,10 +82,22 @@ def clock() -> FixedClock:
     return FixedClock(NOW)
 
 
+@pytest.fixture(scope="session")
+def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder in which nothing has happened yet."""
+
+    def build(folder: Path) -> None:
+        with open_installation(Settings(data=folder), FixedClock(NOW)):
+            pass
+
+    return copy_of(tmp_path_factory, "installation", build)
+
+
 @pytest.fixture
-def services(tmp_path: Path, clock: FixedClock) -> Iterator[Services]:
+def services(tmp_path: Path, empty_installation: Path, clock: FixedClock) -> Iterator[Services]:
     """A new installation, opened by the test; nothing loads in the background."""
-    with open_installation(Settings(data=tmp_path / "data"), clock) as opened:
+    data = shutil.copytree(empty_installation, tmp_path / "data")
+    with open_installation(Settings(data=data), clock) as opened:
         yield opened
         # Whatever a test has changed, each row has the digest that belongs to it.
         for table in covered_tables():

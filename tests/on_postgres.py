@@ -17,7 +17,7 @@ from tests.postgres import running_postgres
 _stack = ExitStack()
 _cluster = _stack.enter_context(running_postgres("-c fsync=off -c max_connections=400"))
 atexit.register(_stack.close)
-_connect = engines._connect
+connect = engines.connect_database
 
 
 @cache
@@ -27,7 +27,7 @@ def _url_of(_: Path) -> str:
 
 
 def _connect_to_postgres(settings: Settings, stack: ExitStack) -> PostgresDatabase | None:
-    return _connect(replace(settings, database_url=_url_of(settings.data)), stack)
+    return connect(replace(settings, database_url=_url_of(settings.data)), stack)
 
 
-engines._connect = _connect_to_postgres
+engines.connect_database = _connect_to_postgres

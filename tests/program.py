@@ -9,7 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from click.testing import CliRunner
+from typer.main import get_command
+
+from tests.reaper import reaper
 
 OUTLAY = (sys.executable, "-m", "outlay")
 
@@ -31,22 +36,59 @@ def run(
     )
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[str]:
-    """Start a command in a process group of its own."""
-    process = subprocess.Popen(
-        [*OUTLAY, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+class _Guarded:
+    """The program as `CliRunner` calls it, with its errors as one line and an exit code."""
+
+    name = "outlay"
+
+    def main(self, **options: Any) -> Any:
+        """Run the command that the options name."""
+        from outlay.cli.console import ending_on_errors
+        from outlay.cli.main import PRIVATE_UMASK, app
+
+        mask = os.umask(PRIVATE_UMASK)
+        try:
+            with ending_on_errors():
+                return get_command(app).main(**options)
+        finally:
+            os.umask(mask)
+
+
+def command(
+    *arguments: str | Path, env_password: str = "", typed: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Like `run`, in this process: where a process of its own is not what is tested.
+
+    It takes a tenth of the time.
+    """
+    words = [*map(str, arguments)]
+    environment = {"COLUMNS": "200", "OUTLAY_OWNER_PASSWORD": env_password}
+    done = CliRunner().invoke(cast(Any, _Guarded()), words, input=typed, env=environment)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+
+def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
+    """Start a command of Outlay."""
+    return launch([*OUTLAY, *map(str, arguments)], **options)
+
+
+def launch(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[str]:
+    """Start a program in a process group of its own, which ends with its test at the latest.
+
+    Its output goes to pipes unless the options for `Popen` say otherwise.
+    """
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(command, text=True, start_new_session=True, **{**pipes, **options})
+    reaper().watch(process.pid)
     _started.append(process)
     return process
 
 
 @contextmanager
 def ending_programs() -> Iterator[None]:
-    """Kill what `start` has started meanwhile and nobody has ended: a test may fail anywhere."""
+    """Kill what `launch` has started meanwhile and is still running: a test may fail anywhere."""
     before = len(_started)
     try:
         yield
@@ -56,11 +98,14 @@ def ending_programs() -> Iterator[None]:
 
 
 def kill_group(process: subprocess.Popen[str], how: signal.Signals = signal.SIGKILL) -> None:
-    """End a process and whatever it started."""
+    """End a process and everything it started."""
     if process.poll() is None:
         os.killpg(process.pid, how)
     if process.stdout is not None and not process.stdout.closed:
         process.communicate(timeout=60)
+    else:
+        process.wait(60)
+    reaper().forget(process.pid)
 
 
 @contextmanager
@@ -98,6 +143,14 @@ def parent_of(pid: int) -> int:
     except OSError:
         return 0
     return int(fields[1])
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process; empty when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def children_of(pid: int) -> list[int]:

@@ -117,7 +117,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
         passwords = Passwords()
         audited = AuditedChanges(directory, open_checkpoints(settings), clock)
         audited.sign_again()
-        administration = _administer(settings, directory, audited, passwords, clock)
+        administration = administer(settings, directory, audited, passwords, clock)
         router = Router(directory, administration.upstreams, base)
         counters: SpendCounters = (
             SharedCounters(ledger.spending) if ledger.spending else LocalCounters(ledger, clock)
@@ -274,18 +274,19 @@ def open_administration(settings: Settings, clock: Clock | None = None) -> Itera
         passwords = Passwords()
         try:
             audited = AuditedChanges(directory, open_checkpoints(settings), clock)
-            yield _administer(settings, directory, audited, passwords, clock)
+            yield administer(settings, directory, audited, passwords, clock)
         finally:
             passwords.close()
 
 
-def _administer(
+def administer(
     settings: Settings,
     directory: Directory,
     audited: AuditedChanges,
     passwords: Passwords,
     clock: Clock,
 ) -> Administration:
+    """What sets up the organizations of a directory."""
     sealer = open_sealer(settings, directory)
     organizations = Organizations(directory, audited)
     return Administration(

@@ -56,13 +56,15 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
     intact.
     """
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         ledger, directory = _open_truth(settings, database, clock, stack)
         cubes = _open_cubes(settings)
         stack.callback(cubes.close)
         nodes = _open_nodes(database)
         stack.callback(nodes.close)
-        open_reader = partial(_open_sqlite, settings.database_path) if database is None else None
+        open_reader = (
+            partial(open_sqlite_reader, settings.database_path) if database is None else None
+        )
         yield Stores(
             ledger=ledger,
             open_reader=open_reader,
@@ -76,14 +78,14 @@ def open_stores(settings: Settings, clock: Clock) -> Iterator[Stores]:
 def open_truth(settings: Settings, clock: Clock) -> Iterator[tuple[Ledger, Directory]]:
     """Open ledger and directory for writing, without a cube."""
     with ExitStack() as stack:
-        yield _open_truth(settings, _connect(settings, stack), clock, stack)
+        yield _open_truth(settings, connect_database(settings, stack), clock, stack)
 
 
 @contextmanager
 def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]:
     """Open ledger and directory for reading, alongside their writer."""
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         if database is None and not settings.database_path.exists():
             raise Invalid(
                 f"{settings.data} has no installation. Create one with `outlay org create`.",
@@ -108,7 +110,7 @@ def open_reading(settings: Settings) -> Iterator[tuple[LedgerReader, Directory]]
 def open_directory(settings: Settings) -> Iterator[Directory]:
     """Open only the directory, alongside the process that uses the rest."""
     with ExitStack() as stack:
-        directory = _open_directory(settings, _connect(settings, stack))
+        directory = _open_directory(settings, connect_database(settings, stack))
         stack.callback(directory.close)
         yield directory
 
@@ -118,7 +120,7 @@ def describe_database(settings: Settings) -> str:
     unsafe one.
     """
     with ExitStack() as stack:
-        database = _connect(settings, stack)
+        database = connect_database(settings, stack)
         return database.describe() if database is not None else ""
 
 
@@ -131,7 +133,7 @@ def describe_cube(settings: Settings) -> str:
         cubes.close()
 
 
-def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
+def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     """The shared database, None for a single-machine installation."""
     if not settings.database_url:
         if settings.moved_path.exists():
@@ -153,7 +155,7 @@ def _connect(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
     return database
 
 
-def _open_sqlite(path: Path) -> SqliteReading:
+def open_sqlite_reader(path: Path) -> SqliteReading:
     """Open the ledger in a file for reading."""
     reading = SqliteReading(path)
     reading.open_readers()

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
@@ -16,7 +17,7 @@ from outlay.cli.server import server_config
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.organization import Member, Organization, operator_of
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings

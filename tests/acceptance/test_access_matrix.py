@@ -483,7 +483,7 @@ def test_gateway_paths_reject_access_tokens_and_the_api_rejects_api_keys(
     world = make_world(server)
     person = world.people[Role.OWNER]
     free = {b"/healthz", b"/readyz", b"/metrics"}
-    paths = set(Application(server.services, "operator")._handlers)
+    paths = set(Application(server.services, "operator").handlers)
     assert free <= paths
     for path in paths - free:
         method = "GET" if path.endswith(b"/models") else "POST"

@@ -14,6 +14,7 @@ import pytest
 from tests.acceptance.conftest import Server
 from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import PASSWORD, World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from typer.testing import CliRunner
 
@@ -26,7 +27,6 @@ from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
 from outlay.services.directory.audit_log import ShownEntry
 from outlay.settings import Settings
@@ -485,10 +485,10 @@ def test_change_without_an_action_is_rolled_back(opened: Administration) -> None
     kept = projects.create(operator, "Kept")
     with (
         pytest.raises(RuntimeError, match="must say"),
-        projects._audited.change(operator, Permission.PROJECTS_WRITE) as change,
+        opened.audited.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
-    with projects._audited.change(operator, Permission.PROJECTS_WRITE) as change:
+    with opened.audited.change(operator, Permission.PROJECTS_WRITE) as change:
         change.note(Action.PROJECT_DELETE, "a")
         with pytest.raises(RuntimeError, match="one action"):
             change.note(Action.PROJECT_DELETE, "b")

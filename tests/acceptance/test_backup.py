@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 from tests.acceptance.world import World
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typer.testing import CliRunner
@@ -21,9 +22,9 @@ from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.ids import ApiKeyId, ProjectId
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
-from outlay.kit.clock import FixedClock, SystemClock, to_us
+from outlay.kit.clock import SystemClock, to_us
 from outlay.services.bundle import Services
-from outlay.services.gateway.gateway import _Begun, _encode_begun
+from outlay.services.gateway.gateway import Begun, encode_begun
 from outlay.services.upkeep.backup import check_archive, compare, records_of, take_over
 from outlay.settings import Settings
 from outlay.storage.archive import read_archive, write_archive
@@ -65,8 +66,8 @@ def fill(services: Services) -> None:
     services.ledger.append(events)
     services.ledger.append([replace(events[0], app="other"), make_event(organization_id=mine)])
     services.ledger.forget(mine, "ada", "gone_1")
-    begun = _encode_begun(
-        _Begun(
+    begun = encode_begun(
+        Begun(
             to_us(NOW),
             ProjectId("prj"),
             ApiKeyId("key"),

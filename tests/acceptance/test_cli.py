@@ -11,7 +11,16 @@ from pathlib import Path
 import duckdb
 import httpx
 import pytest
-from tests.program import OUTLAY, kill_group, run, serving, start, wait_for_server, write_trace
+from tests.program import (
+    OUTLAY,
+    command,
+    kill_group,
+    run,
+    serving,
+    start,
+    wait_for_server,
+    write_trace,
+)
 from tests.upstream import running_upstream
 
 ROWS = [
@@ -33,7 +42,7 @@ def trace(tmp_path: Path) -> Path:
 
 def ledger_total(data: Path) -> tuple[int, int, int]:
     """Requests, tokens and pico-USD in the cube after a verification."""
-    verified = run("verify", "--data", data)
+    verified = command("verify", "--data", data)
     assert verified.returncode == 0, verified
     with duckdb.connect(str(data / "cube.duckdb"), read_only=True) as cube:
         found = cube.execute(
@@ -52,8 +61,8 @@ EXPECTED = (
 
 
 def test_import_adds_up_and_repeating_it_adds_nothing(data: Path, trace: Path) -> None:
-    first = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
-    again = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    first = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    again = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
 
     assert first.returncode == 0, first.stderr
     assert "1,500 requests imported into Production, 0 already recorded" in first.stdout
@@ -63,15 +72,15 @@ def test_import_adds_up_and_repeating_it_adds_nothing(data: Path, trace: Path) -
 
 
 def test_shifting_moves_the_first_day_and_keeps_the_time_of_day(data: Path, trace: Path) -> None:
-    found = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    found = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
 
     assert "2026-11-01 18:15 to 2026-11-01 18:39 UTC" in found.stdout
 
 
 def test_same_file_in_another_project_is_a_conflict(data: Path, trace: Path) -> None:
-    run("import", trace, *IMPORT, "--data", data)
+    command("import", trace, *IMPORT, "--data", data)
 
-    other = run("import", trace, *IMPORT[:-1], "Other", "--data", data)
+    other = command("import", trace, *IMPORT[:-1], "Other", "--data", data)
 
     assert other.returncode == 1
     assert "1,500 requests were already recorded" in other.stderr
@@ -102,7 +111,7 @@ def test_malformed_line_is_rejected_with_a_reason_and_others_are_imported(
     path = write_trace(tmp_path / "bad.csv", ROWS[:50])
     path.write_text(path.read_text() + "\n" + line + "\n2023-11-16 18:30:00,7,7")
 
-    found = run("import", path, *IMPORT, "--data", data)
+    found = command("import", path, *IMPORT, "--data", data)
 
     assert found.returncode == 1
     assert "51 requests imported" in found.stdout
@@ -128,7 +137,7 @@ def test_files_of_unknown_formats_are_refused(
     path = tmp_path / "file.csv"
     path.write_text(content)
 
-    found = run("import", path, *IMPORT, "--data", data)
+    found = command("import", path, *IMPORT, "--data", data)
 
     assert (found.returncode, message in found.stderr) == (2, True), found.stderr
     assert not data.exists()
@@ -146,7 +155,7 @@ def test_files_of_unknown_formats_are_refused(
 def test_invalid_options_exit_with_2_and_write_nothing(
     data: Path, trace: Path, arguments: tuple[str, str]
 ) -> None:
-    found = run("import", trace, *IMPORT, *arguments, "--data", data)
+    found = command("import", trace, *IMPORT, *arguments, "--data", data)
 
     assert found.returncode == 2
     assert found.stderr
@@ -161,7 +170,7 @@ def test_missing_file_is_a_one_line_error(data: Path) -> None:
 
 
 def test_verify_shows_a_readable_difference_and_rebuild_repairs_it(data: Path, trace: Path) -> None:
-    run("import", trace, *IMPORT, "--data", data)
+    command("import", trace, *IMPORT, "--data", data)
     ledger_total(data)
     with duckdb.connect(str(data / "cube.duckdb")) as cube:
         changed = [
@@ -173,8 +182,8 @@ def test_verify_shows_a_readable_difference_and_rebuild_repairs_it(data: Path, t
         ]
     assert (1,) in changed
 
-    differing = run("verify", "--data", data)
-    rebuilt = run("rebuild", "--data", data)
+    differing = command("verify", "--data", data)
+    rebuilt = command("rebuild", "--data", data)
 
     assert differing.returncode == 1
     assert "cost_pusd" in differing.stdout
@@ -185,13 +194,13 @@ def test_verify_shows_a_readable_difference_and_rebuild_repairs_it(data: Path, t
 
 def test_commands_work_through_a_running_server(data: Path, trace: Path) -> None:
     password = "a long enough password"
-    created = run("owner", "me@example.test", "--data", data, env_password=password)
+    created = command("owner", "me@example.test", "--data", data, env_password=password)
     token = created.stdout.strip()
     with serving(data) as process:
-        imported = run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
-        verified = run("verify", "--data", data)
-        rebuilt = run("rebuild", "--data", data)
-        second = run("serve", "--data", data, "--port", "0")
+        imported = command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+        verified = command("verify", "--data", data)
+        rebuilt = command("rebuild", "--data", data)
+        second = command("serve", "--data", data, "--port", "0")
         info = wait_for_server(data, process)
         answer = httpx.get(
             f"{info['url']}/api/v1/analytics/summary?from=2026-11-01&to=2026-11-01",
@@ -209,12 +218,12 @@ def test_commands_work_through_a_running_server(data: Path, trace: Path) -> None
 
 
 def test_requests_are_repriced_offline_and_through_the_server(data: Path, trace: Path) -> None:
-    run("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
-    added = run("price", "add", "gpt-4o", "--input", "1", "--output", "2", "--data", data)
+    command("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    added = command("price", "add", "gpt-4o", "--input", "1", "--output", "2", "--data", data)
     assert added.returncode == 0, added.stderr
     days = ("--from", "2026-11-01", "--to", "2026-11-01", "--data", data)
 
-    preview = run("reprice", *days)
+    preview = command("reprice", *days)
     assert preview.returncode == 0, preview.stderr
     assert "1,500 of 1,500 requests would cost something else" in preview.stdout
     assert "another price applies" in preview.stdout
@@ -225,24 +234,24 @@ def test_requests_are_repriced_offline_and_through_the_server(data: Path, trace:
         ((*days, "--filter", "gpt-4o"), "'gpt-4o' is no filter"),
         (("--revert", "rpr_none", "--reason", "x", "--data", data), "There is no such run."),
     ):
-        refused = run("reprice", *wrong)
+        refused = command("reprice", *wrong)
         assert refused.returncode == 2, refused
         assert message in refused.stderr
 
-    applied = run("reprice", *days, "--apply", "--reason", "agreed")
+    applied = command("reprice", *days, "--apply", "--reason", "agreed")
     assert "1,500 requests amended" in applied.stdout
     cost = sum(row[1] * 1_000_000 + row[2] * 2_000_000 for row in ROWS)
     assert ledger_total(data) == (*EXPECTED[:2], cost)
     run_id = re.search(r"rpr_\w+", applied.stdout)
     assert run_id
     with serving(data):
-        back = run("reprice", "--revert", run_id[0], "--reason", "not yet", "--data", data)
+        back = command("reprice", "--revert", run_id[0], "--reason", "not yet", "--data", data)
     assert "1,500 requests amended" in back.stdout, back
     assert ledger_total(data) == EXPECTED
 
 
 def test_acknowledged_event_appears_without_polling(data: Path) -> None:
-    created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    created = command("owner", "me@example.test", "--data", data, env_password="a long password!")
     headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
     with serving(data) as process:
         url = wait_for_server(data, process)["url"]
@@ -326,7 +335,7 @@ def test_port_in_use_is_a_one_line_error(data: Path) -> None:
 def test_doctor_passes_for_a_healthy_installation(data: Path, trace: Path) -> None:
     run("import", trace, *IMPORT, "--data", data)
 
-    found = run("doctor", "--data", data)
+    found = command("doctor", "--data", data)
 
     assert found.returncode == 0, found.stdout
     assert "WAL-reset" in found.stdout
@@ -336,7 +345,7 @@ def test_doctor_names_every_problem(data: Path) -> None:
     data.mkdir()
     (data / "prices.toml").write_text("[[price]]\nmodel = 'x'\n")
 
-    found = run("doctor", "--data", data)
+    found = command("doctor", "--data", data)
 
     assert found.returncode == 1
     assert "price 1, input" in found.stdout
@@ -370,42 +379,43 @@ def try_the_demo(url: str, key: str) -> int:
 
 
 def test_commands_configure_a_running_server(tmp_path: Path) -> None:
-    run("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
+    command("owner", "me@example.test", "--data", tmp_path, env_password="a long password!")
     with serving(tmp_path) as server:
         url = wait_for_server(tmp_path, server)["url"]
-        made = run("key", "create", "--project", "P", "--description", "d", "--data", tmp_path)
+        made = command("key", "create", "--project", "P", "--description", "d", "--data", tmp_path)
         key = made.stdout.strip()
         chat = f"{url}/v1/chat/completions"
         body = {"model": "fast", "messages": []}
         headers = {"Authorization": f"Bearer {key}"}
         assert httpx.post(chat, json=body, headers=headers).status_code == 404
         with running_upstream() as upstream:
-            for command in (
+            for words in (
                 ("upstream", "add", "openai", "--base-url", upstream.url, "--secret", "sk-1"),
                 ("model", "map", "fast", "openai/gpt-5.4-mini"),
             ):
-                assert run(*command, "--data", tmp_path).returncode == 0
+                assert command(*words, "--data", tmp_path).returncode == 0
             time.sleep(0.6)
             assert httpx.post(chat, json=body, headers=headers).status_code == 200
             assert upstream.last.json["model"] == "gpt-5.4-mini"
-            listed = run("key", "list", "--data", tmp_path).stdout
+            listed = command("key", "list", "--data", tmp_path).stdout
             key_id = re.search(r"key_\w+", listed)
             assert key_id is not None
             assert f"API key {key_id[0]} of 'P'" in made.stderr
             assert re.search(r"key_\w+ +P +d ", listed)
-            limited = run("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
+            limited = command("limit", "set", "apiKey", key_id[0], "day", "0", "--data", tmp_path)
             assert limited.returncode == 0
             time.sleep(0.6)
             assert httpx.post(chat, json=body, headers=headers).status_code == 429
-            assert "day" in run("limit", "list", "--data", tmp_path).stdout
-            revoked = run("key", "revoke", key_id[0], "--data", tmp_path)
+            assert "day" in command("limit", "list", "--data", tmp_path).stdout
+            revoked = command("key", "revoke", key_id[0], "--data", tmp_path)
             assert revoked.returncode == 0
             time.sleep(0.6)
             assert httpx.post(chat, json=body, headers=headers).status_code == 401
-        removed = run("upstream", "remove", "openai", "--data", tmp_path)
+        removed = command("upstream", "remove", "openai", "--data", tmp_path)
         assert removed.returncode == 0
         assert (
-            "there are: none yet" in run("upstream", "remove", "openai", "--data", tmp_path).stderr
+            "there are: none yet"
+            in command("upstream", "remove", "openai", "--data", tmp_path).stderr
         )
     for wrong in (
         ("limit", "set", "apiKey", "key_x", "day", "1"),
@@ -414,7 +424,7 @@ def test_commands_configure_a_running_server(tmp_path: Path) -> None:
         ("upstream", "add", "nobody", "--secret", ""),
         ("key", "create", "--project", "P", "--description", "d", "--member", "x@y.z"),
     ):
-        found = run(*wrong, "--data", tmp_path)
+        found = command(*wrong, "--data", tmp_path)
         assert found.returncode == 2, wrong
         assert found.stderr.startswith("Error: ")
 
@@ -461,14 +471,14 @@ def test_demo_announces_itself_as_one_line_of_json(tmp_path: Path) -> None:
     assert answer.json()["totals"]["requestCount"] > 1_000
     assert requests_answered == 3
     assert signed_in.status_code == 303
-    assert run("verify", "--data", tmp_path).returncode == 0
+    assert command("verify", "--data", tmp_path).returncode == 0
     assert process.returncode == 0
 
 
 def test_members_and_groups_are_managed_alongside_a_running_server(tmp_path: Path) -> None:
-    def do(*command: str) -> str:
-        found = run(*command, "--data", tmp_path)
-        assert found.returncode == 0, (command, found.stderr)
+    def do(*words: str) -> str:
+        found = command(*words, "--data", tmp_path)
+        assert found.returncode == 0, (words, found.stderr)
         return found.stdout.strip()
 
     do("org", "create", "Acme Corp", "--timezone", "Europe/Berlin")
@@ -520,7 +530,9 @@ def test_members_and_groups_are_managed_alongside_a_running_server(tmp_path: Pat
         do("org", "update", "--plan", "free", "--name", "Acme")
         assert "free" in do("org", "list")
 
-        refused = run("member", "remove", "Ada.Canary@example.test", "--yes", "--data", tmp_path)
+        refused = command(
+            "member", "remove", "Ada.Canary@example.test", "--yes", "--data", tmp_path
+        )
         assert (refused.returncode, "owner" in refused.stderr) == (2, True)
         do("member", "update", "bob@example.test", "--role", "owner")
         do("member", "erase", "ada.canary@EXAMPLE.test", "--yes")
@@ -560,17 +572,17 @@ def test_discovered_entities_are_renamed_and_merged_by_command(data: Path, tmp_p
         '[fields]\ntime = "at"\nmodel = "model"\ninput_tokens = "in"\noutput_tokens = "out"\n'
         'project = "team"\n'
     )
-    imported = run("import", usage, "--mapping", mapping, "--data", data)
+    imported = command("import", usage, "--mapping", mapping, "--data", data)
     assert "2 requests imported" in imported.stdout, imported
-    listed = run("discovered", "list", "--data", data).stdout
+    listed = command("discovered", "list", "--data", data).stdout
     first, second = re.findall(r"dsc_\w+", listed)
 
-    assert run("discovered", "rename", first, "Growth", "--data", data).returncode == 0
-    assert run("discovered", "merge", first, second, "--data", data).returncode == 0
-    merged = run("discovered", "list", "--data", data).stdout
-    assert run("discovered", "merge", first, first, "--data", data).returncode == 0
-    apart = run("discovered", "list", "--data", data).stdout
-    unknown = run("discovered", "merge", "dsc_nobody", second, "--data", data)
+    assert command("discovered", "rename", first, "Growth", "--data", data).returncode == 0
+    assert command("discovered", "merge", first, second, "--data", data).returncode == 0
+    merged = command("discovered", "list", "--data", data).stdout
+    assert command("discovered", "merge", first, first, "--data", data).returncode == 0
+    apart = command("discovered", "list", "--data", data).stdout
+    unknown = command("discovered", "merge", "dsc_nobody", second, "--data", data)
 
     assert "Growth" in merged
     assert (merged.count("itself"), apart.count("itself")) == (1, 2)
@@ -580,7 +592,7 @@ def test_discovered_entities_are_renamed_and_merged_by_command(data: Path, tmp_p
 def test_rejected_file_must_not_be_the_input(data: Path, trace: Path) -> None:
     before = trace.read_text()
 
-    found = run("import", trace, *IMPORT, "--rejected", trace, "--data", data)
+    found = command("import", trace, *IMPORT, "--rejected", trace, "--data", data)
 
     assert found.returncode == 2
     assert "`--rejected` must name a file" in found.stderr
@@ -589,7 +601,7 @@ def test_rejected_file_must_not_be_the_input(data: Path, trace: Path) -> None:
 
 
 def test_dry_run_shows_the_result_and_stores_nothing(data: Path, trace: Path) -> None:
-    found = run("import", trace, *IMPORT, "--dry-run", "--data", data)
+    found = command("import", trace, *IMPORT, "--dry-run", "--data", data)
 
     assert found.returncode == 0, found.stderr
     assert "1,500 rows, 1,500 requests, 0 skipped, 0 to be rejected" in found.stdout
@@ -605,9 +617,9 @@ def test_lost_database_is_not_mistaken_for_a_new_installation(tmp_path: Path) ->
     (data / "outlay.sqlite3").unlink()
     before = {path.name for path in data.iterdir()}
 
-    for command in (("verify",), ("serve", "--port", "0"), ("org", "list")):
-        found = run(*command, "--data", data)
-        assert found.returncode in {2, 3}, command
+    for words in (("verify",), ("serve", "--port", "0"), ("org", "list")):
+        found = run(*words, "--data", data)
+        assert found.returncode in {2, 3}, words
         assert "outlay.sqlite3 is gone" in found.stderr
         assert found.stderr.count("\n") == 1
     assert {path.name for path in data.iterdir()} - {"outlay.lock"} == before

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.gateway.conftest import PATIENCE, Gate, serve, set_up
 from tests.postgres import Cluster, running_postgres
@@ -20,7 +21,6 @@ from outlay.domain.actor import Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent
 from outlay.domain.ids import MemberId
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
@@ -303,4 +303,3 @@ def test_unknown_callers_leave_nothing_in_memory(gate: Gate) -> None:
     for number in range(50):
         assert send(gate, f"ota_{number}_secret", make_report("x")).status_code == 401
     assert not gate.services.senders.knows_any()
-    assert gate.services.senders._holders.values() == []

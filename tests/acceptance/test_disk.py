@@ -17,6 +17,8 @@ from sqlalchemy import Connection, event
 from tests.acceptance.conftest import Server
 from tests.acceptance.test_access_matrix import CHANGES, RULES, ask
 from tests.acceptance.world import World, make_world
+from tests.backdoor import engine_of
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.program import kill_group, run, start, wait_for_server
 
@@ -25,11 +27,12 @@ from outlay.cli.console import EXIT_DISK, ending_on_errors
 from outlay.domain.actor import Role, Scope
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock, from_us
+from outlay.kit.clock import from_us
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.sqlite import SqliteDirectory
 from outlay.storage.health import StorageHealth
+from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.sqlite import refusal_of
 
 READS = [name for name in RULES if name.startswith("GET ")]
@@ -50,7 +53,7 @@ def no_commits(services: Services, code: int) -> Iterator[None]:
         if connection.get_execution_options().get("is_write"):
             raise error_of(code)
 
-    engine = services.directory._engine
+    engine = engine_of(services.directory)
     event.listen(engine, "commit", refuse)
     try:
         yield
@@ -155,7 +158,7 @@ def test_io_error_in_the_ledger_stops_the_directory(
     def fail(*_: object) -> None:
         raise error_of(pysqlite3.SQLITE_IOERR | 4 << 8)
 
-    monkeypatch.setattr(services.ledger, "_commit", fail)
+    monkeypatch.setattr(services.ledger, "commit", fail)
     with pytest.raises(Unavailable, match="until a restart"):
         services.ledger.append([make_event()])
     with pytest.raises(Unavailable, match="until a restart"):
@@ -164,27 +167,31 @@ def test_io_error_in_the_ledger_stops_the_directory(
     assert services.administration.projects.list_for(operator_of(organization)) == []
 
 
-def test_commit_concurrent_with_a_failing_one_is_not_acknowledged(services: Services) -> None:
+def test_commit_concurrent_with_a_failing_one_is_not_acknowledged(tmp_path: Path) -> None:
     """Its own flush may have reported what the failed one had dropped as written."""
-    directory = services.directory
-    assert isinstance(directory, SqliteDirectory)
+    health = StorageHealth()
+    directory = SqliteDirectory(tmp_path / "outlay.sqlite3", health)
     with pytest.raises(Unavailable, match="until a restart"), directory.change():
-        directory._health.fail("meanwhile")
+        health.fail("meanwhile")
+    directory.close()
 
 
 def test_usage_committed_concurrently_with_a_failing_commit_is_not_acknowledged(
-    services: Services, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    commit = services.ledger._commit
+    health = StorageHealth()
+    ledger = SqliteLedger(tmp_path / "outlay.sqlite3", clock, health)
+    commit = ledger.commit
 
     def commit_meanwhile(*work: Any) -> Any:
         done = commit(*work)
-        services.ledger._health.fail("meanwhile")
+        health.fail("meanwhile")
         return done
 
-    monkeypatch.setattr(services.ledger, "_commit", commit_meanwhile)
+    monkeypatch.setattr(ledger, "commit", commit_meanwhile)
     with pytest.raises(Unavailable, match="until a restart"):
-        services.ledger.append([make_event()])
+        ledger.append([make_event()])
+    ledger.close()
 
 
 def test_server_on_a_failing_disk(tmp_path: Path) -> None:

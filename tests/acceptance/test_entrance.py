@@ -12,11 +12,11 @@ import pytest
 from starlette.testclient import TestClient
 from tests.acceptance.conftest import Server
 from tests.acceptance.world import PASSWORD, World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Role
-from outlay.kit.clock import FixedClock
 from outlay.services.access.sign_in_throttle import (
     FREE_OF_ACCOUNT_HERE,
     FREE_OF_DEVICE,

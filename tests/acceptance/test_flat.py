@@ -11,7 +11,7 @@ import httpx
 import pytest
 from bench.soak.samples import Sampler
 from bench.soak.trend import Gauge, trends_of
-from tests.program import kill_group, run, wait_for_server
+from tests.program import kill_group, launch, run, wait_for_server
 from tests.short_lived_threads import IDLE_SECONDS
 
 FILES = 256
@@ -26,12 +26,8 @@ GAUGES = [
 
 def start_server(data: Path) -> "subprocess.Popen[str]":
     """A server that may open few files and whose idle threads end soon."""
-    return subprocess.Popen(
+    return launch(
         [sys.executable, "-m", "tests.short_lived_threads", "serve", "--data", data, "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),
     )
 

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from tests.acceptance.conftest import Server
 from tests.acceptance.world import PASSWORD, Person, World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.domain.actor import Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.organization import ApiKey
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.storage.directory.invitations import list_invitations
 from outlay.storage.directory.members import delete_member
 

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from tests.program import kill_group, run, serving
+from tests.program import kill_group, launch, run, serving
 from tests.upstream import running_upstream
 
 PROGRAM = Path("bench/.peers/litellm/bin/litellm").absolute()
@@ -54,13 +54,11 @@ callback_settings:
 """
     )
     with (folder / "litellm.log").open("w") as log:
-        process = subprocess.Popen(
+        process = launch(
             [str(PROGRAM), "--config", str(configuration), "--port", str(port)],
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
             env={**os.environ, "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
         )
     url = f"http://127.0.0.1:{port}"

@@ -19,7 +19,7 @@ import httpx
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from tests.program import kill_group
+from tests.program import kill_group, launch
 
 ROOT = Path(__file__).parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -138,13 +138,11 @@ def test_help_and_doctor_run_in_a_bare_environment(bare: Path, tmp_path: Path) -
 
 
 def test_demo_runs_in_a_bare_environment(bare: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
+    process = launch(
         [bare / "outlay", "demo", "--json", "--port", "0", "--days", "2"],
-        stdout=subprocess.PIPE,
-        text=True,
+        stderr=None,
         cwd=tmp_path,
         env=environment(),
-        start_new_session=True,
     )
     try:
         assert process.stdout is not None

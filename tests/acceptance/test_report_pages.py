@@ -17,6 +17,7 @@ from outlay.domain.discovery import Merges
 from outlay.domain.event import UsageEvent, join_groups
 from outlay.kit.clock import to_us
 from outlay.services.analytics import as_of
+from outlay.services.directory.discovery import Discovery
 
 WINDOW = {"from": "2026-11-01", "to": "2026-11-30", "timezone": "Asia/Kathmandu"}
 
@@ -122,7 +123,7 @@ def test_page_is_refused_after_a_merge_of_users(
     tenant = server.tenant()
     cursor = start(server, tenant)
     merged = Merges.of_triples([(Dimension.USER, "mem_a", "mem_0")])
-    monkeypatch.setattr(server.services.analytics._discovery, "merges", lambda _: merged)
+    monkeypatch.setattr(Discovery, "merges", lambda *_: merged)
 
     assert refusal(server, tenant, cursor)[:2] == (409, "snapshot-gone")
 

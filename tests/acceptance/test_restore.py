@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.faults import every_fault, every_kill
 from typer.testing import CliRunner
@@ -17,7 +18,6 @@ from outlay.cli.main import app
 from outlay.cli.restore import restore
 from outlay.domain.errors import Conflict, OutlayError
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.settings import Settings
 from outlay.storage.folder import PARTS, parts_in
 

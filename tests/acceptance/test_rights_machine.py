@@ -18,6 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from starlette.testclient import TestClient
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
@@ -26,7 +27,6 @@ from outlay.domain.errors import Unauthenticated
 from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, has
-from outlay.kit.clock import FixedClock
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.services.directory.actors import actor_for

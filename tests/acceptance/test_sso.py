@@ -27,6 +27,7 @@ from tests.acceptance.identity_provider import (
     running_provider,
 )
 from tests.acceptance.world import World, make_world
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from typing_extensions import override
 
@@ -36,7 +37,6 @@ from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.ids import GroupId
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.kit.egress import PUBLIC
 from outlay.services.access import sso, sso_provider
 from outlay.services.directory.sso import check_endpoint
@@ -240,7 +240,10 @@ def test_expired_sign_in_starts_again(
 
 
 def test_unusable_or_lying_provider_admits_nobody(
-    server: Server, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+    server: Server,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = make_world(server)
     for change in (
@@ -249,7 +252,7 @@ def test_unusable_or_lying_provider_admits_nobody(
         {"jwks_uri": "http://169.254.169.254/keys"},
         {"authorization_endpoint": "javascript:alert(1)"},
     ):
-        server.services.sso._providers._known.clear()
+        monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
         good = dict(provider.metadata)
         provider.metadata |= change
         world.administration.sso.put(
@@ -399,13 +402,13 @@ def test_code_is_sent_only_to_its_provider(server: Server, mix_up: MixUp) -> Non
 
 
 def test_provider_with_iss_support_must_send_the_right_one(
-    world: World, provider: IdentityProvider
+    world: World, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provider.says_iss = True
     email = world.people[Role.OWNER].member.email
     assert sign_in(world, provider, sub="11", email=email)
     provider.metadata["authorization_response_iss_parameter_supported"] = True
-    world.server.services.sso._providers._known.clear()
+    monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
     assert sign_in(world, provider, sub="11", email=email)
 
     with browser(world.server) as http:
@@ -488,14 +491,17 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
 
 
 def test_endpoint_with_query_on_this_machine_is_refused(
-    world: World, provider: IdentityProvider, caplog: pytest.LogCaptureFixture
+    world: World,
+    provider: IdentityProvider,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     email = world.people[Role.OWNER].member.email
     with victim_service() as (url, asked):
         provider.metadata["token_endpoint"] = f"{url}/?query=DROP+TABLE+x"
         assert sign_in(world, provider, sub="13", email=email) is None
         provider.metadata["jwks_uri"] = f"{url}/latest/meta-data?x=1"
-        world.server.services.sso._providers._known.clear()
+        monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
         with browser(world.server) as http:
             gone = http.get(f"/login/sso?organization={world.organization.slug}")
 
@@ -517,7 +523,7 @@ def test_public_issuer_cannot_use_private_endpoints(
     provider.metadata["token_endpoint"] = "http://[::1]:9/token"
     assert sign_in(world, provider, sub="14", email=email) is None
     provider.metadata["jwks_uri"] = "http://[::1]:9/keys"
-    world.server.services.sso._providers._known.clear()
+    monkeypatch.setattr(sso_provider, "METADATA_SECONDS", 0.0)
     assert departs(world) == UNUSABLE
 
     for path in ("token", "keys"):

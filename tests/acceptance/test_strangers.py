@@ -6,7 +6,6 @@ import re
 import secrets
 import select
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 from fastapi.routing import iter_route_contexts
-from tests.program import OUTLAY, kill_group, wait_for_server
+from tests.program import kill_group, start, wait_for_server
 
 from outlay.bootstrap import open_installation
 from outlay.domain.actor import Scope
@@ -99,14 +98,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         "OUTLAY_HEAD_TIMEOUT": str(PATIENCE),
         "OUTLAY_BODY_TIMEOUT": str(PATIENCE),
     }
-    process = subprocess.Popen(
-        [*OUTLAY, "serve", "--data", str(data), "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=environment,
-    )
+    process = start("serve", "--data", data, "--port", "0", env=environment)
     try:
         info = wait_for_server(data, process)
         port = int(info["url"].rpartition(":")[2])
@@ -124,7 +116,7 @@ def find_targets(application: Application) -> Iterator[Target]:
             path = re.sub(r"{[^}]*}", "x", str(route.path))
             reads_body = route.body_field is not None
             yield Target(method, path, is_open, reads_body, 0 if is_open else 401)
-    for path in application._proxy.handlers:
+    for path in map(bytes.decode, application.handlers):
         refusal = 401 if path in ENDPOINTS or path == "/v1/models" else 200
         yield Target("GET" if path not in ENDPOINTS else "POST", path, False, False, refusal)
     yield Target("POST", "/nothing/here", False, False, 404)

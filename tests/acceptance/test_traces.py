@@ -16,10 +16,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_api import summary
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.domain.ids import OrganizationId
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.recording.skipped_telemetry import (
     MAX_KINDS,
     MAX_NAME,

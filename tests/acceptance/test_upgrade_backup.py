@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.faults import disk_full, every_fault, input_output_error
 from tests.integration.test_ledger import go_back_to_schema_1
 
 from outlay.bootstrap import open_administration, open_installation
 from outlay.domain.errors import OutlayError, Unavailable
-from outlay.kit.clock import FixedClock
 from outlay.settings import Settings, read_settings
 from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.upgrading import keep_before_upgrade

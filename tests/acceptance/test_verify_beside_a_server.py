@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.program import OUTLAY, run, serving, wait_for_server
+from tests.program import run, serving, start, wait_for_server
 
 EVENTS = 4_000
 QUESTIONS = [
@@ -176,15 +176,7 @@ def test_disconnected_follower_leaves_nothing_held(shared: Running) -> None:
 def test_concurrent_maintenance_is_named_with_its_own_exit_code(shared: Running) -> None:
     with shared.client() as client:
         send(client, [make(number) for number in range(2_000)])
-    others = [
-        subprocess.Popen(
-            [*OUTLAY, "verify", "--data", str(shared.data)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(4)
-    ]
+    others = [start("verify", "--data", shared.data) for _ in range(4)]
     told = [(*other.communicate(timeout=120), other.returncode) for other in others]
 
     assert {code for _, _, code in told} <= {0, 4}
@@ -202,12 +194,7 @@ def test_killed_server_is_a_one_line_error_with_its_own_exit_code(
     with server.client() as client:
         for first in range(0, 24_000, 2_000):  # more than are read in the server itself
             send(client, [make(number) for number in range(first, first + 2_000)])
-    verifying = subprocess.Popen(
-        [*OUTLAY, "verify", "--data", str(server.data)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    verifying = start("verify", "--data", server.data)
     reader = None
     try:
         deadline = time.monotonic() + 60

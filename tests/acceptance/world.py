@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import cache
 
+from argon2 import PasswordHasher
 from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
@@ -25,6 +27,8 @@ from outlay.storage.directory.members import create_member
 
 PASSWORD = "several words are best"
 _numbers = itertools.count(1)
+_hash_of = cache(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash)
+"""Checked in no time: what a hash costs is written in it (`tests/unit/services/access`)."""
 
 
 @dataclass
@@ -82,7 +86,7 @@ class World:
             role=role,
         )
         services = self.server.services
-        password_hash = services.administration.sign_in._passwords.hash(PASSWORD)
+        password_hash = _hash_of(PASSWORD)
         with services.directory.change() as session:
             create_member(session, member, to_us(NOW), password_hash)
         _, token = self.administration.tokens.create(

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from tests.backdoor import database_of
 
 from outlay.kit.clock import Clock
 from outlay.storage.ledger.postgres.store import PostgresLedger
@@ -54,7 +55,7 @@ def damage(open_ledger: Callable[[], Ledger], tmp_path: Path) -> Callable[[str],
         ledger = open_ledger()
         if not isinstance(ledger, PostgresLedger):
             return on_sqlite(statement)
-        connection = MarkedConnection(ledger._database.connect())
+        connection = MarkedConnection(database_of(ledger).connect())
         with connection.raw.transaction():
             enter_all(connection)
             connection.execute(statement)

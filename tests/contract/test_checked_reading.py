@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from tests.factories import NOW, make_event
@@ -75,9 +76,13 @@ def test_batch_of_several_organizations_is_checked_as_a_whole(
     assert [entry.event.event_id for entry in log(ledger, "org_other")] == ["b"]
 
 
-def test_page_can_span_distant_batches(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page_can_span_distant_batches(
+    open_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reading_module, "READ_EVENTS", 5)
-    ledger._checked = CheckedBatches(capacity=4)
+    few = partial(CheckedBatches, capacity=4)
+    monkeypatch.setattr(reading_module, "CheckedBatches", few)
+    ledger = open_ledger()
     for number in range(12):
         app = "rare" if number in {1, 2, 5, 11} else "common"
         ledger.append([make_event(event_id=f"{number}-{part}", app=app) for part in range(3)])

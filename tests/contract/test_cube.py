@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 
@@ -38,12 +39,12 @@ from outlay.domain.questions import (
 )
 from outlay.domain.session import SessionQuery, SessionSort
 from outlay.domain.tag import Tag
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.cube.cube_sums import CubeSums, note_latency, note_part, note_usage
 from outlay.services.cube.ledger_sums import LedgerSums
 from outlay.services.cube.projection import load_some
+from outlay.storage.cube.clickhouse import store as clickhouse_store
 from outlay.storage.cube.clickhouse.home import ClickHouseHome
-from outlay.storage.cube.clickhouse.store import ClickHouseCube
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.rollup_questions import Cells, Fingerprints
 from outlay.storage.cube.rollups import LATENCY, ROLLUPS, USAGE
@@ -93,9 +94,9 @@ class Side:
 
 def fold_now(cube: Cube) -> None:
     """Fold, whether or not it is time."""
-    if isinstance(cube, ClickHouseCube):
-        cube._last_fold = -1e9
-    cube.fold()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clickhouse_store, "FOLD_SECONDS", 0.0)
+        cube.fold()
 
 
 @pytest.fixture(scope="module")

@@ -166,8 +166,8 @@ def test_full_queue_refuses_before_anything_is_stored(
 ) -> None:
     monkeypatch.setattr(store_module, "MAX_PENDING_EVENTS", 10)
     release = threading.Event()
-    commit = ledger._commit
-    monkeypatch.setattr(ledger, "_commit", lambda *work: release.wait() and commit(*work))
+    commit = ledger.commit
+    monkeypatch.setattr(ledger, "commit", lambda *work: release.wait() and commit(*work))
     waiting = ledger.submit([make_event() for _ in range(10)])
 
     try:

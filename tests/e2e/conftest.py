@@ -3,8 +3,10 @@
 import json
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from tests.browser import launch
 from tests.program import kill_group, start
+from tests.shared import copy_of
 
 ANALYTICS = "/organization/analytics"
 
@@ -42,10 +45,15 @@ class Demo:
         return found
 
 
-@pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def build_data(folder: Path) -> None:
+    """Make the usage of the demo, which takes ten times as long as serving it again."""
+    with serving_demo(folder):
+        pass
+
+
+@contextmanager
+def serving_demo(folder: Path) -> Iterator[Demo]:
     """`outlay demo` in a process of its own."""
-    folder = tmp_path_factory.mktemp("demo")
     process = start("demo", "--port", "0", "--data", folder, "--days", "65", "--json")
     try:
         assert process.stdout is not None
@@ -53,6 +61,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(found["url"], found["accessToken"], found["ownerEmail"], found["ownerPassword"])
     finally:
         kill_group(process, signal.SIGTERM)
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo that the tests of this process share."""
+    with serving_demo(copy_of(tmp_path_factory, "demo", build_data)) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 import pytest
 from tests.gateway.conftest import chat_body, counted, tokens_of
-from tests.program import kill_group, run, start, wait_for_server
+from tests.program import command, kill_group, start, wait_for_server
 from tests.upstream import Upstream, running_upstream
 
 from outlay.bootstrap import open_administration, open_installation
@@ -89,7 +89,7 @@ class Load:
 
 def set_up(data: Path, upstream: Upstream) -> str:
     """An organization with a key and an upstream."""
-    run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    command("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(read_settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
         member = opened.members.find_by_email(operator, None)
@@ -131,7 +131,7 @@ def test_killing_the_gateway_under_load_loses_and_duplicates_nothing(
                 load.wait_for(random.randrange(4, 24))
                 kill_group(server)
                 finished += load.stop()
-            verified = run("verify", "--data", data)
+            verified = command("verify", "--data", data)
             assert verified.returncode == 0, verified.stdout + verified.stderr
         events = stored(data)
 

@@ -17,14 +17,14 @@ class FullDisk:
 
     def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False
-        commit = ledger._commit
+        commit = ledger.commit
 
         def fail(*work: Any) -> Any:
             if self.is_full:
                 raise pysqlite3.OperationalError("database or disk is full")
             return commit(*work)
 
-        monkeypatch.setattr(ledger, "_commit", fail)
+        monkeypatch.setattr(ledger, "commit", fail)
 
 
 def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.program import kill_group, run, start, wait_for_server
+from tests.program import command, kill_group, start, wait_for_server
 
 CONNECTIONS = 16
 BATCH = 500
@@ -111,7 +111,7 @@ def test_events_sent_repeatedly_count_once(tmp_path: Path, count: int, kills: in
     batches = [
         json.dumps(sent[first : first + BATCH]).encode() for first in range(0, len(sent), BATCH)
     ]
-    created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    created = command("owner", "me@example.test", "--data", data, env_password="a long password!")
     token = created.stdout.strip()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -128,7 +128,7 @@ def test_events_sent_repeatedly_count_once(tmp_path: Path, count: int, kills: in
             for future in futures:
                 future.result()
 
-        verified = run("verify", "--data", data)
+        verified = command("verify", "--data", data)
         totals = ask(port, token)
     finally:
         kill_group(server, signal.SIGTERM)

@@ -14,7 +14,7 @@ import pytest
 from tests.fault.test_gateway_kill import stored
 from tests.fault.test_ingest_kill import Sender, make_event
 from tests.postgres import Cluster, running_postgres
-from tests.program import children_of, kill_group, run, start, wait_for_server
+from tests.program import children_of, command, kill_group, start, wait_for_server
 
 from outlay.bootstrap import open_administration, open_installation
 from outlay.domain.organization import operator_of
@@ -80,7 +80,7 @@ def test_events_acknowledged_during_an_outage_are_recorded_once(
 
 def set_up(data: Path) -> tuple[str, str, str]:
     """An organization: an access token, the id of an API key and of its creator."""
-    created = run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    created = command("owner", "me@example.test", "--data", data, env_password="a long password!")
     with open_administration(read_settings(data=data)) as opened:
         operator = operator_of(opened.organizations.all()[0])
         member = opened.members.find_by_email(operator, None)

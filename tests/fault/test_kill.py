@@ -8,7 +8,7 @@ from random import Random
 import pysqlite3
 import pytest
 from tests.acceptance.test_cli import IMPORT, ledger_total
-from tests.program import kill_group, run, serving, start, wait_for_server, write_trace
+from tests.program import command, kill_group, serving, start, wait_for_server, write_trace
 
 from outlay.storage.sqlite import connect
 
@@ -48,28 +48,28 @@ def test_killing_the_server_during_an_import_loses_and_duplicates_nothing(
 ) -> None:
     data = tmp_path / "data"
     trace = write_trace(tmp_path / "trace.csv", ROWS)
-    command = ("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
-    run("owner", "me@example.test", "--data", data, env_password="a long password!")
+    words = ("import", trace, *IMPORT, "--shift-to", "2026-11-01", "--data", data)
+    command("owner", "me@example.test", "--data", data, env_password="a long password!")
     random = Random(seed)
 
     interrupted = stored = 0
     for _ in range(3):
         server = start("serve", "--data", data, "--port", "0")
         wait_for_server(data, server)
-        importing = start(*command)
+        importing = start(*words)
         wait_for_events(data, stored + random.randrange(1, 12_000))
         kill_group(server, signal.SIGKILL)
         _, message = importing.communicate(timeout=120)
         if importing.returncode:
             interrupted += 1
             assert "is unreachable" in message or "was lost" in message
-        assert run("verify", "--data", data).returncode == 0
+        assert command("verify", "--data", data).returncode == 0
         stored = count_events(data)
 
     with serving(data):
-        finished = run(*command)
+        finished = command(*words)
         assert finished.returncode == 0, finished.stderr
-        assert run("verify", "--data", data).returncode == 0
+        assert command("verify", "--data", data).returncode == 0
     assert interrupted > 0
     assert ledger_total(data) == EXPECTED
 
@@ -77,13 +77,13 @@ def test_killing_the_server_during_an_import_loses_and_duplicates_nothing(
 def test_killing_a_local_import_loses_and_duplicates_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     trace = write_trace(tmp_path / "trace.csv", ROWS)
-    command = ("import", trace, *IMPORT, "--data", data)
+    words = ("import", trace, *IMPORT, "--data", data)
 
-    importing = start(*command)
+    importing = start(*words)
     wait_for_events(data, 9_000)
     kill_group(importing, signal.SIGKILL)
 
-    assert run("verify", "--data", data).returncode == 0
-    assert run(*command).returncode == 0
-    assert run("rebuild", "--data", data).returncode == 0
+    assert command("verify", "--data", data).returncode == 0
+    assert command(*words).returncode == 0
+    assert command("rebuild", "--data", data).returncode == 0
     assert ledger_total(data) == EXPECTED

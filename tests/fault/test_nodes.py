@@ -14,7 +14,7 @@ import pytest
 from tests.clickhouse import running_clickhouse
 from tests.fault.test_gateway_kill import Load, check_account, set_up, stored
 from tests.postgres import Cluster, running_postgres
-from tests.program import children_of, kill_group, run, start, wait_for_server
+from tests.program import children_of, command, kill_group, start, wait_for_server
 from tests.upstream import running_upstream
 
 WORKERS = 4
@@ -63,7 +63,7 @@ def test_kills_and_database_restarts_lose_and_duplicate_nothing(
         wait_for_server(data, server)
         wait_for_workers(server.pid)
         kill_group(server, signal.SIGTERM)
-        verified = run("verify", "--data", data)
+        verified = command("verify", "--data", data)
         events = stored(data)
 
     assert verified.returncode == 0, verified.stdout + verified.stderr
@@ -92,9 +92,9 @@ def kill_one(supervisor: int, random: Random) -> int:
 def test_several_workers_require_a_database(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    without = run("serve", "--data", tmp_path, "--workers", "2")
+    without = command("serve", "--data", tmp_path, "--workers", "2")
     monkeypatch.setenv("OUTLAY_DATABASE_URL", f"postgresql://outlay:secret@/x?host={tmp_path}")
-    away = run("serve", "--data", tmp_path, "--workers", "2")
+    away = command("serve", "--data", tmp_path, "--workers", "2")
 
     assert (without.returncode, away.returncode) == (2, 2)
     assert "Set OUTLAY_DATABASE_URL to postgresql://" in without.stderr

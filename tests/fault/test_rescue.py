@@ -13,7 +13,7 @@ import pytest
 from tests.factories import make_event
 from tests.fault.test_gateway_kill import set_up, stored
 from tests.gateway.conftest import chat_body, counted, open_gate, tokens_of
-from tests.program import kill_group, run, start, wait_for_server
+from tests.program import command, kill_group, start, wait_for_server
 from tests.upstream import running_upstream
 
 from outlay.domain.errors import Damaged
@@ -58,7 +58,7 @@ def test_outcomes_in_flight_survive_an_io_error_and_a_restart(tmp_path: Path) ->
     assert {tokens_of(event) for event in events} == {counted(served) for served in upstream.served}
     assert len(events) == 5
     assert not (data / "rescue.jsonl").exists()
-    assert run("verify", "--data", data).returncode == 0
+    assert command("verify", "--data", data).returncode == 0
 
 
 def read_stream(url: str, key: str) -> str:
@@ -78,7 +78,7 @@ def test_waiting_outcomes_are_rescued_when_the_ledger_fails(
     with running_upstream() as upstream:
         with open_gate(tmp_path / "data", upstream) as gate:
             why = ["database or disk is full"]
-            commit = gate.services.ledger._commit
+            commit = gate.services.ledger.commit
 
             def fail(*work: Any) -> Any:
                 if why:
@@ -91,7 +91,7 @@ def test_waiting_outcomes_are_rescued_when_the_ledger_fails(
                 json=chat_body(stream=True),
                 headers={**gate.headers, "x-script": '{"pause": 0.1}'},
             ) as answer:
-                monkeypatch.setattr(gate.services.ledger, "_commit", fail)
+                monkeypatch.setattr(gate.services.ledger, "commit", fail)
                 answer.read()
             assert gate.services.gateway.intents.overdue == 1
             why[0] = "disk I/O error"

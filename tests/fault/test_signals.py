@@ -13,7 +13,7 @@ import pytest
 from tests.fault.test_gateway_kill import set_up, stored
 from tests.gateway.conftest import chat_body, counted, tokens_of
 from tests.postgres import Cluster
-from tests.program import OUTLAY, kill_group, start, wait_for_server
+from tests.program import kill_group, start, wait_for_server
 from tests.upstream import Upstream, running_upstream
 
 from outlay.domain.event import Status
@@ -86,14 +86,7 @@ def test_signals_have_the_documented_effects(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_upstream() as upstream:
         key = set_up(data, upstream)
-        server = subprocess.Popen(
-            [*OUTLAY, "serve", "--data", str(data), "--port", "0"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-            preexec_fn=as_under_nohup,
-        )
+        server = start("serve", "--data", data, "--port", "0", preexec_fn=as_under_nohup)
 
         def send() -> None:
             for number in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP):

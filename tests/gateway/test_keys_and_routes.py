@@ -18,6 +18,7 @@ from outlay.domain.organization import GroupMembership, Member, UserGroup
 from outlay.kit.clock import SystemClock
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import checksum_of
+from outlay.services.access import api_key_authentication
 from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.groups import create_group, create_membership
 from outlay.storage.directory.members import create_member
@@ -60,7 +61,7 @@ def test_malformed_keys_are_refused_without_a_database_lookup(
     def fail(*_: object) -> None:
         raise AssertionError("the database was asked")
 
-    monkeypatch.setattr(gate.services.api_keys, "_find", fail)
+    monkeypatch.setattr(api_key_authentication, "find_credentials", fail)
     changed = gate.key[:-1] + ("a" if gate.key[-1] != "a" else "b")
     for key in (changed, "otl_", "sk-proj-123", gate.key + "x", gate.key.upper(), "otl__" * 20):
         assert parse_key(key) is None

@@ -14,13 +14,13 @@ from outlay.domain.event import Status
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.organization import ApiKey
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.gateway.spend_counters import LocalCounters
 from outlay.storage.directory.spend_limits import (
     delete_spend_limit,
     list_spend_limits,
     put_spend_limit,
 )
 from outlay.storage.ledger.postgres.store import PostgresLedger
+from tests.backdoor import local_counters_of, reading_of
 from tests.gateway.conftest import Gate, chat_body
 
 # gpt-5.5 at 5 and 30 USD per million: what the upstream counts for n words is exact.
@@ -61,15 +61,10 @@ def put(gate: Gate, limit: SpendLimit) -> None:
 
 def standing(gate: Gate, api_key: ApiKey) -> list[tuple[int, int]]:
     """What is spent and held against each limit of a key, wherever that is counted."""
-    counters, ledger = gate.services.limits._counters, gate.services.ledger
-    if isinstance(counters, LocalCounters):
-        return [
-            (counter.spent_pusd, counter.held_pusd)
-            for key, counter in counters._counters.items()
-            if key.scope_id == api_key.api_key_id
-        ]
-    assert isinstance(ledger, PostgresLedger)
-    with ledger._reading() as reader:
+    ledger = gate.services.ledger
+    if not isinstance(ledger, PostgresLedger):
+        return local_counters_of(gate.services.limits, api_key.api_key_id)
+    with reading_of(ledger) as reader:
         rows = reader.execute(
             "SELECT spent_pusd, (SELECT coalesce(sum(amount_pusd), 0) FROM spend_hold "
             "WHERE spend_hold.counter_id = spend_counter.counter_id) "

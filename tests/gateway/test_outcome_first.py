@@ -21,7 +21,7 @@ class HeldLedger:
     def __init__(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_waiting = threading.Event()
         self._go_on = threading.Event()
-        commit: Any = gate.services.ledger._commit
+        commit: Any = gate.services.ledger.commit
 
         def held(events: Any, *work: Any) -> Any:
             if events:
@@ -29,7 +29,7 @@ class HeldLedger:
                 self._go_on.wait(30)
             return commit(events, *work)
 
-        monkeypatch.setattr(gate.services.ledger, "_commit", held)
+        monkeypatch.setattr(gate.services.ledger, "commit", held)
 
     def release(self) -> None:
         """Let all commits through."""

@@ -12,7 +12,7 @@ import httpx
 import openai
 import pytest
 
-from outlay.domain.errors import LimitReached
+from outlay.domain.errors import LimitReached, Unavailable
 from outlay.domain.ids import OrganizationId
 from outlay.domain.money import PUSD_PER_USD
 from outlay.domain.spend_limit import (
@@ -25,6 +25,7 @@ from outlay.domain.spend_limit import (
     limit_reached,
 )
 from outlay.kit.clock import to_us
+from outlay.storage.health import StorageHealth
 from outlay.web.proxy.headers import refusal_headers
 from tests.gateway.conftest import Gate, chat_body
 from tests.gateway.test_limits import limit_of, put
@@ -153,7 +154,10 @@ def test_every_refusal_is_marked_final(gate: Gate) -> None:
 
 
 def test_temporary_refusals_are_not_final(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gate.services.ledger._health, "_failure", "the disk is full, they say")
+    def refuse(_: object) -> None:
+        raise Unavailable("the disk is full, they say")
+
+    monkeypatch.setattr(StorageHealth, "check", refuse)
     answer = gate.post()
     monkeypatch.undo()
     assert final(answer) == (503, None, "2")

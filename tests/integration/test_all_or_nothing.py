@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_administration
@@ -12,11 +13,9 @@ from outlay.cli.owner import owner
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid, Unavailable
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
-from outlay.services.directory.changes import AuditedChanges
 from outlay.services.import_target import import_target
 from outlay.settings import Settings
 
@@ -97,17 +96,14 @@ def test_refused_import_creates_no_organization(opened: Administration) -> None:
     assert opened.organizations.all() == []
 
 
-def test_combined_changes_are_signed_after_the_commit(
-    opened: Administration, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    signed: list[int] = []
-    monkeypatch.setattr(AuditedChanges, "_sign", lambda _, end: signed.append(end.number))
+def test_combined_changes_are_signed_after_the_commit(opened: Administration, data: Path) -> None:
+    signatures = Settings(data=data).checkpoints_path
     with opened.audited.together():
         organization = opened.organizations.create("Acme")
         opened.projects.create(operator_of(organization), "One")
-        assert signed == []
+        assert not signatures.exists() or signatures.read_text() == ""
 
-    assert signed == [1, 2]
+    assert len(signatures.read_text().splitlines()) == 2
 
 
 def test_change_in_a_combined_transaction_cannot_be_cancelled(opened: Administration) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -21,7 +22,7 @@ from outlay.domain.measure import Rank
 from outlay.domain.period import BUCKETS_PER_DAY, Interval, Preset, bucket_at, period_of_dates
 from outlay.domain.query import CORE_MEASURES, RowQuery, UsageQuery
 from outlay.domain.questions import Groups, Question, Rows, StepTotals
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings

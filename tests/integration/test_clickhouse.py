@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backdoor import OutdatedPosition, generations_of, server_of
 from tests.clickhouse import running_clickhouse
+from tests.clocks import FixedClock
 from tests.factories import make_event
 
 from outlay.bootstrap import open_installation
@@ -20,7 +22,6 @@ from outlay.domain.ids import OrganizationId
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import LatencyBins, StepTotals
 from outlay.domain.verification import VerifyReport
-from outlay.kit.clock import FixedClock
 from outlay.services.cube.cube_sums import EVER
 from outlay.services.cube.projection import Projection, load_some
 from outlay.services.cube.verification import FULL_EFFORT, Verification
@@ -75,8 +76,9 @@ def events_of(cost: int, number: int = 3) -> list[UsageEvent]:
 
 
 def fold_now(cube: ClickHouseCube) -> None:
-    cube._last_fold = -1e9
-    cube.fold()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "FOLD_SECONDS", 0.0)
+        cube.fold()
 
 
 class Interrupted(Exception):
@@ -110,7 +112,7 @@ def test_interrupted_load_is_invisible_and_counts_once_later(
     ledger.append(events_of(5))
     loaded = load_some(ledger, cube, 0)
     before = totals(cube)
-    interruption = Interruption(monkeypatch, home._server)
+    interruption = Interruption(monkeypatch, server_of(home))
     ledger.append(events_of(7))
     interruption.left = writes
     with suppress(Interrupted):
@@ -146,8 +148,9 @@ def test_concurrent_loaders_at_one_position_add_once(
     with pytest.raises(CubeMismatch):
         first.load(paused, from_seq=0, through_seq=through)
     # Even one that had looked at the position before.
-    first._state = lambda: (0, 0)  # type: ignore[attr-defined]
-    first.load(paused, from_seq=0, through_seq=through)
+    assert isinstance(first, ClickHouseCube)
+    with OutdatedPosition(first):
+        first.load(paused, from_seq=0, through_seq=through)
 
     assert (totals(second).requests, totals(second).cost_pusd) == (6, 36)
 
@@ -164,7 +167,7 @@ def test_interrupted_compaction_changes_no_answer(
         loaded = load_some(ledger, cube, loaded)
     expected = totals(cube)
     assert expected.cost_pusd == 15 + 6 * 9 * 10**18
-    interruption = Interruption(monkeypatch, home._server)
+    interruption = Interruption(monkeypatch, server_of(home))
     interruption.left = writes
     with suppress(Interrupted):
         fold_now(cube)
@@ -220,18 +223,17 @@ def test_deltas_are_dropped_when_unused(
     cube = home.open("edition")
     assert isinstance(cube, ClickHouseCube)
     position = 0
-    for _ in range(3):
+    for number in range(4):
+        with cube.read() as reader:
+            assert reader.ask(RowCounts())["usage_delta"] == number
+        if number == 3:
+            monkeypatch.setattr(store, "KEEP_FOLDED_SECONDS", -10)
         deltas = aggregate([row_of(5)], Deltas())
         cube.load(deltas, from_seq=position, through_seq=position + SEQ_PER_PARTITION)
         position += SEQ_PER_PARTITION
         fold_now(cube)
-    with cube.read() as reader:
-        assert reader.ask(RowCounts())["usage_delta"] == 3
-    monkeypatch.setattr(store, "KEEP_FOLDED_SECONDS", -10)
 
-    cube._drop_folded()
-
-    assert totals(cube).cost_pusd == 15
+    assert totals(cube).cost_pusd == 20
     with cube.read() as reader:
         assert reader.ask(RowCounts())["usage_delta"] == 1
 
@@ -245,9 +247,8 @@ def test_load_of_many_blocks_counts_once(home: ClickHouseHome, ledger: SqliteLed
         aggregate(batch.rows, deltas)
     assert isinstance(cube, ClickHouseCube)
     for _ in range(2):
-        cube._state = lambda: (0, 0)  # type: ignore[method-assign]
-        cube.load(deltas, from_seq=0, through_seq=40_000)
-    del cube._state
+        with OutdatedPosition(cube):
+            cube.load(deltas, from_seq=0, through_seq=40_000)
 
     assert totals(cube).requests == 40_000
 
@@ -276,8 +277,8 @@ def test_rebuilt_cube_replaces_the_old_one_on_every_node(
 
     assert not home.is_present(other.cube)
     home.drop_replaced()
-    assert len(home._generations()) == 2  # somebody may be reading the old one
-    assert following._is_loader()
+    assert len(generations_of(home)) == 2  # somebody may be reading the old one
+    following.work_once()
     assert home.is_present(other.cube)
     assert totals(slot.cube) == totals(other.cube)
     assert totals(slot.cube).cost_pusd == 36
@@ -289,8 +290,8 @@ def test_rebuilt_cube_replaces_the_old_one_on_every_node(
     assert report.is_proven
     monkeypatch.setattr(home_module, "KEEP_REPLACED_SECONDS", 0)
     monkeypatch.setattr("outlay.services.cube.projection.UPKEEP_SECONDS", 0)
-    projection._work()
-    assert len(home._generations()) == 1
+    projection.work_once()
+    assert len(generations_of(home)) == 1
     assert totals(slot.cube).cost_pusd == 36
 
 

@@ -15,6 +15,8 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine
+from tests.backdoor import engine_of
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 
@@ -27,7 +29,7 @@ from outlay.domain.ids import ApiKeyId, GroupId, MemberId
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.access.passwords import hash_password
@@ -56,7 +58,7 @@ BEFORE_ACCESS = "43c75358bfe8"
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
 def test_migrations_create_exactly_the_mapped_tables(tmp_path: Path) -> None:
     directory = SqliteDirectory(tmp_path / "d.sqlite3")
-    with directory._engine.connect() as connection:
+    with engine_of(directory).connect() as connection:
         context = MigrationContext.configure(connection)
         differences = compare_metadata(context, Base.metadata)
     directory.close()

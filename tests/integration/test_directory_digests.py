@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.backdoor import engine_of
+from tests.clocks import FixedClock
 from tests.postgres import Cluster
 
 from outlay.bootstrap import open_installation
@@ -15,7 +17,6 @@ from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated
 from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.services.directory.actors import actor_for
 from outlay.settings import Settings
@@ -201,7 +202,7 @@ def test_migration_rewrites_digests_except_of_damaged_rows(place: Place) -> None
     place.run("DELETE FROM access_token")
     before = place.faults()
 
-    with place.services.directory._writes.begin() as connection:
+    with engine_of(place.services.directory).begin() as connection:
         damaged = check_stored(connection)
         redigest(connection, damaged)
 

@@ -10,18 +10,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from tests.backdoor import engine_of
+from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 from tests.postgres import Cluster
 
-from outlay.bootstrap import _administer, open_checkpoints
+from outlay.bootstrap import administer, open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.ids import MemberId
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.access.authentication import Access
 from outlay.services.access.passwords import Passwords
@@ -56,13 +58,13 @@ def administration(directory: Directory, tmp_path: Path) -> Iterator[Administrat
     settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
     clock, passwords = FixedClock(NOW), Passwords()
     trail = AuditedChanges(directory, open_checkpoints(settings), clock)
-    yield _administer(settings, directory, trail, passwords, clock)
+    yield administer(settings, directory, trail, passwords, clock)
     passwords.close()
 
 
 @pytest.mark.filterwarnings("ignore:.*expression-based index.*")
 def test_migrations_create_exactly_the_mapped_tables(directory: Directory) -> None:
-    with directory._engine.connect() as connection:
+    with engine_of(directory).connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
 
@@ -163,7 +165,7 @@ def test_database_refuses_to_change_an_entry(
     before = list(administration.audit.all(operator, AuditFilter()))
     with (
         pytest.raises(DBAPIError, match="never changed"),
-        directory._engine.begin() as connection,
+        engine_of(directory).begin() as connection,
     ):
         connection.execute(text(statement))
     assert list(administration.audit.all(operator, AuditFilter())) == before

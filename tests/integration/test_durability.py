@@ -12,10 +12,11 @@ from typing import Any
 import pysqlite3
 import pytest
 from sqlalchemy import text
+from tests.backdoor import connection_of, sql_session, writer_of
+from tests.clocks import FixedClock
 from tests.factories import make_event
 
 from outlay.domain.ids import OrganizationId
-from outlay.kit.clock import FixedClock
 from outlay.services.bundle import Services
 from outlay.storage.archive import Record, read_archive, write_archive
 from outlay.storage.checkpoints import Checkpoint, CheckpointFile
@@ -35,15 +36,15 @@ Ask = Callable[[str], Any]
 @contextmanager
 def ledger_writer(folder: Path, clock: FixedClock) -> Iterator[Ask]:
     ledger = SqliteLedger(folder / "ledger.sqlite3", clock)
-    yield lambda name: ledger._writer.execute(f"PRAGMA {name}").fetchone()[0]
+    yield lambda name: writer_of(ledger).execute(f"PRAGMA {name}").fetchone()[0]
     ledger.close()
 
 
 @contextmanager
 def journal(folder: Path, clock: FixedClock) -> Iterator[Ask]:
     spool = WriteAheadBuffer(folder / "journal.sqlite3", 10)
-    yield lambda name: spool._connection.execute(f"PRAGMA {name}").fetchone()[0]
-    spool._connection.close()
+    yield lambda name: connection_of(spool).execute(f"PRAGMA {name}").fetchone()[0]
+    spool.close()
 
 
 @contextmanager
@@ -68,7 +69,7 @@ def test_directory_change_waits_for_the_disk(services: Services) -> None:
     directory = services.directory
     for transaction in (directory.read, directory.write, directory.change):
         with transaction() as session:
-            connection = session._session.connection()
+            connection = sql_session(session).connection()
             assert connection.scalar(text("PRAGMA synchronous")) == FULL, transaction
             assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
 

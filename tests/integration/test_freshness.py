@@ -9,12 +9,12 @@ import pytest
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
-from outlay.kit.clock import FixedClock
 from outlay.services.cube import projection as projection_module
 from outlay.settings import Settings
 
@@ -62,14 +62,14 @@ class Freshness(RuleBasedStateMachine):
         if projection.pending_events:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(projection_module, "LOAD_EVENTS", 1)
-                projection._load_once(projection._slot.cube)
+                next(projection.load_steps())
 
     @invariant()
     def claims_no_more_than_holds(self) -> None:
         if not hasattr(self, "services"):
             return
         projection = self.services.projection
-        with projection._slot.read() as reader:
+        with projection.slot.read() as reader:
             position = reader.loaded_seq
             through = projection.data_through()
             assert projection.data_through(position) == through

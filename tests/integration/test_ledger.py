@@ -7,12 +7,12 @@ from random import Random
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.outcome import Outcome
-from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,

@@ -10,6 +10,8 @@ from pathlib import Path
 import psycopg
 import pysqlite3 as sqlite_driver
 import pytest
+from tests.backdoor import fail_writes, spool_of
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster, running_postgres
 
@@ -25,7 +27,7 @@ from outlay.domain.spend_limit import (
     LimitScope,
     SpendLimit,
 )
-from outlay.kit.clock import FixedClock, in_us, to_us
+from outlay.kit.clock import in_us, to_us
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.postgres.opening import HEAD
 from outlay.storage.ledger.postgres.store import PostgresLedger
@@ -309,12 +311,8 @@ def test_failing_disk_refuses_while_the_database_is_unreachable(
     own_cluster.stop("immediate")
     full = sqlite_driver.OperationalError("database or disk is full")
 
-    class FullDisk:
-        def execute(self, *_: object) -> None:
-            raise full
-
     with monkeypatch.context() as patch:
-        patch.setattr(node.ledger._buffer, "_connection", FullDisk())
+        fail_writes(patch, spool_of(node.ledger), full)
         with pytest.raises(Unavailable, match="write-ahead buffer is not writable"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.backdoor import reading_of
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Unavailable
 from outlay.domain.ids import OrganizationId
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.storage.ledger.sqlite import reading as reading_module
 from outlay.storage.ledger.sqlite.reading import READERS
 from outlay.storage.ledger.sqlite.store import SqliteLedger
@@ -137,7 +139,7 @@ def test_closing_interrupts_running_queries(tmp_path: Path, clock: FixedClock) -
     def read() -> None:
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) "
         try:
-            with ledger._reading() as reader:
+            with reading_of(ledger) as reader:
                 started.set()
                 reader.execute(endless + "SELECT count(*) FROM n").fetchone()
         except pysqlite3.OperationalError as error:

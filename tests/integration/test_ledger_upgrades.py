@@ -13,11 +13,11 @@ from typing import Any, ClassVar
 import psycopg
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 
 from outlay.domain.errors import Damaged
-from outlay.kit.clock import FixedClock
 from outlay.storage.ledger.postgres.opening import SCHEMA as POSTGRES_SCHEMA
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_administration, open_installation
@@ -17,7 +18,7 @@ from outlay.domain.organization import operator_of
 from outlay.domain.organization_price import OwnPrices
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.services.bundle import Services
 from outlay.settings import Settings

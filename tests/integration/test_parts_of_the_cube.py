@@ -8,6 +8,7 @@ from datetime import timedelta
 from random import Random
 
 import pytest
+from tests.backdoor import duckdb_of
 from tests.factories import NOW, make_event
 from tests.integration.test_projection import EVER, verify
 
@@ -393,19 +394,19 @@ DAMAGES = [
 def test_verify_finds_damage_and_rebuild_repairs_it(
     services: Services, rows: list[UsageEvent], kind: str
 ) -> None:
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
 
     for part, damage, undo in DAMAGES:
         name = f"{part}_{kind}"
-        ((row,),) = cube._database.execute(f"SELECT min(rowid) FROM {name}").fetchall()
-        cube._database.execute(f"UPDATE {name} SET {damage} WHERE rowid = {row}")
+        ((row,),) = duckdb_of(cube).execute(f"SELECT min(rowid) FROM {name}").fetchall()
+        duckdb_of(cube).execute(f"UPDATE {name} SET {damage} WHERE rowid = {row}")
 
         report = verify(services)
 
         assert not report.is_proven, damage
         assert any(f", {part} " in difference.where for difference in report.differences), damage
-        cube._database.execute(f"UPDATE {name} SET {undo} WHERE rowid = {row}")
+        duckdb_of(cube).execute(f"UPDATE {name} SET {undo} WHERE rowid = {row}")
     list(services.maintenance.rebuild())
     assert verify(services).is_proven
 

@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, Final
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -18,7 +19,7 @@ from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.repricing import price_preview
 from outlay.services.repricing.price_preview import Preview, PricePreviews
@@ -177,7 +178,7 @@ def test_preview_is_the_same_in_another_process_and_by_page(
         services.ledger,
         services.directory,
         services.administration.prices,
-        services.recorder._prices.base,
+        services.price_books.base,
         FixedClock(NOW),
     )
     check_agreed(previews.of_price(world.actor, ENTRY), world)
@@ -233,7 +234,7 @@ def test_preview_is_aborted_after_the_time_limit(world: World) -> None:
         services.ledger,
         services.directory,
         services.administration.prices,
-        services.recorder._prices.base,
+        services.price_books.base,
         FixedClock(NOW),
         max_seconds=0,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 import pysqlite3
 import pytest
 from sqlalchemy import func, select
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -26,7 +27,7 @@ from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Groups, StepTotals
 from outlay.domain.verification import VerifyReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services, erase_member
 from outlay.services.cube import projection as projection_module
@@ -62,7 +63,7 @@ class Place:
             period=EVER,
             group_by=dimension,
         )
-        with self.services.projection._slot.read() as reader:
+        with self.services.projection.slot.read() as reader:
             if dimension is None:
                 return {"": sum_of(list(reader.ask(StepTotals(query)).values()))}
             rows = reader.ask(Groups(query))
@@ -478,8 +479,8 @@ def test_damaged_batch_blocks_neither_retention_nor_new_events(
         with pytest.raises(Damaged, match="batch 2"):
             services.retention.apply()
         services.ledger.append([make_event(organization_id=organization.organization_id)])
-        services.projection._work()
-        services.projection._work()
+        services.projection.work_once()
+        services.projection.work_once()
 
         assert services.projection.pending_events == 0
         (found,) = services.ledger.read_history(organization.organization_id, "2")
@@ -505,7 +506,7 @@ def test_stopped_retention_continues_after_the_next_start(
             ]
         )
         services.projection.catch_up()
-        monkeypatch.setattr(erasing.Pace, "rest", lambda *_: services.retention._stopping.set())
+        monkeypatch.setattr(erasing.Pace, "rest", lambda *_: services.retention.stop())
         (report,) = services.retention.apply()
         assert report.events == 2
     monkeypatch.undo()

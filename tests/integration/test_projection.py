@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.backdoor import duckdb_of
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -20,7 +22,7 @@ from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Period
 from outlay.domain.query import UsageQuery
 from outlay.domain.verification import VerificationState, VerifyReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
 from outlay.services.cube import projection as projection_module
@@ -109,13 +111,13 @@ def test_compaction_changes_no_number(services: Services) -> None:
     before = total(services)
 
     services.projection.fold()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
 
     assert total(services) == before
     assert verify(services).is_proven
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         assert reader.ask(RowCounts())["usage_delta"] == 0
 
 
@@ -129,7 +131,7 @@ def test_small_deltas_are_folded_into_one_row_per_cell(services: Services) -> No
     services.projection.fold()
 
     assert total(services) == before
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         counts = reader.ask(RowCounts())
     assert (counts["usage_delta"], counts["usage_rollup"]) == (0, 1)
     assert verify(services).is_proven
@@ -139,15 +141,19 @@ def test_compacted_month_is_sorted_by_key(services: Services) -> None:
     services.ledger.append(random_events(2_000))
     services.projection.catch_up()
     services.projection.fold()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
     while cube.compact_one(before_bucket=2**31 - 1):
         pass
 
-    rows = cube._database.execute(
-        "SELECT date_trunc('month', TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)), "
-        "organization_id, api_key_id, bucket FROM usage_rollup ORDER BY rowid"
-    ).fetchall()
+    rows = (
+        duckdb_of(cube)
+        .execute(
+            "SELECT date_trunc('month', TIMESTAMP '1970-01-01' + to_seconds(bucket * 900)), "
+            "organization_id, api_key_id, bucket FROM usage_rollup ORDER BY rowid"
+        )
+        .fetchall()
+    )
 
     assert len({row[2] for row in rows}) > 1
     assert rows == sorted(rows)
@@ -174,9 +180,9 @@ def test_verify_finds_every_planted_difference_and_rebuild_repairs_it(
 ) -> None:
     services.ledger.append(random_events(500))
     services.projection.catch_up()
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
-    cube._database.execute(tampering)
+    duckdb_of(cube).execute(tampering)
 
     report = verify(services)
 
@@ -274,7 +280,7 @@ def test_queries_wait_for_a_new_cube_to_be_complete(
 
     with open_installation(filled, clock) as services:
         assert services.projection.pending_events == 0
-        with services.projection._slot.read() as reader:
+        with services.projection.slot.read() as reader:
             assert reader.loaded_seq == 500
 
 
@@ -304,7 +310,7 @@ def test_loading_from_a_wrong_position_is_refused(services: Services) -> None:
     from outlay.storage.cube.aggregation import Deltas
 
     with pytest.raises(CubeMismatch):
-        services.projection._slot.cube.load(Deltas(), from_seq=3, through_seq=20)
+        services.projection.slot.cube.load(Deltas(), from_seq=3, through_seq=20)
 
 
 def test_second_process_is_refused_with_a_one_line_error(
@@ -396,10 +402,10 @@ def test_narrow_rollup_that_differs_from_its_source_is_detected(
     services.projection.catch_up()
     services.projection.fold()
     assert verify(services).is_proven
-    cube = services.projection._slot.cube
+    cube = services.projection.slot.cube
     assert isinstance(cube, DuckDBCube)
     measure = narrow.shape.measures[0]
-    cube._database.execute(f"UPDATE {narrow.table} SET {measure} = {measure} + 1 WHERE rowid = 3")
+    duckdb_of(cube).execute(f"UPDATE {narrow.table} SET {measure} = {measure} + 1 WHERE rowid = 3")
 
     report = verify(services)
 

@@ -1,10 +1,12 @@
 """What a process left open is settled by its next start, and by other nodes when it is gone."""
 
 import time
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.bootstrap import open_installation
@@ -12,10 +14,11 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.ids import OrganizationId
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
 from outlay.settings import Settings
+from outlay.storage.ledger.rescue import RescueFile
 from outlay.storage.ledger.rows import Intent, from_row
 
 BEGUN_US = to_us(NOW) - 5_000_000
@@ -65,7 +68,8 @@ def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -
     known = make_event(event_id="request-0", input_tokens=11, output_tokens=7)
     with open_installation(settings, clock) as services:
         services.ledger.submit([], intents=open_requests(2)).result()
-        services.gateway.intents._rescue.append([known])
+    with closing(RescueFile(settings.rescue_path)) as rescue:
+        rescue.append([known])
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.bootstrap import open_installation
@@ -15,7 +16,7 @@ from outlay.domain.meter import METERS, join_meters, join_names
 from outlay.domain.price_context import read_context, render_context
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.services.bundle import Services
 from outlay.services.repricing.repricer import reprice_event

@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from typing_extensions import override
 
 from outlay.bootstrap import open_installation
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
-from outlay.kit.clock import FixedClock, to_us
+from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.upkeep import scrubbing as scrubbing_module
 from outlay.settings import Settings
 from outlay.storage.ledger import scrubbing as pieces_module
+from outlay.storage.nodes import OneNode
 
 Run = Callable[[str], None]
 
@@ -139,15 +141,15 @@ def test_round_continues_after_a_restart(
 
 def test_round_is_due_after_a_week_or_a_fast_clock(filled: Services, clock: FixedClock) -> None:
     scrubbing = filled.scrubbing
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
     round_of(filled)
-    assert not scrubbing._is_due()
+    assert not scrubbing.is_due()
     clock.instant = NOW + timedelta(days=6, hours=23)
-    assert not scrubbing._is_due()
+    assert not scrubbing.is_due()
     clock.instant = NOW + timedelta(days=7)
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
     clock.instant = NOW - timedelta(hours=1)
-    assert scrubbing._is_due()
+    assert scrubbing.is_due()
 
 
 def test_only_the_leader_scrubs_with_a_small_share(
@@ -164,8 +166,8 @@ def test_only_the_leader_scrubs_with_a_small_share(
                 self.set()
             return self.is_set()
 
-    monkeypatch.setattr(filled.scrubbing._nodes, "lead", lambda: len(waits) > 1)
-    scrubbing._run(Stop())
+    monkeypatch.setattr(OneNode, "lead", lambda _: len(waits) > 1)
+    scrubbing.run(Stop())
 
     assert waits[:2] == [scrubbing_module.LOOK_SECONDS] * 2
     assert scrubbing.state.finished_at_us == to_us(NOW)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
@@ -18,8 +19,8 @@ from outlay.domain.spend_limit import (
     LimitScope,
     SpendLimit,
 )
-from outlay.kit.clock import FixedClock, in_us, to_us
-from outlay.storage.ledger.postgres.spending import _COUNTERS
+from outlay.kit.clock import in_us, to_us
+from outlay.storage.ledger.postgres.spending import FIND_COUNTERS
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import Intent
@@ -134,7 +135,7 @@ def test_commit_updates_only_its_own_counters(ledger: PostgresLedger, url: str) 
         )
         connection.execute("ANALYZE spend_counter")
         plan = connection.execute(
-            "EXPLAIN (ANALYZE, FORMAT JSON) " + marked(_COUNTERS),
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + marked(FIND_COUNTERS),
             (["org_test"] * 3, ["apiKey", "project", "member"], ["key_1", "prj_1", "mem_1"]),
         ).fetchone()
     assert "Seq Scan on spend_counter" not in str(plan)

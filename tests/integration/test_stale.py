@@ -4,21 +4,24 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
 from sqlalchemy import event
+from tests.backdoor import engine_of
 from tests.factories import NOW
 
 from outlay.domain.api_key_format import render_key
-from outlay.domain.errors import Unauthenticated
+from outlay.domain.errors import Conflict, Unauthenticated
 from outlay.domain.ids import ApiKeyId
-from outlay.domain.organization import Organization, operator_of
+from outlay.domain.organization import ApiKey, Organization, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import new_secret
+from outlay.services.access.api_key_authentication import ApiKeys
 from outlay.services.bundle import Services
 from outlay.storage.ledger.rows import from_row
 
@@ -75,7 +78,7 @@ def test_unknown_keys_do_not_delay_a_revocation(
     assert len(api_keys._credentials) == 1
     services.watch.start()
     statements: list[str] = []
-    listen_to = services.directory._engine
+    listen_to = engine_of(services.directory)
     event.listen(listen_to, "before_cursor_execute", lambda *args: statements.append(str(args[2])))
     services.administration.keys.revoke(operator_of(organization), ApiKeyId(api_key_id))
     started = time.monotonic()
@@ -97,21 +100,18 @@ def test_new_key_is_valid_immediately(services: Services, organization: Organiza
 
 
 def test_value_loaded_before_a_revocation_is_not_cached_after_it(
-    services: Services, organization: Organization, monkeypatch: pytest.MonkeyPatch
+    services: Services, organization: Organization
 ) -> None:
     api_key_id, key, _ = make_key(services, organization)
-    api_keys = services.api_keys
-    told = api_keys._on_found
 
-    def revoke_meanwhile(found: Any) -> None:
-        told(found)
-        services.administration.keys.revoke(operator_of(organization), ApiKeyId(api_key_id))
-        services.watch.check()
+    def revoke_meanwhile(found: ApiKey) -> None:
+        with suppress(Conflict):  # the second caller comes after the revocation
+            services.administration.keys.revoke(operator_of(organization), found.api_key_id)
+        api_keys.refresh()
 
-    monkeypatch.setattr(api_keys, "_on_found", revoke_meanwhile)
+    api_keys = ApiKeys(services.directory, services.clock, revoke_meanwhile)
     # Asked before the revocation.
     assert run(api_keys.authenticate(key)).api_key_id == api_key_id
-    monkeypatch.undo()
     with pytest.raises(Unauthenticated):
         run(api_keys.authenticate(key))
 

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Mapping
 
 import pytest
+from tests.backdoor import wait_for_tag_values
 from tests.factories import NOW
 
 from outlay.domain.actor import Actor, Plan
@@ -84,8 +85,8 @@ def test_values_beyond_the_bound_are_merged(services: Services, actor: Actor) ->
         "build=b-7",
         f"build={MORE}",
     ]
-    services.recorder._tags._writer.submit(int).result()  # all that was before is written
-    services.recorder._tags.refresh()
+    wait_for_tag_values(services.recorder)
+    services.watch.check()
     assert recorded(services, {"build": "b-7"}, {"build": "later"}) == [
         "build=b-7",
         f"build={MORE}",

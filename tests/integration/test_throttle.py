@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW
 
 from outlay.domain.errors import TooManyAttempts
-from outlay.kit.clock import FixedClock
 from outlay.services.access.sign_in_throttle import (
     FREE_OF_ACCOUNT,
     FREE_OF_ACCOUNT_HERE,

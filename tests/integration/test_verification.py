@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.backdoor import duckdb_of
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
@@ -29,8 +31,7 @@ from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import StepTotals
 from outlay.domain.verification import VerificationState, VerifyReport
-from outlay.engines import _open_sqlite
-from outlay.kit.clock import FixedClock
+from outlay.engines import open_sqlite_reader
 from outlay.kit.progress import Progress
 from outlay.services.bundle import Services
 from outlay.services.cube import verification as verification_module
@@ -105,7 +106,7 @@ def test_cube_and_ledger_use_the_same_cell_weights(services: Services) -> None:
     sums = LedgerSums(SALT)
     sums.add([row])
     ((_, expected),) = sums.days.items()
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         (usage,) = reader.ask(Fingerprints(USAGE, SALT, 0, 2**31 - 1))
         (latency,) = reader.ask(Fingerprints(LATENCY, SALT, 0, 2**31 - 1))
 
@@ -134,7 +135,7 @@ def collected(parts: Iterator[ScanPart]) -> tuple[int, dict[Day, DaySum]]:
 
 def test_parts_of_the_ledger_add_up(services: Services, job: ScanJob) -> None:
     jobs = split(services.ledger, job, 4)
-    open_reader = partial(_open_sqlite, services.settings.database_path)
+    open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
     assert [(one.after_seq, one.through_seq) for one in jobs] == [
         (0, 1_000),
@@ -176,7 +177,7 @@ def test_killed_process_is_an_error_and_leaves_none_behind(
 
     monkeypatch.setattr(subprocess, "Popen", start)
     jobs = split(services.ledger, replace(job, share=0.01), 2)
-    open_reader = partial(_open_sqlite, services.settings.database_path)
+    open_reader = partial(open_sqlite_reader, services.settings.database_path)
 
     with pytest.raises(Unavailable, match="was terminated"):
         collected(scan_in_processes(open_reader, jobs, lambda: None))
@@ -244,7 +245,7 @@ def test_task_without_followers_finishes(services: Services) -> None:
     del following
     abandoned = services.maintenance
     deadline = time.monotonic() + 60
-    while abandoned._running is not None and time.monotonic() < deadline:
+    while abandoned.is_busy and time.monotonic() < deadline:
         time.sleep(0.01)
 
     assert services.analytics.freshness().verified.state is VerificationState.VERIFIED
@@ -355,7 +356,7 @@ def test_failed_verification_is_logged_as_error(
 ) -> None:
     services.ledger.append(random_events(50))
     services.projection.catch_up()
-    database = services.projection._slot.cube._database  # type: ignore[attr-defined]
+    database = duckdb_of(services.projection.slot.cube)
     database.execute("UPDATE usage_delta SET cost_pusd = cost_pusd + 1 WHERE rowid = 0")
 
     with caplog.at_level(logging.ERROR):
@@ -374,7 +375,7 @@ def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None
         )
         services.maintenance.verify()
         services.maintenance.stop()
-        assert services.maintenance._running is None
+        assert not services.maintenance.is_busy
         with pytest.raises(Unavailable, match="about to end"):
             services.maintenance.rebuild()
 
@@ -390,7 +391,7 @@ def test_unknown_usage_is_not_a_missing_price_in_ledger_and_cube(services: Servi
     report = verify(services)
 
     assert report.differences == []
-    with services.projection._slot.read() as reader:
+    with services.projection.slot.read() as reader:
         (total,) = reader.ask(
             StepTotals(
                 UsageQuery(

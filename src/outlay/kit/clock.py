@@ -28,17 +28,6 @@ class SystemClock:
         return datetime.now(UTC)  # noqa: TID251 - this is the door the rule points to
 
 
-class FixedClock:
-    """A clock that only changes when it is set: for tests and reproducible data."""
-
-    def __init__(self, instant: datetime) -> None:
-        self.instant = instant
-
-    def now(self) -> datetime:
-        """The instant it was last set to."""
-        return self.instant
-
-
 def to_us(instant: datetime) -> int:
     """Microseconds since the epoch of an aware `instant`, exact (without floats)."""
     return in_us(instant - EPOCH)

@@ -152,7 +152,8 @@ class Application:
         self._trusted_proxies = services.settings.edge.trusted_proxies
         # By the path as it was written: another spelling of it is another path.
         handlers = {**self._proxy.handlers, **self.probes.handlers, **(more or {})}
-        self._handlers = {path.encode(): handler for path, handler in handlers.items()}
+        self.handlers = {path.encode(): handler for path, handler in handlers.items()}
+        """What answers paths that are no pages."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the start and end of the server."""
@@ -165,7 +166,7 @@ class Application:
         if not self._hosts.takes(scope):
             await refuse_host(scope, send)
             return
-        if handler := self._handlers.get(scope["raw_path"]):
+        if handler := self.handlers.get(scope["raw_path"]):
             note_route(scope, scope["path"])
             await handler(scope, receive, send)
             return

@@ -94,7 +94,7 @@ def test_cache_size_is_bounded() -> None:
     cache: Cache[int, int] = Cache(lambda key: key, capacity=10)
     for key in range(1000):
         assert cache.get(key) == key
-    assert len(cache._known) <= 10
+    assert len(cache.values()) <= 10
 
 
 def test_dropped_key_does_not_stop_other_refreshes() -> None:

@@ -77,5 +77,5 @@ def test_one_of_several_permissions_is_enough() -> None:
     permit_one_of(actor(Scope.DIRECTORY_WRITE), *either)
     permit_one_of(actor(Scope.DIRECTORY_READ), *either)
 
-    with pytest.raises(NotPermitted, match=r"prices. It needs the scope directory:read"):
+    with pytest.raises(NotPermitted, match=r"prices\. It needs the scope directory:read"):
         permit_one_of(actor(Scope.USAGE_READ), *either)

@@ -49,9 +49,10 @@ class Providers:
         self._permits = permits
         self._known: dict[str, Known] = {}
 
-    async def read(self, issuer: str, max_age: float = METADATA_SECONDS) -> Known:
+    async def read(self, issuer: str, max_age: float | None = None) -> Known:
         """The data of an issuer's provider; Unavailable if it is not usable."""
         known = self._known.get(issuer)
+        max_age = METADATA_SECONDS if max_age is None else max_age
         if known is not None and time.monotonic() - known.read_at < max_age:
             return known
         with _kept_from_strangers(issuer):

@@ -152,6 +152,11 @@ class Maintenance:
             self._running = run
         return run
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether work is under way."""
+        return self._running is not None
+
     def _end(self) -> None:
         with self._free:
             self._running = None

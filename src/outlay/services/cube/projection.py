@@ -73,7 +73,8 @@ class Projection:
     ) -> None:
         """`tracer` makes a span of each load."""
         self._ledger = ledger
-        self._slot = slot
+        self.slot = slot
+        """The cube that answers come from."""
         self._cubes = cubes
         self._nodes = nodes
         self._clock = clock
@@ -95,7 +96,7 @@ class Projection:
         self._pending = Pending(self._loaded_seq, self._loaded_seq, FOREVER_US)
 
     def _read_position(self) -> int:
-        with self._slot.read() as reader:
+        with self.slot.read() as reader:
             return reader.loaded_seq
 
     # What others ask
@@ -150,7 +151,7 @@ class Projection:
         while not stop.is_set():
             try:
                 self._ledger.wait_for_commit(self._loaded_seq, timeout=1.0)
-                self._work()
+                self.work_once()
             except Exception as error:
                 # The ledger goes on accepting; pages show how far the data reaches.
                 self._failure = str(error)
@@ -160,7 +161,8 @@ class Projection:
                 self._failure = None
                 stop.wait(LOAD_PAUSE_SECONDS)
 
-    def _work(self) -> None:
+    def work_once(self) -> None:
+        """Load, fold and tidy what is due, if this node does so; the thread repeats it."""
         if not self._is_loader():
             return
         if self._is_stale():
@@ -176,7 +178,7 @@ class Projection:
             self.fold()
         elif not self.pending_events:
             with self._loading:
-                self._slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
+                self.slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
 
     def _replace_stale(self) -> None:
         """Rebuild the cube; keep the current one where the ledger is damaged.
@@ -194,8 +196,8 @@ class Projection:
         if not self._cubes.is_shared:
             return True
         with self._loading:
-            if not self._cubes.is_present(self._slot.cube):
-                self._slot.exchange(lambda: self._cubes.open(self._ledger.edition))
+            if not self._cubes.is_present(self.slot.cube):
+                self.slot.exchange(lambda: self._cubes.open(self._ledger.edition))
             self._loaded_seq = self._read_position()
         return self._nodes.lead()
 
@@ -215,7 +217,7 @@ class Projection:
             with self._loading:
                 if self._loaded_seq >= target:  # another thread has loaded it in the meantime
                     break
-                self._load_once(self._slot.cube)
+                self._load_once(self.slot.cube)
             yield Progress("events", min(self._loaded_seq, target), target)
 
     def _load_once(self, cube: Cube) -> None:
@@ -227,7 +229,7 @@ class Projection:
     def fold(self) -> None:
         """Move pending rows into the rollups."""
         with self._loading:
-            self._slot.cube.fold()
+            self.slot.cube.fold()
             self._unfolded = 0
 
     # Starting over
@@ -249,7 +251,7 @@ class Projection:
     def is_outdated(self) -> bool:
         """Whether the current cube was built from other rows than the ledger has now."""
         is_ahead = self._loaded_seq > self._ledger.last_seq
-        return self._slot.cube.edition != self._ledger.edition or is_ahead
+        return self.slot.cube.edition != self._ledger.edition or is_ahead
 
     def rebuild(self, tell: Tell = tell_nobody) -> None:
         """Build a new cube from the ledger, then replace the current one.
@@ -264,14 +266,14 @@ class Projection:
                         tell(progress)
                     with fresh.read() as reader:
                         self._loaded_seq = reader.loaded_seq
-                    self._slot.exchange(lambda: self._cubes.install(fresh, self._slot.cube))
+                    self.slot.exchange(lambda: self._cubes.install(fresh, self.slot.cube))
             finally:
                 fresh.close()
                 self._cubes.discard()
 
     def release(self) -> None:
         """Close the current cube."""
-        self._slot.cube.close()
+        self.slot.cube.close()
 
 
 def load_some(

@@ -52,7 +52,7 @@ TEXT_OPERATIONS: Final = frozenset({"chat", "text_completion", "responses", "emb
 """Operations whose usage can be estimated from text; images and audio cannot."""
 
 
-class _Begun(NamedTuple):
+class Begun(NamedTuple):
     """What is recorded of a request until its outcome is."""
 
     event_time_us: int
@@ -69,8 +69,8 @@ class _Begun(NamedTuple):
     tags: dict[str, str] | None = None
 
 
-_encode_begun: Final = msgspec.msgpack.Encoder().encode
-_decode_begun: Final = msgspec.msgpack.Decoder(_Begun).decode
+encode_begun: Final = msgspec.msgpack.Encoder().encode
+decode_begun: Final = msgspec.msgpack.Decoder(Begun).decode
 
 
 @dataclass(slots=True, kw_only=True)
@@ -267,7 +267,7 @@ class Gateway:
 
 def interrupted(intent: Intent) -> UsageReport:
     """The report of a request whose outcome was lost with its process."""
-    begun = _decode_begun(intent.begun)
+    begun = decode_begun(intent.begun)
     return UsageReport(
         event_id=intent.event_id,
         event_time_us=begun.event_time_us,
@@ -292,8 +292,8 @@ def interrupted(intent: Intent) -> UsageReport:
 
 def _begun(exchange: Exchange) -> bytes:
     """What is recorded of an admitted request."""
-    return _encode_begun(
-        _Begun(
+    return encode_begun(
+        Begun(
             exchange.event_time_us,
             exchange.api_key.project_id,
             exchange.api_key.api_key_id,

@@ -50,7 +50,7 @@ class Scrubbing:
         self._audit = audit
         self._nodes = nodes
         self._clock = clock
-        self._worker = Worker("scrub", self._run)
+        self._worker = Worker("scrub", self.run)
         self._stages: tuple[Callable[[int], Scrubbed], ...] = (
             lambda position: scrub_batches(ledger, position),
             lambda position: scrub_conflicts(ledger, position),
@@ -84,11 +84,12 @@ class Scrubbing:
         """Stop the thread after the current piece of work."""
         self._worker.stop()
 
-    def _run(self, stop: threading.Event) -> None:
+    def run(self, stop: threading.Event) -> None:
+        """Scrub now and then until `stop` is set; the work of the thread."""
         throttle = Throttle(SHARE, stop.wait)
         while not stop.is_set():
             try:
-                is_due = self._nodes.lead() and self._is_due()
+                is_due = self._nodes.lead() and self.is_due()
                 if is_due:
                     self.run_some(0.0)
             except Unavailable as error:
@@ -105,7 +106,8 @@ class Scrubbing:
                 throttle = Throttle(SHARE, stop.wait)
         self._save_quietly()
 
-    def _is_due(self) -> bool:
+    def is_due(self) -> bool:
+        """Whether a round is under way or the last one ended long enough ago."""
         state = self._state
         if state.begun_at_us is not None or state.finished_at_us is None:
             return True

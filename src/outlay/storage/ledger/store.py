@@ -158,7 +158,7 @@ class Ledger(LedgerReader):
     # Implemented by engines
 
     @abstractmethod
-    def _commit(
+    def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
         """Write everything to disk in one transaction; called with `_writing` held."""
@@ -281,7 +281,7 @@ class Ledger(LedgerReader):
         """Commit the submissions together; on failure each of them gets the error."""
         try:
             with self._writing, traced(self.tracer, "ledger.commit", {"outlay.rows": count}):
-                outcomes, refusals = self._commit(
+                outcomes, refusals = self.commit(
                     [event for part in work for event in part.events],
                     [intent for part in work for intent in part.intents],
                     [pair for part in work for pair in part.settled],

@@ -53,7 +53,7 @@ def unknown_path_response(scope: Scope, headers: Headers) -> PreparedResponse:
     """The 404 response, with the path that was probably meant."""
     method, path = scope["method"], scope["path"]
     message = f"{method} {path[:MAX_COMPARED]} is not relayed. {_advice(path)}"
-    return error_response(dialect_of(path, headers), 404, "unknown-path", message)
+    return error_response(dialect_of(path, headers), 404, ErrorCode.UNKNOWN_PATH, message)
 
 
 def is_websocket(headers: Headers) -> bool:
@@ -79,7 +79,9 @@ def upgrade_required_response(dialect: Dialect, path: str) -> PreparedResponse:
 def method_not_allowed_response(dialect: Dialect, path: str) -> PreparedResponse:
     """The 405 response for a relayed path."""
     message = f"{path} accepts POST requests only."
-    return error_response(dialect, 405, "method-not-allowed", message, more=[(b"allow", b"POST")])
+    return error_response(
+        dialect, 405, ErrorCode.METHOD_NOT_ALLOWED, message, more=[(b"allow", b"POST")]
+    )
 
 
 def _advice(path: str) -> str:

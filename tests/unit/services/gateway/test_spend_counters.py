@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.ids import OrganizationId
@@ -15,7 +16,7 @@ from outlay.domain.spend_limit import (
     LimitScope,
     SpendLimit,
 )
-from outlay.kit.clock import FixedClock, in_us, to_us
+from outlay.kit.clock import in_us, to_us
 from outlay.services.gateway import spend_counters
 from outlay.services.gateway.spend_counters import LocalCounters
 from outlay.storage.ledger.rows import EventRow, to_row

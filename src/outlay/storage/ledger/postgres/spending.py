@@ -33,7 +33,7 @@ from outlay.storage.postgres import MarkedConnection
 _GRACE_US: Final = in_us(timedelta(days=1))
 """How long a counter is kept after its interval: a reservation may still be made against it."""
 
-_COUNTERS: Final = (
+FIND_COUNTERS: Final = (
     "SELECT counter_id, organization_id, scope, scope_id, start_us, end_us FROM spend_counter "
     "WHERE (organization_id, scope, scope_id) IN "
     "(SELECT * FROM unnest(?::text[], ?::text[], ?::text[]))"
@@ -105,7 +105,7 @@ class PostgresSpending:
                 of_owner.setdefault(owner, []).append(row)
         organizations, scopes, ids = zip(*of_owner, strict=True) if of_owner else ((), (), ())
         found = connection.execute(
-            _COUNTERS, (list(organizations), [scope.value for scope in scopes], list(ids))
+            FIND_COUNTERS, (list(organizations), [scope.value for scope in scopes], list(ids))
         ).fetchall()
         costs = []
         for counter_id, organization, scope, scope_id, start_us, end_us in found:

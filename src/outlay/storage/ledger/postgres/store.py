@@ -226,7 +226,7 @@ class PostgresLedger(PostgresReading, Ledger):
         return away(error) if isinstance(error, psycopg.Error) else error
 
     @override
-    def _commit(
+    def commit(
         self, events: Sequence[UsageEvent], intents: Sequence[Intent], settled: Sequence[Settled]
     ) -> Committed:
         """Commit to the database, or to the write-ahead buffer while the database is unreachable or

@@ -125,7 +125,7 @@ class SqliteLedger(SqliteReading, Ledger):
         )
 
     @override
-    def _commit(
+    def commit(
         self,
         events: Sequence[UsageEvent],
         intents: Sequence[Intent],

@@ -1,0 +1,70 @@
+"""Long work: followed from outside, stopped, and its end told to everybody."""
+
+import threading
+
+import pytest
+from tests.factories import NOW
+
+from outlay.domain.errors import Invalid
+from outlay.kit.progress import Progress
+from outlay.services.long_run import LongRun, Stopped
+
+
+@pytest.fixture
+def run() -> LongRun[int]:
+    return LongRun[int](what="a test", asked_by="somebody", since=NOW)
+
+
+def nothing() -> None:
+    """Nobody waits for the end."""
+
+
+def test_followers_hear_how_far_it_is_and_get_the_result(run: LongRun[int]) -> None:
+    go_on = threading.Event()
+
+    def work(own: LongRun[int]) -> int:
+        own.tell(Progress("things", 1, 2))
+        go_on.wait(10)
+        own.tell(Progress("things", 2, 2))
+        return 5
+
+    run.start(work, nothing)
+    told = []
+    for progress in run.follow():
+        told.append(progress.done)
+        go_on.set()
+
+    assert told[0] == 1
+    assert told[-1] == 2
+    assert run.result() == 5
+
+
+def test_work_that_is_stopped_ends_at_its_next_step(run: LongRun[int]) -> None:
+    started = threading.Event()
+
+    def work(own: LongRun[int]) -> int:
+        started.set()
+        while True:
+            own.sleep(10)
+            own.check()
+
+    run.start(work, nothing)
+    started.wait(10)
+    run.stop()
+
+    with pytest.raises(Stopped, match="a test was stopped"):
+        run.result()
+
+
+def test_its_end_comes_before_anybody_hears_of_it(run: LongRun[int]) -> None:
+    ended: list[str] = []
+
+    def work(_: LongRun[int]) -> int:
+        raise Invalid("wrong")
+
+    run.start(work, lambda: ended.append("end"))
+
+    with pytest.raises(Invalid):
+        run.result()
+    assert ended == ["end"]
+    assert run.join(0)
