@@ -26,7 +26,7 @@ from bench.data import (
     put_rows,
     settle,
 )
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
 from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId

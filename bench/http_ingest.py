@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, Final
 
 from bench.sides import free_port, process
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Plan, Scope
 from outlay.domain.organization import operator_of
 from outlay.settings import Settings

@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
 from outlay.domain.ids import OrganizationId

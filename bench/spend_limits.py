@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import UsageEvent
 from outlay.domain.ids import ApiKeyId, MemberId
 from outlay.domain.organization import ApiKey, operator_of

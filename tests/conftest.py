@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.storage.directory.digests import covered_tables

@@ -12,7 +12,7 @@ import uvicorn
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.server import server_config
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.ids import MemberId, OrganizationId

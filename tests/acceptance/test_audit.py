@@ -18,7 +18,8 @@ from tests.clocks import FixedClock
 from tests.factories import NOW
 from typer.testing import CliRunner
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter

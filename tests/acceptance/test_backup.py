@@ -15,7 +15,8 @@ from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typer.testing import CliRunner
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid

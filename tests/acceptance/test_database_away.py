@@ -16,7 +16,7 @@ from tests.gateway.conftest import PATIENCE, Gate, serve, set_up
 from tests.postgres import Cluster, running_postgres
 from tests.upstream import running_upstream
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent

@@ -22,7 +22,8 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.program import kill_group, run, start, wait_for_server
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.console import EXIT_DISK, ending_on_errors
 from outlay.domain.actor import Role, Scope
 from outlay.domain.errors import Damaged, Unavailable

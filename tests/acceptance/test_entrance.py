@@ -15,7 +15,7 @@ from tests.acceptance.world import PASSWORD, World, make_world
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Role
 from outlay.services.access.sign_in_throttle import (
     FREE_OF_ACCOUNT_HERE,

@@ -9,7 +9,7 @@ import pytest
 from tests.factories import NOW
 from typer.testing import CliRunner, Result
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent

@@ -13,7 +13,8 @@ from tests.factories import NOW, make_event
 from tests.faults import every_fault, every_kill
 from typer.testing import CliRunner
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.cli.restore import restore
 from outlay.domain.errors import Conflict, OutlayError

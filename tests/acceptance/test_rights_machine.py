@@ -21,7 +21,7 @@ from starlette.testclient import TestClient
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel, Plan, Role, Scope
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.ids import MemberId

@@ -31,7 +31,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW
 from typing_extensions import override
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Plan, Role
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Invalid

@@ -16,7 +16,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from tests.program import kill_group, start, wait_for_server
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.organization import operator_of
 from outlay.settings import Settings

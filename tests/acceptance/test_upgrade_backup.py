@@ -13,7 +13,8 @@ from tests.factories import NOW, make_event
 from tests.faults import disk_full, every_fault, input_output_error
 from tests.integration.test_ledger import go_back_to_schema_1
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.errors import OutlayError, Unavailable
 from outlay.settings import Settings, read_settings
 from outlay.storage.ledger.sqlite.store import SqliteLedger

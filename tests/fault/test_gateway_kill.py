@@ -13,7 +13,8 @@ from tests.gateway.conftest import chat_body, counted, tokens_of
 from tests.program import command, kill_group, start, wait_for_server
 from tests.upstream import Upstream, running_upstream
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent, UsageSource
 from outlay.domain.organization import operator_of
 from outlay.settings import read_settings

@@ -16,7 +16,8 @@ from tests.fault.test_ingest_kill import Sender, make_event
 from tests.postgres import Cluster, running_postgres
 from tests.program import children_of, command, kill_group, start, wait_for_server
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.organization import operator_of
 from outlay.settings import read_settings
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 import uvicorn
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.server import server_config
 from outlay.domain.actor import Actor, Scope
 from outlay.domain.event import UsageEvent

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageSource
 from outlay.settings import Settings
 from tests.gateway.conftest import (

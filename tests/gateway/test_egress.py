@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.kit.connection import MAX_INFORMATIONAL

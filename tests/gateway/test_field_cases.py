@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Scope
 from outlay.domain.event import SIGN, CostSource, UsageEvent
 from outlay.domain.money import PUSD_PER_USD

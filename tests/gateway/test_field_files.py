@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import PUSD_PER_USD

@@ -16,7 +16,7 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from typing_extensions import override
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.errors import Invalid
 from outlay.kit.logs import FIELDS, JsonFormatter, TextFormatter
 from outlay.settings import Settings

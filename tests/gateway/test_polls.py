@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Amendment, Status, UsageSource
 from outlay.settings import Settings
 from tests.gateway.conftest import Gate, serve, set_up, tokens_of

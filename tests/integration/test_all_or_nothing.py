@@ -7,7 +7,7 @@ import pytest
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap.administration import open_administration
 from outlay.cli.key import create as create_key
 from outlay.cli.owner import owner
 from outlay.domain.audit import AuditFilter

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import Totals
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.ids import OrganizationId

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import ZERO, Row
 from outlay.domain.comparison_period import Compare, earlier_of
 from outlay.domain.dimension import Dimension

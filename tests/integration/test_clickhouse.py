@@ -13,7 +13,7 @@ from tests.clickhouse import running_clickhouse
 from tests.clocks import FixedClock
 from tests.factories import make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import ZERO, Totals
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Unavailable

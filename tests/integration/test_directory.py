@@ -20,7 +20,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Role, Scope
 from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension

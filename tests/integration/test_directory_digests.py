@@ -11,7 +11,7 @@ from tests.backdoor import engine_of
 from tests.clocks import FixedClock
 from tests.postgres import Cluster
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.audit import Action, AuditFilter
 from outlay.domain.errors import Damaged, Unauthenticated

@@ -16,7 +16,8 @@ from tests.factories import NOW
 from tests.integration.handed_out import BEFORE, check_handed_out, put_handed_out, upgrade_to
 from tests.postgres import Cluster
 
-from outlay.bootstrap import administer, open_checkpoints
+from outlay.bootstrap.administration import administer
+from outlay.bootstrap.keys import open_checkpoints
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound

@@ -14,7 +14,7 @@ from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 from typing_extensions import override
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.services.cube import projection as projection_module
 from outlay.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from tests.factories import make_event
 from tests.postgres import Cluster
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.amendment import standing
 from outlay.domain.errors import Unauthenticated
 from outlay.domain.event import UsageEvent

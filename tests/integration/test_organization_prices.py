@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import CostSource, UsageEvent

@@ -11,7 +11,7 @@ import pytest
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.answers import ZERO, Totals
 from outlay.domain.audit import Action, AuditFilter

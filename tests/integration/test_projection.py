@@ -12,7 +12,7 @@ from tests.backdoor import duckdb_of
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import Breakdown
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES

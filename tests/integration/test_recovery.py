@@ -9,7 +9,7 @@ import pytest
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource

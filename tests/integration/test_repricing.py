@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.clocks import FixedClock
 from tests.factories import NOW
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent
 from outlay.domain.ids import OrganizationId
 from outlay.domain.meter import METERS, join_meters, join_names

@@ -12,7 +12,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from typing_extensions import override
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us

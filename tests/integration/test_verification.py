@@ -20,7 +20,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.integration.test_projection import random_events
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import ZERO, Totals
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Damaged, Unavailable

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from tools.docs import api, catalogues, commands, metrics, settings
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.services.bundle import Services
 from outlay.settings import Settings
 from outlay.web.app import Application

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap.administration import open_administration
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.organization import operator_of

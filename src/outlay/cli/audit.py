@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap.administration import open_administration
 from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, fail, out
 from outlay.domain.audit import AuditFilter

@@ -5,7 +5,7 @@ from typing import Annotated
 import orjson
 import typer
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.console import DataOption, out, say, show_progress
 from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.demo.build import build_demo, open_gateway

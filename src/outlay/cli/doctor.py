@@ -9,7 +9,7 @@ from collections.abc import Callable
 import typer
 
 from outlay import __version__
-from outlay.bootstrap import open_prices
+from outlay.bootstrap.prices import open_prices
 from outlay.cli.console import DataOption, out
 from outlay.domain.errors import Damaged, OutlayError
 from outlay.domain.verification import VerificationState

@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 import orjson
 
-from outlay.bootstrap import open_installation
+from outlay.bootstrap.installation import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Locked, OutlayError, Unavailable
 from outlay.domain.ids import OrganizationId

@@ -5,7 +5,8 @@ from dataclasses import replace
 import orjson
 import typer
 
-from outlay.bootstrap import hold_folder, open_installation
+from outlay.bootstrap.folder import hold_folder
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.console import DataOption, fail, out, progress_bar, show_progress
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap.administration import open_administration
 from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.actor import Scope
 from outlay.domain.organization import operator_of

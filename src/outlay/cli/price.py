@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from outlay.bootstrap import open_prices
+from outlay.bootstrap.prices import open_prices
 from outlay.cli.administration import OrganizationOption, administration, parse_instant
 from outlay.cli.console import DataOption, out, say
 from outlay.cli.exchange_rate import exchange_rate

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rich.table import Table
 
-from outlay.bootstrap import open_administration
+from outlay.bootstrap.administration import open_administration
 from outlay.cli.administration import operator_in
 from outlay.cli.console import out, say
 from outlay.domain.actor import Actor

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import hold_folder
+from outlay.bootstrap.folder import hold_folder
 from outlay.cli.console import DataOption, out, progress_bar, say
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict

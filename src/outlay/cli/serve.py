@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from outlay.bootstrap import open_administration, open_installation
+from outlay.bootstrap.administration import open_administration
+from outlay.bootstrap.installation import open_installation
 from outlay.cli.console import DataOption, ending_on_errors, out, say
 from outlay.cli.serving import Secrets, bind, log_as_server, run_server, url_of
 from outlay.cli.workers import Supervisor

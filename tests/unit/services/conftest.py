@@ -8,7 +8,8 @@ import pytest
 from tests.clocks import FixedClock
 from tests.shared import copy_of
 
-from outlay.bootstrap import administer, open_checkpoints
+from outlay.bootstrap.administration import administer
+from outlay.bootstrap.keys import open_checkpoints
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.organization import Member, operator_of
 from outlay.services.access.passwords import Passwords

@@ -1,0 +1,1 @@
+"""Opening an installation: from settings to services."""
