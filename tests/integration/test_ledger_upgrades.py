@@ -18,10 +18,10 @@ from tests.factories import NOW, make_event
 from tests.postgres import Cluster
 
 from outlay.domain.errors import Damaged
+from outlay.storage.ledger.connection import Connection
 from outlay.storage.ledger.postgres.opening import SCHEMA as POSTGRES_SCHEMA
 from outlay.storage.ledger.postgres.store import PostgresLedger
 from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
-from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import from_row
 from outlay.storage.ledger.schema import Schema, announce
 from outlay.storage.ledger.sqlite.store import SCHEMA as SQLITE_SCHEMA

@@ -17,7 +17,7 @@ from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
 from outlay.domain.same_answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.reading import Connection, Lookup
+from outlay.storage.ledger.connection import Connection, Lookup
 from outlay.storage.ledger.rows import EventRow, from_row
 
 logger = logging.getLogger(__name__)

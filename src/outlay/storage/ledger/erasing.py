@@ -19,7 +19,7 @@ from outlay.domain.errors import Damaged
 from outlay.domain.ids import OrganizationId
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.checking import BatchHead
-from outlay.storage.ledger.reading import Connection
+from outlay.storage.ledger.connection import Connection
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,

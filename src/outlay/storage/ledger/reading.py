@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import chain, groupby
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
 from outlay.domain.amendment import root_of
 from outlay.domain.answers import Totals
@@ -18,7 +18,16 @@ from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.batches import (
+    READ_EVENTS,
+    by_batch,
+    damaged,
+    is_intact,
+    read_run,
+    runs_of,
+)
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
+from outlay.storage.ledger.connection import Connection, Lookup
 from outlay.storage.ledger.cost_rows import COSTS_OF_WINDOW, CostRow
 from outlay.storage.ledger.log import (
     LogFilter,
@@ -36,19 +45,13 @@ from outlay.storage.ledger.marks import Marks, marks_statement, read_marks
 from outlay.storage.ledger.rows import (
     COLUMN,
     GENESIS,
-    ROW_COLUMNS,
     Batch,
     EventRow,
     Intent,
     StoredBatch,
-    batch_checksum,
     from_row,
 )
 from outlay.storage.row_level_security import EVERY_TENANT
-
-READ_EVENTS: Final = 5_000
-"""Events read at a time: many batches have only a few events."""
-
 
 MAX_ALIKE: Final = 5_000
 MAX_COMPARED: Final = 100_000
@@ -58,48 +61,8 @@ Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
 
 
-_RECORDED_AT: Final = COLUMN["recorded_at_us"]
 _EVENT_ID: Final = COLUMN["event_id"]
 _TIME: Final = COLUMN["event_time_us"]
-
-
-class Rows(Protocol):
-    """The result of a statement."""
-
-    def fetchone(self) -> Any:
-        """The next row, None after the last."""
-        ...
-
-    def fetchall(self) -> list[Any]:
-        """The remaining rows."""
-        ...
-
-    def __iter__(self) -> Iterator[Any]: ...
-
-    def close(self) -> None:
-        """Release the remaining rows."""
-        ...
-
-
-class Connection(Protocol):
-    """Runs statements with `?` placeholders."""
-
-    def execute(self, text: str, values: Sequence[Any] = (), /) -> Rows:
-        """Run a statement."""
-        ...
-
-    def executemany(self, text: str, values: Sequence[Sequence[Any]], /) -> object:
-        """Run a statement once per set of values."""
-        ...
-
-
-class Lookup(NamedTuple):
-    """How an engine finds events by event id and by answer id."""
-
-    ids: str
-    """The table with all event ids."""
-    time: str
-    """The expression for the event time in conditions that narrow a search by id."""
 
 
 class LedgerReader(ABC):
@@ -420,71 +383,3 @@ class LedgerReader(ABC):
             for name, count in zip(queries.SENT_TEXTS, row, strict=True)
             if count
         }
-
-
-def is_intact(previous: bytes, batch: StoredBatch) -> bool:
-    """Whether the rows of a batch match its checksum, given the previous one."""
-    width, rows = batch.row_width, batch.rows
-    covered = rows if width == len(ROW_COLUMNS) else [row[:width] for row in rows]
-    is_whole = len(rows) == batch.last_seq - batch.first_seq + 1
-    if not is_whole or rows[0][_RECORDED_AT] != batch.recorded_at_us:
-        return False
-    return batch_checksum(previous, covered) == (batch.restated or batch.checksum)
-
-
-def read_run(
-    reader: Connection, run: Sequence[BatchHead]
-) -> Iterator[tuple[BatchHead, list[EventRow] | None]]:
-    """Consecutive batches with their rows, None if these do not match their checksum."""
-    window = (run[0].first_seq, run[-1].last_seq)
-    rows = reader.execute(queries.EVENTS_BETWEEN, window).fetchall()
-    sequences = [row[0] for row in rows]
-    for head in run:
-        start = bisect_left(sequences, head.first_seq)
-        end = bisect_right(sequences, head.last_seq)
-        batch = StoredBatch(*head[:7], rows=rows[start:end])
-        yield head, batch.rows if is_intact(head.previous or GENESIS, batch) else None
-
-
-def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
-    """The error for a batch whose rows do not match its checksum."""
-    return Damaged(
-        f"Batch {batch_id} of the ledger (events {first_seq} to {last_seq}) does not match its "
-        "checksum. Restore a backup.",
-        code=ErrorCode.LEDGER_CHECKSUM,
-    )
-
-
-def by_batch(
-    heads: Sequence[BatchHead], by_seq: Mapping[int, EventRow]
-) -> dict[BatchHead, list[EventRow]]:
-    """Rows grouped by batch; Damaged if a row is in none."""
-    sequences = sorted(by_seq)
-    shown = {}
-    for head in heads:
-        start = bisect_left(sequences, head.first_seq)
-        end = bisect_right(sequences, head.last_seq)
-        shown[head] = [by_seq[seq] for seq in sequences[start:end]]
-    if sum(map(len, shown.values())) != len(sequences):
-        known = {row[0] for part in shown.values() for row in part}
-        lost = next(seq for seq in sequences if seq not in known)
-        raise Damaged(
-            f"Event {lost} of the ledger is in no batch. Restore a backup of the ledger.",
-            code=ErrorCode.LEDGER_CHECKSUM,
-        )
-    return shown
-
-
-def runs_of(heads: Sequence[Any]) -> Iterator[list[Any]]:
-    """Heads of consecutive batches, in runs of up to READ_EVENTS or a single batch."""
-    run: list[Any] = []
-    count = 0
-    for head in heads:
-        size = head[2] - head[1] + 1
-        if run and (count + size > READ_EVENTS or head[1] != run[-1][2] + 1):
-            yield run
-            run, count = [], 0
-        run.append(head)
-        count += size
-    if run:
-        yield run

@@ -13,7 +13,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.kit.sqlfiles import load_statements
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.reading import Connection
+from outlay.storage.ledger.connection import Connection
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,9 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.storage.ledger import queries
+from outlay.storage.ledger.batches import damaged, read_run, runs_of
 from outlay.storage.ledger.checking import BatchHead
-from outlay.storage.ledger.reading import LedgerReader, damaged, read_run, runs_of
+from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import digest_of_facts
 
 HEADS: Final = 500

@@ -8,53 +8,26 @@ resolved only after the commit has returned.
 import logging
 import queue
 import threading
-import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Final, NamedTuple
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Damaged, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
-from outlay.kit.batches import batched
 from outlay.kit.clock import Clock
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.kit.tracing import Tracer, traced
 from outlay.storage.health import StorageHealth
-from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import CommonIds
-from outlay.storage.ledger.checking import BatchHead
-from outlay.storage.ledger.erasing import (
-    MIN_ROWS,
-    Draft,
-    Drafts,
-    Overtaken,
-    Pace,
-    Rewriting,
-    apply_all,
-    claims_replaced,
-    conflicts_replaced,
-    end_users_dropped,
-    replace_offered,
-)
+from outlay.storage.ledger.batches import is_intact
 from outlay.storage.ledger.reading import Conflict as RecordedConflict
-from outlay.storage.ledger.reading import (
-    Connection,
-    LedgerReader,
-    by_batch,
-    damaged,
-    is_intact,
-    read_run,
-    runs_of,
-)
 from outlay.storage.ledger.recent import RecentBatches
+from outlay.storage.ledger.rewriting import RewritableLedger
 from outlay.storage.ledger.rows import (
     GENESIS,
     Batch,
@@ -124,7 +97,7 @@ class _Submission:
         return len(self.events) + len(self.intents)
 
 
-class Ledger(LedgerReader):
+class Ledger(RewritableLedger):
     """Append-only usage events. Thread-safe."""
 
     ledger_id: str
@@ -172,10 +145,6 @@ class Ledger(LedgerReader):
 
     def _idle(self) -> None:
         """Maintenance while there is nothing to commit; called with `_writing` held."""
-
-    @abstractmethod
-    def _locked(self) -> AbstractContextManager[Connection]:
-        """A transaction between two commits of any node: all writers wait until it ends."""
 
     @abstractmethod
     def _release(self) -> None:
@@ -378,87 +347,6 @@ class Ledger(LedgerReader):
     def is_source_of(self, edition: str) -> bool:
         """Whether a cube of an edition was built from this ledger, regardless of rewrites."""
         return edition.partition(".")[0] == self.ledger_id
-
-    # Erasing
-
-    def forget(self, organization_id: OrganizationId, identity: str, instead: str) -> int:
-        """Replace an identity, ignoring case, wherever requests claimed it.
-
-        Returns the number of changed events. Everything else, in particular numbers, stays the
-        same; the batches concerned get a second checksum. May be repeated after an interruption.
-        Raises Damaged, at the end, if a batch does not match its checksum.
-        """
-        claim = identity.lower()
-        pace = Pace(None)
-        with self._reading() as reader:
-            told = [*conflicts_replaced(reader, organization_id, claim, instead)]
-        for some in batched(told, MIN_ROWS):
-            begun = time.monotonic()
-            self._change(partial(replace_offered, some))
-            pace.rest(begun)
-        return self._rewrite(claims_replaced(organization_id, claim, instead), pace)
-
-    def forget_end_users(
-        self, organization_id: OrganizationId, before_us: int, stop: threading.Event | None = None
-    ) -> int:
-        """Delete claimed end users of events before an instant; returns the number of events.
-
-        Stops early once `stop` is set. Raises Damaged like `forget`.
-        """
-        return self._rewrite(end_users_dropped(organization_id, before_us), Pace(stop))
-
-    def _rewrite(self, wanted: Rewriting, pace: Pace) -> int:
-        """Change events, some at a time; returns how many."""
-        drafts = Drafts(self._read_drafts, wanted)
-        position, changed = 0, 0
-        while not pace.is_over:
-            begun = time.monotonic()
-            with self._reading() as reader:
-                found = reader.execute(wanted.find, (*wanted.values, position, pace.rows))
-                sequences = [seq for (seq,) in found]
-            if not sequences:
-                break
-            replacements = drafts.replacements(sequences)
-            try:
-                if replacements:
-                    pace.note(self._change(partial(apply_all, replacements)))
-            except Overtaken:
-                drafts.forget()
-                continue
-            position = sequences[-1]
-            changed += sum(len(part.rows) for part in replacements)
-            pace.rest(begun)
-        if drafts.damage is not None:
-            raise drafts.damage
-        return changed
-
-    def _change(self, apply: Callable[[Connection], object]) -> float:
-        """Change rows between two commits; returns the seconds that commits had to wait."""
-        with self._locked() as writer:
-            begun = time.monotonic()
-            apply(writer)
-            (rewrites,) = writer.execute(queries.COUNT_REWRITE).fetchone()
-        seconds = time.monotonic() - begun
-        self._rewrites = max(self._rewrites, rewrites)
-        self._recent.clear()
-        return seconds
-
-    def _read_drafts(self, sequences: Sequence[int]) -> dict[int, Draft | Damaged]:
-        """The batches of some sequence numbers, or the error of a damaged one."""
-        drafts: dict[int, Draft | Damaged] = {}
-        with self.snapshot() as reader:
-            found = reader.execute(queries.heads_of(len(sequences)), sequences)
-            heads = [BatchHead._make(head) for head in found]
-            shown = by_batch(heads, {seq: (seq,) for seq in sequences})
-            for run in runs_of(heads):
-                for head, rows in read_run(reader, run):
-                    draft = (
-                        Draft(head, rows)
-                        if rows is not None
-                        else damaged(head.batch_id, head.first_seq, head.last_seq)
-                    )
-                    drafts.update({seq: draft for (seq,) in shown[head]})
-        return drafts
 
     def purge(self) -> None:
         """Remove old row versions from the files, after all erasures."""

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+from outlay.storage.ledger.connection import Connection
 from outlay.storage.ledger.postgres.keys import columns_of
-from outlay.storage.ledger.reading import Connection
 from outlay.storage.ledger.rows import Intent
 
 GONE_SECONDS: Final = 2 * 3_600

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from typing_extensions import override
 
 from outlay.storage.ledger import queries
-from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
+from outlay.storage.ledger.connection import Connection, Lookup
+from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.postgres import MarkedConnection, PostgresDatabase, enter_all
 from outlay.storage.row_level_security import EVERY_TENANT
 

@@ -13,7 +13,8 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.kit.event_loop import refuse_on_event_loop
 from outlay.storage.health import StorageHealth
-from outlay.storage.ledger.reading import Connection, LedgerReader, Lookup
+from outlay.storage.ledger.connection import Connection, Lookup
+from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.row_level_security import EVERY_TENANT
 from outlay.storage.sqlite import connect, translating_errors
 

@@ -19,7 +19,7 @@ from outlay.kit.sqlfiles import load_statements
 from outlay.storage.health import StorageHealth
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import settle_answers
-from outlay.storage.ledger.reading import Connection
+from outlay.storage.ledger.connection import Connection
 from outlay.storage.ledger.rows import (
     GENESIS,
     ROW_COLUMNS,
