@@ -15,7 +15,7 @@ PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 # What tests write is kept in memory where there is room, as nearly every commit waits for a disk.
 export PYTEST_DEBUG_TEMPROOT := $(shell df -k --output=avail /dev/shm 2>/dev/null | \
-  awk '$$1 > 8000000 {print "/dev/shm"}')
+  awk 'NR > 1 && $$1 > 8000000 {print "/dev/shm"}')
 
 # Bytecode is kept whatever the environment says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE =

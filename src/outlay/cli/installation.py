@@ -22,7 +22,7 @@ from outlay.kit.progress import Progress
 from outlay.services.bundle import Services, erase_member, operator_in
 from outlay.services.import_target import ImportTarget, import_target
 from outlay.services.reconciliation.bills import BillFile
-from outlay.services.repricing.runs import RepriceOrder
+from outlay.services.repricing.orders import RepriceOrder
 from outlay.services.server_info import ServerInfo, find_server
 from outlay.services.upkeep.erasure import ErasureReport
 from outlay.settings import Settings

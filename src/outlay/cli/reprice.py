@@ -13,7 +13,7 @@ from outlay.cli.installation import use_installation
 from outlay.domain.errors import Invalid
 from outlay.domain.money import render_usd
 from outlay.domain.repricing import Reprice, RepriceLine, RepriceTable, RepriceWanted
-from outlay.services.repricing.runs import RepriceOrder, check_wanted
+from outlay.services.repricing.orders import RepriceOrder, check_wanted
 from outlay.settings import read_settings
 
 SHOWN: Final = 15

@@ -14,12 +14,14 @@ from outlay.domain.organization import Invitation, Member, Organization, operato
 from outlay.domain.policy import Permission
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.kit.secrets import digest_secret, new_secret
+from outlay.kit.secrets import digest_secret
+from outlay.services.access.accounts import account_of, place_of
 from outlay.services.access.failed_sign_ins import note_failure
 from outlay.services.access.passwords import Passwords, check_password
+from outlay.services.access.sessions import open_session, put_password
 from outlay.services.access.sign_in_throttle import Attempt, Throttle
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import AuditedChanges, Change
+from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.issuing import (
     ended,
     good_invitation,
@@ -39,14 +41,9 @@ from outlay.storage.directory.members import (
     create_member,
     find_login,
     find_password_hash,
-    set_password,
 )
 from outlay.storage.directory.organizations import find_organization, list_organizations
-from outlay.storage.directory.password_links import delete_password_links
-from outlay.storage.directory.session import ReadSession
 from outlay.storage.directory.sessions import (
-    StoredSession,
-    create_session,
     delete_session,
     delete_sessions_of,
     find_session,
@@ -122,15 +119,15 @@ class SignIn:
         later.
         """
         with self._directory.read() as session:
-            place = _place(session, organization)
-        return self.throttle.device_of(_account(place, email))
+            place = place_of(session, organization)
+        return self.throttle.device_of(account_of(place, email))
 
     def _begin(self, slug: str, email: str, remote: str, device: str) -> _Begun:
         with self._directory.read() as session:
-            place = _place(session, slug)
+            place = place_of(session, slug)
             login = find_login(session, OrganizationId(place), email.strip())
         member, password_hash = login or (None, None)
-        attempt = self.throttle.begin(_account(place, email), remote, device)
+        attempt = self.throttle.begin(account_of(place, email), remote, device)
         return _Begun(attempt, member, password_hash)
 
     def _note_failure(self, begun: _Begun, remote: str, request_id: str) -> None:
@@ -218,7 +215,7 @@ class SignIn:
         with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             session, member_id = change.session, actor.member_id
             find_present_member(session, actor, member_id)
-            _put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
+            put_password(change, member_id, password_hash, digest_secret(token) if token else b"")
             self.throttle.succeed(session, attempt)
             revoked: dict[str, Value] = {}
             if revokes_tokens:
@@ -289,7 +286,7 @@ class SignIn:
         with self._audited.change(actor, Permission.ACCOUNT_WRITE) as change:
             # Check again: the link may have been used, or its issuer removed, in the meantime.
             member_of_link(change.session, secret, change.now_us)
-            _put_password(change, member.member_id, password_hash)
+            put_password(change, member.member_id, password_hash)
             token = open_session(change, member.member_id)
             change.note(Action.PASSWORD_UPDATE, member.member_id)
         return token
@@ -355,7 +352,7 @@ class SignIn:
             login = find_login(change.session, organization.organization_id, address)
             if login is not None:
                 member = login[0]
-                _put_password(change, member.member_id, password_hash)
+                put_password(change, member.member_id, password_hash)
                 change.note(Action.PASSWORD_UPDATE, member.member_id)
                 return member
             member = Member(
@@ -368,56 +365,6 @@ class SignIn:
             create_member(change.session, member, change.now_us, password_hash)
             change.note(Action.MEMBER_CREATE, member.member_id, after=describe_member(member))
         return member
-
-
-def _signing_in_to(session: ReadSession, slug: str) -> Organization | None:
-    """The organization with a slug, or the only one; Invalid if a slug is needed."""
-    organizations = list_organizations(session)
-    if slug:
-        wanted = slug.strip().lower()
-        return next((known for known in organizations if known.slug == wanted), None)
-    if len(organizations) > 1:
-        raise Invalid(
-            "The organization needs a name.",
-            code=ErrorCode.ORGANIZATION_REQUIRED,
-            field="organization",
-        )
-    return organizations[0] if organizations else None
-
-
-def _place(session: ReadSession, slug: str) -> str:
-    """The scope of an e-mail address: the organization's id, or an unknown slug."""
-    organization = _signing_in_to(session, slug)
-    return organization.organization_id if organization else slug
-
-
-def _account(place: str, email: str) -> str:
-    """The key under which attempts at an account are counted, whether it exists or not."""
-    return f"{place} {email.strip().lower()}"
-
-
-def _put_password(
-    change: Change, member_id: MemberId, password_hash: str, kept: bytes = b""
-) -> None:
-    """Set a password; deletes password links and all sessions but one."""
-    set_password(change.session, member_id, password_hash)
-    delete_password_links(change.session, member_id)
-    delete_sessions_of(change.session, member_id, kept)
-
-
-def open_session(change: Change, member_id: MemberId) -> str:
-    """Create a session of a member; returns its token, which is not stored."""
-    token = new_secret()
-    create_session(
-        change.session,
-        StoredSession(
-            digest=digest_secret(token),
-            member_id=member_id,
-            created_at_us=change.now_us,
-            seen_at_us=change.now_us,
-        ),
-    )
-    return token
 
 
 def _first_steps(organization: Organization, member: Member, request_id: str) -> Actor:

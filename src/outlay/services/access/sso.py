@@ -19,7 +19,7 @@ from outlay.domain.sso import SingleSignOn
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.access.sign_in import open_session
+from outlay.services.access.sessions import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
 from outlay.services.directory.changes import AuditedChanges

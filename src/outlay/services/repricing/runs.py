@@ -8,7 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from outlay.domain.actor import Actor
@@ -18,10 +18,10 @@ from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable
-from outlay.domain.event import EARLIEST_EVENT, CostSource, UsageEvent
+from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
-from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, parse_zone, period_of_dates
+from outlay.domain.period import BUCKET_US, BUCKETS_PER_DAY, period_of_dates
 from outlay.domain.policy import Permission, permit, permit_one_of
 from outlay.domain.repricing import (
     Reprice,
@@ -40,6 +40,7 @@ from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import pick
 from outlay.services.long_run import LongRun
+from outlay.services.repricing.orders import RepriceOrder, check_wanted
 from outlay.services.repricing.repricer import repriced
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.reprices import create_reprice, list_reprices, update_reprice
@@ -53,9 +54,6 @@ PREVIEW_SECONDS: Final = 20.0
 WAIT_SECONDS: Final = 5.0
 """How long a preview waits for another one."""
 MAX_REASON: Final = 500
-LAST_YEAR: Final = 2100
-FILTERS: Final = tuple(str(dimension) for dimension in OF_CELLS)
-"""Filters for the requests to reprice."""
 STOP_SECONDS: Final = 30.0
 SIGN_SECONDS: Final = 5.0
 """Heartbeat interval of a run."""
@@ -72,17 +70,6 @@ Look = Callable[[], None]
 """Called often while requests are read; raises to stop."""
 
 Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RepriceOrder:
-    """What the command line requests: a preview, a run, or a revert."""
-
-    organization: str | None
-    wanted: RepriceWanted | None = None
-    reason: str = ""
-    """Empty for a preview."""
-    reverts: str = ""
 
 
 class Reprices:
@@ -406,26 +393,4 @@ class Reprices:
                 values=values,
                 conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
                 through_seq=through_seq,
-            )
-
-
-def check_wanted(wanted: RepriceWanted) -> None:
-    """Raise Invalid for an invalid period, time zone or filter."""
-    parse_zone(wanted.timezone)
-    if wanted.to_date < wanted.from_date:
-        raise Invalid("`to` must not be before `from`.", field="to")
-    if not (EARLIEST_EVENT.date() <= wanted.from_date and wanted.to_date.year <= LAST_YEAR):
-        raise Invalid(
-            f"Days must be between {EARLIEST_EVENT:%Y-%m-%d} and {LAST_YEAR}.", field="from"
-        )
-    for name, values in wanted.filters.items():
-        if name not in FILTERS:
-            raise Invalid(
-                f"There is no filter {name!r}. Available: {', '.join(FILTERS)}.", field="filters"
-            )
-        if not values:
-            raise Invalid(f"The filter {name} has no value.", field="filters")
-        if not all(value.isprintable() for value in values):
-            raise Invalid(
-                f"The filter {name} contains characters that are not valid text.", field="filters"
             )

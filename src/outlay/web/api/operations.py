@@ -21,7 +21,7 @@ from outlay.kit.progress import Progress
 from outlay.services.bundle import erase_member, operator_in
 from outlay.services.import_target import import_target
 from outlay.services.reconciliation.bills import BillFile
-from outlay.services.repricing.runs import RepriceOrder
+from outlay.services.repricing.orders import RepriceOrder
 from outlay.web.http.auth import OperatorOnly, services_of
 from outlay.web.http.body import MAX_INGEST, read_body
 from outlay.web.http.routes import Router

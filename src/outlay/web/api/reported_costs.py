@@ -32,9 +32,9 @@ from outlay.web.http.answers.reported_costs import (
 )
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
-from outlay.web.http.parameters import OneDimension
 from outlay.web.http.rendering import head_of_file, render_meta, render_money
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_parameter_kinds import OneDimension
 from outlay.web.http.usage_params import STEPS, FilterParams, MoneyParams, UsageParams
 from outlay.wire.json_money import Money
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table

@@ -14,20 +14,8 @@ from outlay.domain.period import Interval, Period, Preset, choose_interval
 from outlay.domain.query import CORE_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.usage_tables import MAX_PAGE_SIZE, UserSort, UserView
-from outlay.web.http.parameters import (
-    Bucket,
-    Choice,
-    Day,
-    Direction,
-    Filter,
-    Groupings,
-    Number,
-    Params,
-    PresetName,
-    TagFilters,
-    Text,
-    Texts,
-)
+from outlay.web.http.parameters import Choice, Day, Direction, Number, Params, Text, Texts
+from outlay.web.http.usage_parameter_kinds import Bucket, Filter, Groupings, PresetName, TagFilters
 from outlay.wire.json_money import MoneyStyle
 
 _ALTERNATIVES: Final = "Filter, repeatable: values of one are alternatives."

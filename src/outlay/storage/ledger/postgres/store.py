@@ -26,6 +26,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.worker import Worker
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.answers import settle_answers
+from outlay.storage.ledger.postgres.adoption import adopt_contents
 from outlay.storage.ledger.postgres.intents import (
     drop_intents,
     intents_of,
@@ -33,7 +34,7 @@ from outlay.storage.ledger.postgres.intents import (
     put_intents,
     write_heartbeat,
 )
-from outlay.storage.ledger.postgres.keys import is_taken, put_keys, take_keys
+from outlay.storage.ledger.postgres.keys import take_keys
 from outlay.storage.ledger.postgres.opening import (
     END,
     HEAD,
@@ -378,17 +379,7 @@ class PostgresLedger(PostgresReading, Ledger):
             with writer.raw.transaction():
                 enter_all(writer)
                 writer.execute(LOCK, (LEDGER_LOCK,))
-                for batch in contents.checked_batches():
-                    self._partitions.create(writer, (row[_TIME] for row in batch.rows))
-                    put_keys(writer, batch.rows)
-                    copy_events(writer, batch.rows)
-                    writer.execute(queries.PUT_BATCH, batch[:7])
-                for conflict in contents.conflicts:
-                    writer.execute(queries.INSERT_CONFLICT, conflict)
-                open_intents = [
-                    intent for intent in contents.intents if not is_taken(writer, *intent[:2])
-                ]
-                put_intents(writer, self._node_id, open_intents)
+                adopt_contents(writer, contents, self._partitions, self._node_id)
         except psycopg.OperationalError as error:
             raise away(error) from error
         finally:
