@@ -37,17 +37,9 @@ from outlay.storage.directory.access_tokens import revoke_tokens_of
 from outlay.storage.directory.api_keys import revoke_keys_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import close_invitation
-from outlay.storage.directory.members import (
-    create_member,
-    find_login,
-    find_password_hash,
-)
+from outlay.storage.directory.members import create_member, find_login, find_password_hash
 from outlay.storage.directory.organizations import find_organization, list_organizations
-from outlay.storage.directory.sessions import (
-    delete_session,
-    delete_sessions_of,
-    find_session,
-)
+from outlay.storage.directory.sessions import delete_session, delete_sessions_of, find_session
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 from typing import Final
-from outlay.domain.dimension import OF_CELLS
 
+from outlay.domain.dimension import OF_CELLS
 from outlay.domain.errors import Invalid
 from outlay.domain.event import EARLIEST_EVENT
 from outlay.domain.period import parse_zone

@@ -14,7 +14,7 @@ from typing import Final
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import restated, standing
 from outlay.domain.audit import Action
-from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, Unavailable

@@ -35,19 +35,12 @@ from outlay.storage.ledger.postgres.intents import (
     write_heartbeat,
 )
 from outlay.storage.ledger.postgres.keys import take_keys
-from outlay.storage.ledger.postgres.opening import (
-    END,
-    HEAD,
-    SCHEMA,
-    check_end,
-    prepare_tables,
-)
+from outlay.storage.ledger.postgres.opening import END, HEAD, SCHEMA, check_end, prepare_tables
 from outlay.storage.ledger.postgres.partitions import Partitions, copy_events
 from outlay.storage.ledger.postgres.reading import PostgresReading
 from outlay.storage.ledger.postgres.spending import PostgresSpending
 from outlay.storage.ledger.postgres.write_ahead_buffer import WriteAheadBuffer
 from outlay.storage.ledger.rows import (
-    COLUMN,
     GENESIS,
     ROW_COLUMNS,
     Batch,
@@ -75,8 +68,6 @@ from outlay.storage.postgres import (
 from outlay.storage.row_level_security import EVERY_TENANT
 
 logger = logging.getLogger(__name__)
-
-_TIME: Final = COLUMN["event_time_us"]
 
 POLL_SECONDS: Final = 0.25
 """How often a node checks for commits of other nodes."""
