@@ -49,7 +49,7 @@ def test_row_with_a_wrong_checksum_is_never_shown(
 
     damage(statement)
 
-    with pytest.raises(Damaged, match=r"batch 2 .*Restore a backup|in no batch"):
+    with pytest.raises(Damaged, match=r"Batch 2 .*Restore a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
         ledger.read_history(OrganizationId("org_test"), "shown")

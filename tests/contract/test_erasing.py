@@ -113,10 +113,10 @@ def test_damaged_batch_is_skipped_and_others_are_erased(
         ledger.append([make_event(event_id=f"{number}", end_user="ada", cost_pusd=1)])
     damage("UPDATE usage_event SET cost_pusd = 2 WHERE event_id = '1'")
 
-    with pytest.raises(Damaged, match="batch 2"):
+    with pytest.raises(Damaged, match="Batch 2"):
         ledger.forget_end_users(OrganizationId("org_test"), LATER)
 
-    with pytest.raises(Damaged, match="batch 2"):
+    with pytest.raises(Damaged, match="Batch 2"):
         stored(ledger)
     for name in ("0", "2"):
         (found,) = ledger.read_history(OrganizationId("org_test"), name)

@@ -165,9 +165,10 @@ def test_damaged_key_is_refused_and_others_can_be_revoked(place: Place) -> None:
 def test_damage_persists_through_other_changes(place: Place) -> None:
     place.run("UPDATE member SET role = 'admin' WHERE role = 'developer'")
 
-    place.services.administration.members.update(
-        place.operator, MemberId(place.other_id), name="Another name"
-    )
+    with pytest.raises(Damaged, match="audit accept"):
+        place.services.administration.members.update(
+            place.operator, MemberId(place.other_id), name="Another name"
+        )
 
     assert [fault.name for fault in place.faults()] == [place.other_id]
 

@@ -148,7 +148,7 @@ def test_errors_are_named_and_nothing_is_stored(
 def test_overlapping_periods_are_refused(services: Services, acme: Actor) -> None:
     prices = services.administration.prices
     first = prices.create(acme, {"model": "m", "input": "1"})
-    with pytest.raises(Invalid, match="overlap"):
+    with pytest.raises(Invalid, match="Overlaps"):
         prices.create(acme, {"model": "m", "input": "2"})
     prices.delete(acme, first.price_id)
     prices.create(acme, {"model": "m", "input": "2"})

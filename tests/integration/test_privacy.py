@@ -261,7 +261,7 @@ def test_person_only_claimed_or_invited_can_be_erased(place: Place, data: Path) 
     assert place.totals() == before
     assert services.administration.members.invitations(place.operator) == []
     place.prove()
-    with pytest.raises(NotFound, match="Nothing here"):
+    with pytest.raises(NotFound, match="Nothing refers to"):
         erase_member(services, None, "canary.ada@elsewhere.test")
 
 
@@ -476,7 +476,7 @@ def test_damaged_batch_blocks_neither_retention_nor_new_events(
         database.commit()
         database.close()
 
-        with pytest.raises(Damaged, match="batch 2"):
+        with pytest.raises(Damaged, match="Batch 2"):
             services.retention.apply()
         services.ledger.append([make_event(organization_id=organization.organization_id)])
         services.projection.work_once()

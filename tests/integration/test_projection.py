@@ -383,7 +383,7 @@ def test_query_refuses_invalid_combinations() -> None:
     ]
     for wrong in wrongs:
         with pytest.raises(Invalid):
-            UsageQuery(organization_id=OrganizationId("o"), period=EVER, **wrong)
+            UsageQuery(organization_id=OrganizationId("o"), merges=NO_MERGES, period=EVER, **wrong)
     for text in ("\0", "\ud800", "x" * 300):
         with pytest.raises(Invalid):
             UsageQuery(

@@ -66,17 +66,17 @@ def test_intact_data_has_no_faults(filled: Services) -> None:
         (
             "UPDATE usage_event SET cost_pusd = cost_pusd + 1 WHERE event_id = '3-1'",
             "UPDATE usage_event SET cost_pusd = cost_pusd - 1 WHERE event_id = '3-1'",
-            "batch 4 ",
+            "Batch 4 ",
         ),
         (
             "UPDATE usage_batch SET recorded_at_us = recorded_at_us + 1 WHERE batch_id = 2",
             "UPDATE usage_batch SET recorded_at_us = recorded_at_us - 1 WHERE batch_id = 2",
-            "batch 2 ",
+            "Batch 2 ",
         ),
         (
             "UPDATE usage_batch SET batch_id = 99 WHERE batch_id = 7",
             "UPDATE usage_batch SET batch_id = 7 WHERE batch_id = 99",
-            "batch 99 ",
+            "Batch 99 ",
         ),
         (
             "UPDATE usage_conflict SET offered_facts = replace(offered_facts, 'other', 'othes')",
@@ -113,7 +113,7 @@ def test_every_damaged_batch_is_named(filled: Services, run: Run) -> None:
 
     found = round_of(filled)
 
-    for named in ("batch 2 ", "batch 6 ", "batch 12 ", "events 25 to 27 "):
+    for named in ("Batch 2 ", "Batch 6 ", "Batch 12 ", "Events 25 to 27 "):
         assert any(named in fault for fault in found), named
     run("UPDATE usage_event SET model = 'gpt-5.5' WHERE model = 'x'")
 

@@ -158,7 +158,7 @@ def test_damage_is_found_in_every_part(services: Services, job: ScanJob) -> None
     report = verify(services)
 
     assert report.damage is not None
-    assert "batch 6 of the ledger" in report.damage
+    assert "Batch 6 of the ledger" in report.damage
     assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
 
 
@@ -376,7 +376,7 @@ def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None
         services.maintenance.verify()
         services.maintenance.stop()
         assert not services.maintenance.is_busy
-        with pytest.raises(Unavailable, match="about to end"):
+        with pytest.raises(Unavailable, match="shutting down"):
             services.maintenance.rebuild()
 
 

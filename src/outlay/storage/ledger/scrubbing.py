@@ -54,8 +54,8 @@ def _chained(found: list[Any], reader: Any) -> Iterator[BatchHead]:
 def _gap(after_seq: int, run: list[BatchHead]) -> Iterator[str]:
     if run and run[0].first_seq != after_seq + 1:
         yield (
-            f"events {after_seq + 1} to {run[0].first_seq - 1} of the ledger are in no batch; "
-            "restore it from a backup"
+            f"Events {after_seq + 1} to {run[0].first_seq - 1} of the ledger are in no batch. "
+            "Restore a backup."
         )
 
 

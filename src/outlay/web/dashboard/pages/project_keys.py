@@ -110,6 +110,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
         )
         frame = frame_of(request, reader, query, used.total)
     entries = {entry.key: entry for entry in found.entries if entry.kind is EntryKind.VALUE}
+    may_choose = not is_limited(actor, Permission.KEYS_WRITE)
     path_of = key_paths_in(services, actor, project, named, frame["links"])
     rows = [
         KeyRow(
@@ -141,11 +142,11 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
             key_status=status,
             statuses={name: name.capitalize() for name in KEY_STATUSES},
             members={
-                member.member_id: member.name
-                for member in administration.members.list_for(actor)
-                if not is_limited(actor, Permission.KEYS_WRITE)
-            },
-            is_limited=is_limited(actor, Permission.KEYS_WRITE),
+                member.member_id: member.name for member in administration.members.list_for(actor)
+            }
+            if may_choose
+            else {},
+            is_limited=not may_choose,
             may_limit=has(actor, Permission.LIMITS_WRITE),
             base_url=base_url(request),
             awaits_first=not services.analytics.has_events(actor.organization_id),
