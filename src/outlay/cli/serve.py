@@ -86,5 +86,5 @@ def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> 
     else:
         say(message)
     if secrets.setup:
-        out.print("There is no organization yet. Set one up (once) at")
+        say("There is no organization yet. Set one up (once) at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")

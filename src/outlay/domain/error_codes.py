@@ -62,6 +62,8 @@ class ErrorCode(StrEnum):
     UNKNOWN_STATUS = "unknown-status", "`status` is not one of its choices."
     UNKNOWN_SORT = "unknown-sort", "`sort` is not one of its choices."
     UNKNOWN_COMPARE = "unknown-compare", "`compare` is not one of its choices."
+    UNKNOWN_COST_SOURCE = "unknown-costsource", "`costSource` is not one of its choices."
+    UNKNOWN_USAGE_SOURCE = "unknown-usagesource", "`usageSource` is not one of its choices."
     UNKNOWN_MONEY = "unknown-money", "`money` is not one of its choices."
     UNKNOWN_METRIC = "unknown-metric", "`metric` is not one of its choices."
     UNKNOWN_KIND = "unknown-kind", "`kind` is not one of its choices."
