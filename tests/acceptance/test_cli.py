@@ -166,7 +166,7 @@ def test_missing_file_is_a_one_line_error(data: Path) -> None:
     found = run("import", "/nowhere/trace.csv", *IMPORT, "--data", data)
 
     assert found.returncode == 2
-    assert found.stderr.strip() == "Error: /nowhere/trace.csv cannot be read: No such file or directory."
+    assert found.stderr == "Error: /nowhere/trace.csv cannot be read: No such file or directory.\n"
 
 
 def test_verify_shows_a_readable_difference_and_rebuild_repairs_it(data: Path, trace: Path) -> None:

@@ -120,7 +120,7 @@ def test_the_python_client_gets_typed_answers_to_questions_of_every_kind(
         return answer
 
     activity = ask("analytics.get_analytics_activity", **window)
-    assert isinstance(activity, models.Activity)
+    assert isinstance(activity, models.UsageActivity)
     assert activity.totals.request_count == sum(each.request_count for each in activity.activity)
 
     shape = models.GetAnalyticsActivityShape.SERIES

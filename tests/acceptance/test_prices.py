@@ -98,8 +98,8 @@ def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) 
     ("change", "field", "told"),
     [
         ({"input": "-1"}, "input", "Must be an amount such as 4.25"),
-        ({"input": "100001"}, "input", "must be between 0 and 100,000 USD, not 100001"),
-        ({"cacheWrite1h": "100001"}, "cacheWrite1h", "must be between 0 and 100,000 USD"),
+        ({"input": "100001"}, "input", "Must be between 0 and 100,000 USD, not 100001"),
+        ({"cacheWrite1h": "100001"}, "cacheWrite1h", "Must be between 0 and 100,000 USD"),
         ({"meters": {"web_search": "1"}}, "meters.web_search", "Unknown meter. Available: "),
         ({"currency": "EURO"}, "currency", "'EURO' is not an ISO 4217 currency"),
         ({"currency": "EUR"}, "currency", "There is no exchange rate for EUR. Add one first."),
@@ -107,7 +107,7 @@ def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) 
         (
             {"effectiveFrom": "2026-11-02", "effectiveTo": "2026-11-02"},
             "effectiveTo",
-            "must be after",
+            "Must be after",
         ),
         ({"model": "openai/gpt-4o"}, "effectiveFrom", "Overlaps price prc_"),
     ],
@@ -133,4 +133,4 @@ def test_invalid_percentage_is_refused(server: Server, tenant: Tenant, percent: 
     )
 
     assert answer.json()["field"] == "percentOfList"
-    assert "must be between 1 and 500 percent" in answer.json()["detail"]
+    assert "Must be between 1 and 500 percent" in answer.json()["detail"]

@@ -6,6 +6,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -55,14 +56,11 @@ def made() -> list[UsageEvent]:
 
 
 def taken_back(event: UsageEvent) -> UsageEvent:
-    kept = {name: getattr(event, name) for name in UsageEvent.__slots__}
-    return UsageEvent(
-        **{
-            **kept,
-            "event_id": f"void-{event.event_id}",
-            "amends": event.event_id,
-            "amendment": Amendment.VOID,
-        }
+    return replace(
+        event,
+        event_id=f"void-{event.event_id}",
+        amends=event.event_id,
+        amendment=Amendment.VOID,
     )
 
 

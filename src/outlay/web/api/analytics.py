@@ -19,13 +19,13 @@ from outlay.domain.query import ALL_MEASURES, UsageQuery
 from outlay.services.analytics.colours import assign_slots, remember_slots
 from outlay.services.bundle import Services
 from outlay.web.http.answers.activity import (
-    Activity,
     ActivitySeries,
     LatencyAnswer,
     LatencyEntry,
     MemberName,
     OwnUsage,
     SummaryAnswer,
+    UsageActivity,
 )
 from outlay.web.http.answers.measures import Latency, Summary, latency_fields, measured
 from outlay.web.http.auth import Requires, services_of
@@ -85,7 +85,7 @@ def get_activity(
     request: Request,
     actor: OrganizationReader,
     asked: Annotated[ActivityParams, Depends(ActivityParams.of)],
-) -> Activity | ActivitySeries:
+) -> UsageActivity | ActivitySeries:
     """Cost, requests and tokens per step of a period, broken down by one dimension."""
     services = services_of(request)
     is_series = asked.shape == "series"
@@ -105,11 +105,11 @@ def get_activity(
         shown = tuple(remembered)
         palette = assign_slots(shown, remembered, [shown])
         return render_series(query, comparison, palette, freshness)
-    return Activity(**_activity(services, query))
+    return UsageActivity(**_activity(services, query))
 
 
 def _activity(services: Services, query: UsageQuery) -> dict[str, Any]:
-    """The fields of an Activity, beside an earlier period where the question names one."""
+    """The fields of a UsageActivity, beside an earlier period where the question names one."""
     freshness = services.analytics.freshness()
     if query.beside is None:
         return activity_fields(query, services.analytics.breakdown(query), freshness)

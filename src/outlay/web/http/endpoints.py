@@ -11,8 +11,8 @@ from outlay.web.http.parameters import Params
 def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
     """The types of answers that an endpoint's annotation names; none where it names others.
 
-    `-> Activity` is written by the route; `-> Annotated[Response, Acknowledgement]` has written its
-    answer itself, with a status of its own.
+    The route encodes what `-> UsageActivity` returns. An endpoint that encodes its answer itself,
+    for a status of its own, has `-> Annotated[Response, Acknowledgement]`.
     """
     annotation = inspect.signature(endpoint).return_annotation
     kinds = get_args(annotation) or (annotation,)

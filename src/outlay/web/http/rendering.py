@@ -16,7 +16,6 @@ from outlay.domain.kind import KindEntry
 from outlay.domain.period import Period, Step, bucket_start
 from outlay.domain.query import UsageQuery
 from outlay.web.http.answers.activity import (
-    Activity,
     ActivitySeries,
     ActivityStep,
     ActivityTotals,
@@ -25,6 +24,7 @@ from outlay.web.http.answers.activity import (
     EarlierStep,
     Entry,
     SeriesEntry,
+    UsageActivity,
 )
 from outlay.web.http.answers.measures import (
     CoreTotals,
@@ -132,12 +132,12 @@ def render_activity(
     result: Breakdown,
     freshness: Freshness,
     comparison: Comparison | None = None,
-) -> Activity:
+) -> UsageActivity:
     """The answer of `/api/v1/analytics/activity`: one item per step, each with its breakdown.
 
     With a comparison every item, the totals and their entries have `earlier` beside them.
     """
-    return Activity(**activity_fields(query, result, freshness, comparison))
+    return UsageActivity(**activity_fields(query, result, freshness, comparison))
 
 
 def activity_fields(
@@ -146,7 +146,7 @@ def activity_fields(
     freshness: Freshness,
     comparison: Comparison | None = None,
 ) -> dict[str, Any]:
-    """The fields of an Activity, for answers that have more."""
+    """The fields of a UsageActivity, for answers that have more."""
     levels = (result.group_by, query.then_by)
     return {
         "group_by": ",".join(level.value for level in levels if level) or None,

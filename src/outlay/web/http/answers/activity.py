@@ -64,7 +64,7 @@ class ActivityTotals(QualityTotals):
     earlier: CoreTotals | UnsetType = UNSET
 
 
-class Activity(Answer):
+class UsageActivity(Answer):
     """Usage per step of a period, broken down by one dimension or two."""
 
     group_by: str | None
@@ -134,7 +134,7 @@ class _Own(Answer):
     summary: Summary
 
 
-class OwnUsage(Activity, _Own):
+class OwnUsage(UsageActivity, _Own):
     """Usage attributed to the member who asks."""
 
 

@@ -1,6 +1,6 @@
 """The usage of one member, API key or project."""
 
-from outlay.web.http.answers.activity import Activity, Entry
+from outlay.web.http.answers.activity import Entry, UsageActivity
 from outlay.web.http.answers.base import Answer
 from outlay.web.http.answers.measures import Summary
 from outlay.web.http.answers.tables import Person
@@ -22,7 +22,7 @@ class _Findings(Answer):
     top_apps: list[Entry]
 
 
-class Profile(Activity, _Findings):
+class Profile(UsageActivity, _Findings):
     """What some usage comes to, what it went to, and how it developed."""
 
 
