@@ -431,7 +431,7 @@ def test_callback_on_another_path_is_refused(
             assert http.get(back).status_code == 401
         back = go_there(http, world)
         former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
-        assert (former.status_code, "outdated redirect URL" in told(former)) == (401, True)
+        assert (former.status_code, "redirected to an outdated URL" in told(former)) == (401, True)
         assert provider.posted == []
         assert http.get(back).status_code == 303
 

@@ -449,7 +449,7 @@ def test_invalid_field_is_named_and_nothing_is_stored(
     answer = server.http.post("/v1/traces", json=body, headers=tenant.headers)
 
     assert answer.status_code == 400
-    assert f"span 1, {field}" in answer.json()["detail"]
+    assert f"Span 1: `{field}`" in answer.json()["detail"]
     assert logged(server, tenant) == []
 
 
