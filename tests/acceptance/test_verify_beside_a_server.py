@@ -239,7 +239,7 @@ def test_unresponsive_server_has_its_own_exit_code(shared: Running) -> None:
         (shared.data / "server.json").write_text(json.dumps(info))
 
     assert found.returncode == 6
-    assert found.stderr.startswith("Error: the server cannot be reached")
+    assert found.stderr.startswith("Error: The server is unreachable")
     assert found.stderr.count("\n") == 1
 
 
