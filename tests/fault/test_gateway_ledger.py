@@ -51,7 +51,7 @@ def check_refused(gate: Gate) -> None:
         answer = gate.post(path, body)
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) > 0
-        assert "cannot write" in answer.json()["error"]["message"]
+        assert "not writable" in answer.json()["error"]["message"]
     assert len(gate.upstream.served) == called
 
 

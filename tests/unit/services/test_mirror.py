@@ -11,6 +11,8 @@ ELSEWHERE: Final = {
     "bundle": "unit/services/directory/test_organizations.py",
     # Credentials and identity providers are tested over HTTP, with a provider of the tests' own.
     "access/api_key_authentication": "integration/test_stale.py",
+    "access/accounts": "acceptance/test_entrance.py",
+    "access/sessions": "integration/test_directory.py",
     "access/sign_in": "integration/test_directory.py",
     "access/sso": "acceptance/test_sso.py",
     "access/sso_provider": "acceptance/test_sso.py",
