@@ -183,7 +183,7 @@ def test_changed_line_is_refused(rescue: RescueFile, tmp_path: Path) -> None:
     rescue.append([EVENTS[1], EVENTS[2]])
     fields = path.read_bytes()
     path.write_bytes(fields.replace(b'"input_tokens":', b'"input_tokens":9', 1))
-    with pytest.raises(Damaged, match="line 1"):
+    with pytest.raises(Damaged, match="Line 1"):
         rescue.read()
 
 
