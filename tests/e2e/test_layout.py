@@ -1,5 +1,8 @@
 """Where things stand on pages of any width: nothing overflows, nothing lies on text, no holes."""
 
+import re
+from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,8 +10,10 @@ from playwright.sync_api import Page
 from tests.e2e.conftest import Demo, Watched
 from tests.e2e.pages import every_page
 from tests.e2e.test_every_page import settled
+from tests.unit.web.test_static_files import bundled
 
 from outlay.web.dashboard.navigation import SETTINGS
+from outlay.web.dashboard.static_files import static_files
 
 NARROWEST = {"viewport": {"width": 320, "height": 256}}
 """1280 by 1024 pixels at 400 %."""
@@ -25,6 +30,22 @@ TEXT_UNDER_SPARKLINES = """() => [...document.querySelectorAll('.kpi')].flatMap(
       && text.bottom > line.top + 1 && text.top < line.bottom - 1;
   }).map((node) => node.textContent);
 })"""
+
+RULES = """(text) => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(text);
+  return [...sheet.cssRules].map((rule) => rule.cssText);
+}"""
+
+CUSTOM_PROPERTY = re.compile(r"(--[\w-]+:)([^;}]*)")
+"""Its value keeps the white space that it is written with."""
+
+
+def as_parsed(rule: str) -> str:
+    """A rule without the white space that browsers keep in values with custom properties."""
+    bare = CUSTOM_PROPERTY.sub(lambda found: found[1] + re.sub(r"\s+", "", found[2]), rule)
+    return re.sub(r",\s+", ",", bare)
+
 
 ROWS = """(node) => {
   const boxes = [...node.children].map((child) => child.getBoundingClientRect());
@@ -138,3 +159,16 @@ def test_sticky_header_is_below_the_top_bar(watched: Watched, demo: Demo) -> Non
         assert bar
         assert head
         assert head["y"] == pytest.approx(bar["y"] + bar["height"], abs=2), path
+
+
+@pytest.mark.parametrize("path", ["css/app.css", "css/print.css"])
+def test_style_sheets_are_sent_with_the_rules_of_their_source(page: Page, path: str) -> None:
+    folder = Path(str(files("outlay.web").joinpath("static")))
+    source, sent = bundled(folder, path).decode(), static_files()[path].body.decode()
+
+    rules, kept = (
+        [as_parsed(rule) for rule in page.evaluate(RULES, sheet)] for sheet in (source, sent)
+    )
+
+    assert rules == kept
+    assert len(sent) < len(source)

@@ -1,9 +1,9 @@
-"""Scripts and styles are sent without comments and indentation, and otherwise as they are."""
+"""Scripts and styles are sent without comments and space that has no meaning."""
 
 from importlib.resources import files
 from pathlib import Path
 
-from outlay.web.dashboard.static_files import static_files, without_comments
+from outlay.web.dashboard.static_files import static_files, without_comments, without_space
 
 
 def test_comments_are_removed_and_lines_kept() -> None:
@@ -39,9 +39,20 @@ def test_style_sheets_are_sent_as_one() -> None:
     assert b"@import" not in static_files()["css/app.css"].body
 
 
+def test_style_sheets_lose_space_without_meaning_and_keep_strings() -> None:
+    sheet = b"""a > b,
+.c { margin: calc(1px + 2px) -1px; content: " { x ; } "; }
+@media (width >= 40rem) { .d .e { color: red } }
+"""
+    assert without_space(sheet) == (
+        b'a>b,.c{margin:calc(1px + 2px) -1px;content:" { x ; } ";}'
+        b"@media (width>= 40rem){.d .e{color:red}}"
+    )
+
+
 def test_no_line_is_changed_or_moved() -> None:
     folder = Path(str(files("outlay.web").joinpath("static")))
-    sent = {path: file.body for path, file in static_files().items() if path[-3:] in {".js", "css"}}
+    sent = {path: file.body for path, file in static_files().items() if path.endswith(".js")}
     assert len(sent) > 20
     for path, body in sent.items():
         source = bundled(folder, path).split(b"\n")

@@ -100,6 +100,11 @@ def page_period(request: Request, params: QueryParams, actor: Actor) -> Period:
             params = _go_without(request, params, error)
 
 
+def accepted_params(request: Request, params: QueryParams) -> QueryParams:
+    """The parameters without those that the page shows an error for."""
+    return _without(params, refused_of(request).names)
+
+
 def _check_begun(request: Request, period: Period) -> None:
     if period.start > services_of(request).clock.now():
         raise Invalid("The period is in the future, so there is no usage yet.", field="from")

@@ -29,6 +29,11 @@ COMMENT: Final = re.compile(
 )
 """Comments that have their lines to themselves."""
 INDENT: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
+CSS_SPACE: Final = re.compile(
+    rb"""("[^"]*"|'[^']*')|\s*([{};,>])\s*|(:)[ ]+|\s*\n\s*"""  # strings keep theirs
+)
+"""White space of a style sheet that has no meaning: around punctuation, and at ends of lines."""
+
 IMPORT: Final = re.compile(rb'^@import "(\w+\.css)";$', re.MULTILINE)
 """A style sheet of the same folder that is sent as part of this one."""
 
@@ -69,6 +74,8 @@ def _collect(folder: Traversable, prefix: str, found: dict[str, StaticFile]) -> 
                 body = IMPORT.sub(lambda part: folder.joinpath(part[1].decode()).read_bytes(), body)
             if suffix in {"css", "js"}:
                 body = without_comments(body)
+            if suffix == "css":
+                body = without_space(body)
             found[path] = StaticFile(
                 body=body,
                 packed=gzip.compress(body, 9, mtime=0) if suffix in COMPRESSED else None,
@@ -90,6 +97,11 @@ def without_comments(source: bytes) -> bytes:
     """
     bare = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
     return INDENT.sub(b"", bare)
+
+
+def without_space(sheet: bytes) -> bytes:
+    """A style sheet without white space that has no meaning."""
+    return CSS_SPACE.sub(lambda found: found[1] or found[2] or found[3] or b"\n", sheet)
 
 
 @cache

@@ -24,7 +24,7 @@ from outlay.storage.ledger.log import LogOrder, LogSort
 from outlay.web.dashboard.dates import describe_date
 from outlay.web.dashboard.drawing.histogram import Bar, Histogram, draw_histogram
 from outlay.web.dashboard.links import Links
-from outlay.web.dashboard.page_query import page_params, page_query
+from outlay.web.dashboard.page_query import accepted_params, page_params, page_query
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, FilterChip, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import describe_totals
 from outlay.web.dashboard.parts.log_lines import lines_of
@@ -130,7 +130,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     usage = own_requests_only(actor, page_query(request, params, actor, group_by=None))
-    query = LogParams.parse(params).log_query_of(usage)
+    query = LogParams.parse(accepted_params(request, params)).log_query_of(usage)
     search = read_text(params, "search") or ""
     chosen = read_text(params, "id") or search
     with services.analytics.read() as reader:
