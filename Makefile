@@ -42,6 +42,10 @@ test-long: $(VENV)/.dev
 	tools/ensure_node_clients.sh
 	PYTHON=$(PYTHON) tools/ensure_litellm.sh
 	OUTLAY_TEST_LONG=1 $(BIN)/python -m pytest -m long
+	OUTLAY_TEST_LONG=1 OUTLAY_TEST_EXAMPLES=50 $(BIN)/python -m pytest -m "not long" $(PARALLEL) \
+	  tests/acceptance/test_rights_machine.py tests/acceptance/test_openapi.py \
+	  tests/acceptance/test_activity_oracle.py tests/acceptance/test_analytics_oracle.py \
+	  tests/contract/test_cube.py
 
 # PostgreSQL and ClickHouse beside SQLite and DuckDB, most of an hour: 2,000 generated cases on both, row
 # for row; 60 kills of nodes under load; then tests that were written for one machine, on PostgreSQL.

@@ -19,7 +19,7 @@ from outlay.domain.event import CostSource, Status, UsageEvent
 from outlay.domain.period import period_of_dates
 
 ZONES = sorted(zoneinfo.available_timezones())
-EXAMPLES = 10_000 if os.environ.get("OUTLAY_TEST_LONG") else 500
+EXAMPLES = 10_000 if os.environ.get("OUTLAY_TEST_LONG") else 250
 
 TRICKY = [
     ("America/Santiago", date(2026, 4, 4)),

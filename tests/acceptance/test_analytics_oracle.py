@@ -28,7 +28,7 @@ from outlay.domain.questions import LatencyBins, LatencyByStep
 from outlay.services.analytics.latencies import quantiles_us
 from outlay.web.http.usage_params import FILTERS as PARAMETERS
 
-EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 60
+EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 40
 Question = dict[str, Any]
 Asked = tuple[list[UsageEvent], Question]
 ERRORS = {Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR}

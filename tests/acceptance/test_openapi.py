@@ -81,7 +81,7 @@ def _violation_of_body(request: Any, definition: Any, fits: Fits) -> str | None:
 FRAMING = {"content-length", "transfer-encoding", "host", "connection", "expect", "upgrade"}
 """Headers by which a request is refused before it is one: in plain text, see `test_payloads`."""
 
-EXAMPLES = int(os.environ.get("OUTLAY_TEST_EXAMPLES", "8"))
+EXAMPLES = int(os.environ.get("OUTLAY_TEST_EXAMPLES", "4"))
 
 CHECKS: list[Any] = [
     schemathesis.checks.not_a_server_error,

@@ -1,5 +1,6 @@
 """No sequence of actions yields a right that the actor lacked; the last owner stays."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -327,7 +328,7 @@ def test_no_sequence_of_actions_escalates_rights() -> None:
     run_state_machine_as_test(
         RightsMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=300 if os.environ.get("OUTLAY_TEST_LONG") else 30,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

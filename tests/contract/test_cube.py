@@ -56,7 +56,7 @@ from outlay.storage.ledger.sqlite.store import SqliteLedger
 from outlay.storage.ledger.store import Ledger
 from outlay.storage.postgres import PostgresDatabase
 
-EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 30
+EXAMPLES = 2_000 if os.environ.get("OUTLAY_TEST_LONG") else 21
 NAMES = ["", "a", "b", "c d", "ü\u2028\t'\\", "__proto__"]
 MERGES = [
     (Dimension.PROJECT, "a", "b"),

@@ -53,7 +53,7 @@ def test_killing_the_server_during_an_import_loses_and_duplicates_nothing(
     random = Random(seed)
 
     interrupted = stored = 0
-    for _ in range(3):
+    for _ in range(2):
         server = start("serve", "--data", data, "--port", "0")
         wait_for_server(data, server)
         importing = start(*words)
