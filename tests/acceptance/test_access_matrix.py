@@ -59,8 +59,8 @@ RULES: dict[str, Rule] = {
     ),
     "GET /api/v1/analytics/sessions": Rule(ALL),
     "GET /api/v1/analytics/sessions/{session_id}": Rule(ALL),
-    "GET /api/v1/doubles": Rule(LEADERS),
-    "POST /api/v1/doubles/merge": Rule(
+    "GET /api/v1/duplicates": Rule(LEADERS),
+    "POST /api/v1/duplicates/merge": Rule(
         LEADERS, body={"pairs": [{"kept": "{kept}", "dropped": "{dropped}"}]}
     ),
     "GET /api/v1/reprices": Rule(LEADERS),
@@ -295,7 +295,7 @@ def fill(value: Any, world: World) -> Any:
         "{upstream}": world.upstream,
         "{mapping}": world.mapping,
         "{limit}": world.limit,
-        "{kept}": world.double,
+        "{kept}": world.duplicate,
         "{dropped}": lambda: world.dropped,
     }
     for mark, make in makers.items():

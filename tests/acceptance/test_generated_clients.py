@@ -6,6 +6,7 @@
 import datetime
 import importlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ FAULT_OF_THE_GENERATOR = "post_v1_traces.py"
 """It forgets an import where a body has two content types and there is no other parameter."""
 
 pytestmark = pytest.mark.skipif(
-    not NODE.exists(), reason="tools/ensure_client_generators.sh has not been run"
+    not NODE.exists() and not os.environ.get("CI"),
+    reason="tools/ensure_client_generators.sh has not been run",
 )
 
 

@@ -59,7 +59,7 @@ class World:
     canary: str
     people: dict[Role, Person] = field(default_factory=dict)
     dropped: str = ""
-    """The other one of the last double."""
+    """The other one of the last duplicate."""
 
     @property
     def administration(self) -> Administration:
@@ -246,7 +246,7 @@ class World:
         """A registered tag."""
         return self.administration.tags.add(self.operator, self.free_tag()).key
 
-    def double(self) -> str:
+    def duplicate(self) -> str:
         """A request that was probably reported twice; its id. The other one is `dropped`."""
         events = [
             make_event(

@@ -85,8 +85,8 @@ def send_twice(demo: Demo) -> None:
 def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> None:
     send_twice(demo)
     page.goto(f"{demo.url}/monitoring/dashboard")
-    doubles = page.get_by_role("region", name="Possible duplicates")
-    row = doubles.get_by_role("row").filter(has_text="988K → 321")
+    duplicates = page.get_by_role("region", name="Possible duplicates")
+    row = duplicates.get_by_role("row").filter(has_text="988K → 321")
     deadline = monotonic() + 70  # what was found is shown for a minute
     while not row.count() and monotonic() < deadline:
         page.wait_for_timeout(1_000)

@@ -167,7 +167,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
                 gateway=gateway,
                 limits=limits,
                 duplicates=Duplicates(audited, ledger, clock),
-                doubts=DataQuality(ledger),
+                data_quality=DataQuality(ledger),
                 price_books=prices,
                 erasure=Erasure(
                     directory, audited, ledger, maintenance, partial(copies_in, settings)

@@ -208,7 +208,7 @@ class UsageEvent(ReportedRequest):
     amendment: Annotated[str, Column(46)] = ""
     """An `Amendment`; empty for a request."""
     amendment_id: Annotated[str, Column(47)] = ""
-    """What it is part of: a run of `outlay reprice`, a merge of doubles."""
+    """What it is part of: a run of `outlay reprice`, a merge of duplicates."""
 
     @property
     def first_token_us(self) -> int | None:

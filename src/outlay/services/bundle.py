@@ -91,7 +91,7 @@ class Services:
     analytics: Analytics
     attribution: Attribution
     duplicates: Duplicates
-    doubts: DataQuality
+    data_quality: DataQuality
     erasure: Erasure
     gateway: Gateway
     limits: SpendLimits

@@ -15,7 +15,7 @@ CONTRAST = 3.0
 
 
 def tones(name: str) -> tuple[str, str]:
-    found = re.search(rf"--{name}: light-dark\((#[0-9a-f]+), (#[0-9a-f]+)\)", SHEET)
+    found = re.search(rf"--{name}:light-dark\((#[0-9a-f]+),(#[0-9a-f]+)\)", SHEET)
     assert found, name
     light, dark = found.groups()
     return light, dark
@@ -63,4 +63,4 @@ def test_tones_are_distinguishable(theme: str) -> None:
 def test_every_slot_is_used_for_marks_areas_and_lines() -> None:
     for slot in SLOTS:
         for name, what in (("slot", "background"), ("fill", "fill"), ("stroke", "stroke")):
-            assert f".{name}-{slot} {{\n{what}: var(--s{slot});\n}}" in SHEET
+            assert f".{name}-{slot}{{{what}:var(--s{slot});}}" in SHEET

@@ -56,8 +56,8 @@ def get_health(
         freshness = services.analytics.freshness(reader)
         total = services.analytics.breakdown_in(reader, query).total
         unpriced = services.analytics.unpriced_in(reader, query)
-        missing = services.doubts.missing_parts(reader, query)
-        unread = services.doubts.unread_counters(reader, query)
+        missing = services.data_quality.missing_parts(reader, query)
+        unread = services.data_quality.unread_counters(reader, query)
     skipped = services.skipped_telemetry
     return Health(
         freshness=FreshnessAnswer(

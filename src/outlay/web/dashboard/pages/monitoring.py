@@ -105,7 +105,7 @@ def get_dashboard(
         total = comparison.current.total
         frame = frame_of(request, reader, query, total, filters_for(actor))
         latency = read_latency(reader, query, Dimension.PROVIDER)
-        unread = services.doubts.unread_counters(reader, query)
+        unread = services.data_quality.unread_counters(reader, query)
         context: dict[str, Any] = {
             "cards": _cards(reader, query, comparison, latency.quantiles),
             "latency": _latency_lines(services, reader, query, comparison),
@@ -127,7 +127,7 @@ def get_dashboard(
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
         doubts=_doubts(total),
-        doubles=duplicate_rows(
+        duplicates=duplicate_rows(
             services.duplicates.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
         may_amend=has(actor, Permission.REQUESTS_AMEND),

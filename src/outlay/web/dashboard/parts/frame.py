@@ -171,7 +171,7 @@ def missing_of(
     """The notice about partly priced requests; None without any."""
     if not total.partly_priced_requests:
         return None
-    found = services.doubts.missing_parts(reader, query)
+    found = services.data_quality.missing_parts(reader, query)
     period = {
         "from": query.period.from_date.isoformat(),
         "to": query.period.to_date.isoformat(),

@@ -20,7 +20,7 @@ from outlay.web.dashboard.formatting import (
 from outlay.web.dashboard.links import Links
 
 LISTED: Final = 10
-"""Pairs that are listed; `GET /api/v1/doubles` has more."""
+"""Pairs that are listed; `GET /api/v1/duplicates` has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,32 +59,32 @@ class DuplicateRows:
     """The request body that merges all listed pairs."""
 
 
-def duplicate_rows(doubles: Sequence[Duplicate], links: Links, zone: str) -> DuplicateRows | None:
+def duplicate_rows(
+    duplicates: Sequence[Duplicate], links: Links, zone: str
+) -> DuplicateRows | None:
     """The newest pairs; None where there are none."""
-    if not doubles:
+    if not duplicates:
         return None
-    listed = doubles[:LISTED]
-    twice = sum(double.dropped.cost_pusd for double in doubles)
+    listed = duplicates[:LISTED]
+    twice = sum(pair.dropped.cost_pusd for pair in duplicates)
     return DuplicateRows(
-        rows=[_row(double, links, zone) for double in listed],
-        words=f"{format_number_of(len(doubles), 'pair')} in the last week, "
+        rows=[_row(pair, links, zone) for pair in listed],
+        words=f"{format_number_of(len(duplicates), 'pair')} in the last week, "
         f"{format_money(twice)} counted twice",
-        hidden=len(doubles) - len(listed),
+        hidden=len(duplicates) - len(listed),
         pairs=_pairs(listed),
     )
 
 
-def _row(double: Duplicate, links: Links, zone: str) -> DuplicateRow:
-    kept = double.kept
+def _row(pair: Duplicate, links: Links, zone: str) -> DuplicateRow:
+    kept = pair.kept
     return DuplicateRow(
         time=describe_time(from_us(kept.event_time_us).astimezone(parse_zone(zone))),
         model=kept.model or "unknown model",
         tokens=f"{format_count(kept.input_tokens)} → {format_count(kept.output_tokens)}",
-        kept=_report(double.kept.event_id, kept.source, kept.cost_pusd, links),
-        dropped=_report(
-            double.dropped.event_id, double.dropped.source, double.dropped.cost_pusd, links
-        ),
-        pairs=_pairs([double]),
+        kept=_report(pair.kept.event_id, kept.source, kept.cost_pusd, links),
+        dropped=_report(pair.dropped.event_id, pair.dropped.source, pair.dropped.cost_pusd, links),
+        pairs=_pairs([pair]),
     )
 
 
@@ -97,10 +97,10 @@ def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> Duplica
     )
 
 
-def _pairs(doubles: Sequence[Duplicate]) -> str:
+def _pairs(duplicates: Sequence[Duplicate]) -> str:
     return msgspec.json.encode(
         [
-            {"kept": root_of(double.kept.event_id), "dropped": root_of(double.dropped.event_id)}
-            for double in doubles
+            {"kept": root_of(pair.kept.event_id), "dropped": root_of(pair.dropped.event_id)}
+            for pair in duplicates
         ]
     ).decode()

@@ -14,7 +14,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.event import Amendment, CostSource, UsageEvent, UsageSource
 from outlay.kit.clock import to_us
-from outlay.services.analytics import data_quality as doubts
+from outlay.services.analytics import data_quality
 from outlay.services.recording.skipped_telemetry import Reason, SkippedKind
 
 
@@ -182,7 +182,7 @@ def test_voided_requests_are_not_counted_as_unpriced(server: Server) -> None:
 def test_number_of_rows_read_is_bounded(
     server: Server, tenant: Tenant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doubts, "MAX_ROWS", 3)
+    monkeypatch.setattr(data_quality, "MAX_ROWS", 3)
     found = health(server, tenant)["unpricedParts"]
 
     assert [part["name"] for part in found["parts"]] == ["service_tier=scale", "web_searches"]
@@ -263,10 +263,10 @@ def test_dashboard_names_unread_skipped_and_duplicate_usage(
     assert "acme.otel: no call of a model is known inside it" in text
     assert "Possible duplicates" in text
     assert "1 pair in the last week, $1.00 counted twice" in text
-    answer = server.http.get("/api/v1/doubles", headers=tenant.headers).json()["doubles"]
+    answer = server.http.get("/api/v1/duplicates", headers=tenant.headers).json()["duplicates"]
     pair = {name: answer[0][name]["eventId"] for name in ("kept", "dropped")}
     merged = server.http.post(
-        "/api/v1/doubles/merge", json={"pairs": [pair]}, headers=tenant.headers
+        "/api/v1/duplicates/merge", json={"pairs": [pair]}, headers=tenant.headers
     )
     assert merged.json() == {"mergedCount": 1}
     assert "Possible duplicates" not in read("/monitoring/dashboard")

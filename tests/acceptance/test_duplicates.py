@@ -43,21 +43,21 @@ def test_trace_without_an_answer_id_is_listed_and_merged(server: Server, tenant:
     before = summary(server, tenant)
     assert before["requestCount"] == 2
 
-    (double,) = call(server, tenant, "GET", "/api/v1/doubles")["doubles"]
+    (double,) = call(server, tenant, "GET", "/api/v1/duplicates")["duplicates"]
     pair = {"kept": double["kept"]["eventId"], "dropped": double["dropped"]["eventId"]}
     assert pair == {"kept": relayed["eventId"], "dropped": traced["eventId"]}
 
-    assert call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}) == {
+    assert call(server, tenant, "POST", "/api/v1/duplicates/merge", {"pairs": [pair]}) == {
         "mergedCount": 1
     }
 
     server.services.projection.catch_up()
     after = summary(server, tenant)
     assert (after["requestCount"], after["totalTokens"]) == (1, before["totalTokens"] // 2)
-    assert call(server, tenant, "GET", "/api/v1/doubles") == {"doubles": []}
+    assert call(server, tenant, "GET", "/api/v1/duplicates") == {"duplicates": []}
     detail = call(server, tenant, "GET", f"/api/v1/requests/{traced['eventId']}")
     assert detail["isCounted"] is False
-    again = call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}, 409)
+    again = call(server, tenant, "POST", "/api/v1/duplicates/merge", {"pairs": [pair]}, 409)
     assert again["code"] == "not-counted"
 
 
@@ -78,9 +78,9 @@ def test_different_requests_are_neither_listed_nor_merged(
     record_from(server, tenant, "gateway", one)
     record(server, tenant, [two])
 
-    assert call(server, tenant, "GET", "/api/v1/doubles") == {"doubles": []}
+    assert call(server, tenant, "GET", "/api/v1/duplicates") == {"duplicates": []}
     pair = {"kept": one["eventId"], "dropped": two["eventId"]}
-    refusal = call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [pair]}, 400)
+    refusal = call(server, tenant, "POST", "/api/v1/duplicates/merge", {"pairs": [pair]}, 400)
     assert refusal["code"] == "not-alike"
     assert summary(server, tenant)["requestCount"] == 2
 
@@ -92,7 +92,7 @@ def test_requests_of_a_pair_are_never_both_voided(server: Server, tenant: Tenant
     forth = {"kept": one["eventId"], "dropped": two["eventId"]}
     back = {"kept": two["eventId"], "dropped": one["eventId"]}
 
-    call(server, tenant, "POST", "/api/v1/doubles/merge", {"pairs": [forth, back]}, 400)
+    call(server, tenant, "POST", "/api/v1/duplicates/merge", {"pairs": [forth, back]}, 400)
 
     assert summary(server, tenant)["requestCount"] == 2
 

@@ -1,4 +1,4 @@
-"""`/api/v1/doubles`: requests that were probably reported twice."""
+"""`/api/v1/duplicates`: requests that were probably reported twice."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from outlay.web.api.models import Answer, Body, render_us
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.routes import Router
 
-router = Router(prefix="/doubles", tags=["doubles"])
+router = Router(prefix="/duplicates", tags=["duplicates"])
 
 Writer = Annotated[Actor, Depends(Requires(Permission.REQUESTS_AMEND))]
 
@@ -34,7 +34,7 @@ class CandidateAnswer(Answer):
     """USD, as text."""
 
 
-class DoubleAnswer(Answer):
+class DuplicateAnswer(Answer):
     """Two requests with the same model and tokens at about the same time, of two sources."""
 
     model: str
@@ -45,10 +45,10 @@ class DoubleAnswer(Answer):
     dropped: CandidateAnswer
 
 
-class DoubleList(Answer):
-    """Probable doubles of the last seven days, newest first, up to 200."""
+class DuplicateList(Answer):
+    """Probable duplicates of the last seven days, newest first, up to 200."""
 
-    doubles: list[DoubleAnswer]
+    duplicates: list[DuplicateAnswer]
 
 
 class PairBody(Body):
@@ -81,18 +81,18 @@ def _candidate(found: Candidate) -> CandidateAnswer:
 
 
 @router.get("")
-def get_doubles(request: Request, actor: Writer) -> DoubleList:
+def get_doubles(request: Request, actor: Writer) -> DuplicateList:
     """What is probably counted twice: the same request on two ways, without an id that says so."""
-    return DoubleList(
-        doubles=[
-            DoubleAnswer(
-                model=double.kept.model,
-                input_tokens=double.kept.input_tokens,
-                output_tokens=double.kept.output_tokens,
-                kept=_candidate(double.kept),
-                dropped=_candidate(double.dropped),
+    return DuplicateList(
+        duplicates=[
+            DuplicateAnswer(
+                model=pair.kept.model,
+                input_tokens=pair.kept.input_tokens,
+                output_tokens=pair.kept.output_tokens,
+                kept=_candidate(pair.kept),
+                dropped=_candidate(pair.dropped),
             )
-            for double in services_of(request).duplicates.list_for(actor.organization_id)
+            for pair in services_of(request).duplicates.list_for(actor.organization_id)
         ]
     )
 
