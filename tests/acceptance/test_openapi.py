@@ -186,3 +186,25 @@ def test_generated_clients_know_response_and_event_fields(server: Server) -> Non
     assert "cost" in schemas[totals]["properties"]
     assert {"eventId", "eventTime", "model"} <= event["properties"].keys()
     assert body["anyOf"][1] == {"$ref": "#/components/schemas/UsageEvent"}
+
+
+def test_every_answer_has_a_type_that_its_example_fits(server: Server) -> None:
+    description = httpx.get(f"{server.url}/openapi.json").json()
+    typed = exemplified = 0
+    for path, methods in description["paths"].items():
+        for method, operation in methods.items():
+            for status, answer in operation["responses"].items():
+                content = answer.get("content", {}).get("application/json")
+                if not status.startswith("2") or content is None:
+                    continue
+                typed += 1
+                schema = content["schema"]
+                assert schema.keys() & {"$ref", "anyOf", "items"}, (method, path)
+                if "example" in content:
+                    exemplified += 1
+                    whole = {**schema, "components": description["components"]}
+                    validator = jsonschema_rs.validator_for(whole, validate_formats=True)
+                    faults = [str(fault) for fault in validator.iter_errors(content["example"])]
+                    assert faults == [], (method, path)
+    assert typed > 60
+    assert exemplified > 15
