@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from outlay.services.gateway.limit_enforcement import SpendLimits
 from outlay.services.gateway.spend_counters import LocalCounters
 from outlay.services.recording.recorder import Recorder
+from outlay.services.recording.senders import Senders
 from outlay.storage.cube.duckdb.store import DuckDBCube
 from outlay.storage.cube.store import Cube
 from outlay.storage.directory.engine import Directory
@@ -117,3 +118,8 @@ class OutdatedPosition:
 
     def __exit__(self, *_: object) -> None:
         del self._cube._state
+
+
+def cached_tokens(senders: Senders) -> int:
+    """How many access tokens are remembered, good ones or not: strangers must not fill memory."""
+    return len(senders._holders.values())

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.backdoor import cached_tokens
 from tests.clocks import FixedClock
 from tests.factories import NOW
 from tests.gateway.conftest import PATIENCE, Gate, serve, set_up
@@ -303,3 +304,4 @@ def test_unknown_callers_leave_nothing_in_memory(gate: Gate) -> None:
     for number in range(50):
         assert send(gate, f"ota_{number}_secret", make_report("x")).status_code == 401
     assert not gate.services.senders.knows_any()
+    assert cached_tokens(gate.services.senders) == 0
