@@ -1,4 +1,4 @@
-"""The usage event: one LLM request as it stands in the ledger."""
+"""The usage event: one LLM request as the ledger stores it."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """Older than any metered LLM; an earlier time is a unit mistake (seconds read as milliseconds)."""
 
 MAX_FUTURE: Final = timedelta(minutes=5)
-"""How far ahead of our clock an event may lie before it is refused."""
+"""How far in the future an event time may be: tolerated clock skew."""
 
 MAX_TEXT: Final = 256
 """Longest id, model, app or other label, in characters."""
@@ -28,19 +28,19 @@ class Status(StrEnum):
 
     @property
     def label(self) -> str:
-        """What it is called in lists and charts."""
+        """Display name in lists and charts."""
         return "OK" if self is Status.OK else self.value.replace("_", " ").capitalize()
 
 
 FAILED: Final = (Status.UPSTREAM_ERROR, Status.GATEWAY_ERROR, Status.CLIENT_ERROR)
-"""The statuses of failures, those that an operator can do something about first."""
+"""Failed statuses, those that an operator can fix first."""
 
 OPERATOR_FAULTS: Final = frozenset({401, 403, 407, 408, 429})
-"""Upstream statuses below 500 that are not the client's doing: our credential, their capacity."""
+"""Upstream statuses below 500 that are not the client's fault: credentials and capacity."""
 
 
 def status_of_code(code: int) -> Status:
-    """How a request ended that an upstream answered with an HTTP status."""
+    """The status of a request that an upstream answered with an HTTP status code."""
     if code < 400:
         return Status.OK
     is_client = code < 500 and code not in OPERATOR_FAULTS
@@ -68,25 +68,25 @@ class CostSource(StrEnum):
 
 
 class Amendment(StrEnum):
-    """What a row that is no request of its own does to the one that it amends."""
+    """What an amendment row does to the row that it amends."""
 
     VOID = "void"
-    """Takes it back: the same in all but its id, and counted as once less."""
+    """Cancels it: a copy with its own id that counts as minus one."""
     RESTATE = "restate"
-    """Stands in its place, with other derived values; it was taken back in the same commit."""
+    """Replaces it with other derived values; a void in the same commit cancels the original."""
     WITNESS = "witness"
-    """Another report of the same answer of a provider: kept, and counted in nothing."""
+    """Another report of the same provider answer: kept, but never counted."""
 
 
 SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.WITNESS: 0}
-"""How often a row counts, by its amendment."""
+"""The factor with which a row counts, by its amendment."""
 
 
 class Column(NamedTuple):
     """Where the ledger keeps a field."""
 
     number: int
-    """Its place in a row. Numbers are never changed or used again; a new field gets the next."""
+    """Position in a row. Numbers are never changed or reused; a new field gets the next one."""
     is_fact: bool = False
     """Whether the field must agree when an event id is seen again."""
 
@@ -98,10 +98,10 @@ def fact(number: int) -> Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedRequest:
-    """What a report of a request and its event have in common: declared here, once.
+    """The fields that a report and its event share, declared once.
 
-    Whatever is added here reaches the wire format, the recorder and the ledger's rows by itself;
-    only the ledger's tables need an upgrade.
+    A field added here is read from the wire, recorded and stored without further code; only the
+    tables of the ledger need an upgrade.
     """
 
     event_id: Annotated[str, Column(0)]
@@ -113,8 +113,8 @@ class ReportedRequest:
     project_id: Annotated[str, fact(3)] = ""
     api_key_id: Annotated[str, fact(4)] = ""
     user_id: Annotated[str, Column(24)] = ""
-    """Whom the request is attributed to. In a report a claim: used where no API key says whose
-    request it was, or where the key trusts it."""
+    """The user that the request is attributed to. In a report it is a claim, which counts if there
+    is no API key or if the key may set attribution."""
     end_user: Annotated[str, fact(5)] = ""
     app: Annotated[str, fact(6)] = ""
     operation: Annotated[str, fact(9)] = "chat"
@@ -124,42 +124,42 @@ class ReportedRequest:
     time_to_first_token_us: Annotated[int | None, fact(19)] = None
     reported_cost_pusd: Annotated[int | None, fact(20)] = None
     source: Annotated[str, fact(22)] = "native"
-    """What put the event in: `native`, `demo`, `import:azure-llm-trace` …"""
+    """The source of the event: `native`, `demo`, `import:azure-llm-trace` …"""
     is_stream: Annotated[bool, Column(35)] = False
-    """Whether the answer was sent piece by piece."""
+    """Whether the answer was streamed."""
     http_status: Annotated[int | None, Column(36)] = None
-    """What the client was answered; None when it was never answered."""
+    """The status that the client received; None if it received none."""
     error_code: Annotated[str, Column(37)] = ""
-    """The class of failure, `upstream-timeout`; never the provider's words, which may quote."""
+    """The class of failure, `upstream-timeout`. Never the provider's text, which may quote prompts."""
     response_id: Annotated[str, Column(38)] = ""
-    """The provider's id of its answer."""
+    """The provider's id of the answer."""
     response_model: Annotated[str, Column(39)] = ""
-    """The model that the provider says has answered."""
+    """The model that answered, as the provider reports it."""
     session_id: Annotated[str, fact(42)] = ""
-    """One conversation or run of an agent."""
+    """The conversation or agent run."""
     provider_batch_id: Annotated[str, fact(43)] = ""
     """The provider's batch job that the request was part of."""
     attempt: Annotated[int, fact(44)] = 1
-    """Which upstream try of a request it is, from 1."""
+    """Number of the upstream attempt, from 1."""
     trace_id: Annotated[str, Column(53)] = ""
     parent_id: Annotated[str, Column(54)] = ""
-    """The span within the trace that made the request."""
+    """The span that made the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageEvent(ReportedRequest):
-    """One request of a client: attributed, counted and priced. Immutable.
+    """One client request: attributed, counted and priced. Immutable.
 
-    Ids of things that do not apply are empty strings, which is what "unattributed" is made of.
-    Token counts are meaningful unless `usage_source` is `unknown`; costs are pico-USD and 0 when
-    `cost_source` is `unpriced`: both are counted separately so that neither reads as free. An event
-    of unknown usage without a reported cost is `unpriced` as well, but counts as unknown usage
-    alone: no price could mend it.
+    Ids that do not apply are empty strings, which are shown as unattributed. Token counts are
+    meaningful unless `usage_source` is `unknown`. Costs are pico-USD, and 0 if `cost_source` is
+    `unpriced`; both cases are counted separately so that neither appears as free. An event with
+    unknown usage and no reported cost is `unpriced` as well, but counts as unknown usage only,
+    because no price could fix it.
     """
 
     organization_id: Annotated[OrganizationId, Column(1)]
 
-    # Reported, in the form that the ledger keeps.
+    # Reported, as the ledger stores it.
     input_tokens: Annotated[int, fact(12)] = 0
     output_tokens: Annotated[int, fact(13)] = 0
     cache_read_input_tokens: Annotated[int, fact(14)] = 0
@@ -167,60 +167,60 @@ class UsageEvent(ReportedRequest):
     cache_write_1h_input_tokens: Annotated[int, fact(16)] = 0
     reasoning_output_tokens: Annotated[int, fact(17)] = 0
     price_context: Annotated[str, fact(21)] = ""
-    """What selected a price variant, `service_tier=flex`, sorted and comma-joined."""
+    """The price variant, `service_tier=flex`, sorted and comma-separated."""
     meters: Annotated[str, fact(40)] = ""
-    """What else is billed: quantities by meter (`join_meters`)."""
+    """Other billed quantities by meter (`join_meters`)."""
     unread: Annotated[str, fact(41)] = ""
-    """Counters of the provider that nobody here understands, sorted and comma-joined."""
+    """Provider counters that Outlay does not know, sorted and comma-separated."""
     tags: Annotated[str, Column(48)] = ""
-    """Registered tags, `key=value`, sorted, joined by commas."""
+    """Registered tags, `key=value`, sorted and comma-separated."""
 
-    # Derived when recorded, from the directory and the price book of that moment.
+    # Derived at recording time from the directory and the price book.
     member_id: Annotated[str, Column(23)] = ""
     """The member who created the API key."""
     groups: Annotated[str, Column(25)] = ""
-    """Ids of the user's groups at event time, sorted, joined by commas (`join_groups`)."""
+    """Ids of the user's groups at event time, sorted and comma-separated (`join_groups`)."""
     model: Annotated[str, Column(26)] = ""
-    """The canonical model, whatever the route."""
+    """The canonical model, independent of the route."""
     adjusted: Annotated[bool, Column(27)] = False
     """Whether contradictory counts were clamped."""
     cost_source: Annotated[CostSource, Column(28)] = CostSource.UNPRICED
     cost_pusd: Annotated[int, Column(29)] = 0
     input_cost_pusd: Annotated[int, Column(30)] = 0
-    """Of uncached input."""
+    """Cost of uncached input."""
     cache_read_cost_pusd: Annotated[int, Column(31)] = 0
     cache_write_cost_pusd: Annotated[int, Column(32)] = 0
     output_cost_pusd: Annotated[int, Column(33)] = 0
     price_ref: Annotated[str, Column(34)] = ""
-    """The price that was applied, e.g. `genai-prices:0.2.3/openai/gpt-5.5`."""
+    """The applied price, for example `genai-prices:0.2.3/openai/gpt-5.5`."""
     computed_cost_pusd: Annotated[int | None, Column(49)] = None
-    """What the price book says, also where a reported cost counts; None where it says nothing."""
+    """The cost by the price book, even if a reported cost counts; None if it has no price."""
     meter_cost_pusd: Annotated[int, Column(50)] = 0
-    """The part of the cost that is for meters."""
+    """The part of the cost that meters cause."""
     meter_costs: Annotated[str, Column(51)] = ""
     """That part by meter, in pico-USD (`join_meters`)."""
     unpriced_parts: Annotated[str, Column(52)] = ""
-    """Meters, counters and contexts without a price, sorted and comma-joined."""
+    """Meters, counters and contexts without a price, sorted and comma-separated."""
 
-    # What the row does to another one.
+    # Amendments.
     amends: Annotated[str, Column(45)] = ""
     """The id of the row that this one amends."""
     amendment: Annotated[str, Column(46)] = ""
     """An `Amendment`; empty for a request."""
     amendment_id: Annotated[str, Column(47)] = ""
-    """What it is part of: a run of `outlay reprice`, a merge of duplicates."""
+    """The repricing run or merge of duplicates that wrote the row."""
 
     @property
     def first_token_us(self) -> int | None:
-        """The time to the first token that counts: that of a streamed answer.
+        """Time to first token of a streamed answer; None for others.
 
-        Earlier versions recorded one for whole answers, too, which was their latency.
+        Earlier versions also recorded one for whole answers, which was their latency.
         """
         return self.time_to_first_token_us if self.is_stream else None
 
     @property
     def is_compared(self) -> bool:
-        """Whether it has a reported cost, and one at the price book of all that was used."""
+        """Whether it has a reported cost and a complete computed one to compare it with."""
         return (
             self.reported_cost_pusd is not None
             and self.computed_cost_pusd is not None
@@ -229,7 +229,7 @@ class UsageEvent(ReportedRequest):
 
 
 def declared(kind: type[ReportedRequest]) -> dict[str, tuple[type, Column]]:
-    """The stored fields of a report or an event with their types, in the order of a row."""
+    """The stored fields of a report or an event with their types, in row order."""
     hints = get_type_hints(kind, include_extras=True)
     kept = {
         name: (get_args(hint)[0], get_args(hint)[1])

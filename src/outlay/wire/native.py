@@ -1,7 +1,7 @@
-"""Our own usage event on the wire: strict JSON in, reports out.
+"""Outlay's own usage event format: parses strict JSON into reports.
 
-Money arrives as a decimal number or string of USD, times as RFC 3339 with an offset, durations as
-milliseconds. Unknown fields are refused, so that a misspelt one is never silently lost.
+Money is a decimal number or string in USD, times are RFC 3339 with an offset, durations are
+milliseconds. Unknown fields are refused, so that a misspelt one is not lost silently.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,11 +28,11 @@ from outlay.wire.bodies import Objects
 from outlay.wire.values import is_streamed, pusd_of
 
 MAX_GROUPS: Final = 100
-"""Most groups that an event may name."""
+"""Maximum number of groups per event."""
 MAX_TAGS: Final = 100
-"""Most tags that an event may have."""
+"""Maximum number of tags per event."""
 MAX_UNREAD: Final = 50
-"""Most counters that an event may name."""
+"""Maximum number of unknown counters per event."""
 
 Count = Annotated[int, Meta(ge=0, le=MAX_TOKENS)]
 Quantity = Annotated[int, Meta(ge=0, le=MAX_QUANTITY)]
@@ -42,7 +42,7 @@ Milliseconds = Annotated[float, Meta(ge=0, le=MAX_DURATION_US / 1000)]
 
 
 class NativeTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
-    """Token counts; each part is contained in its whole."""
+    """Token counts; cached and reasoning tokens are included in the totals."""
 
     input_tokens: Count
     output_tokens: Count
@@ -53,11 +53,11 @@ class NativeTokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 
 
 class ConvertedFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The fields of an event whose form on the wire is not that of a report."""
+    """The fields whose wire format differs from the report."""
 
     event_time: Annotated[datetime, Meta(tz=True)]
     model: Name
-    """With its provider in front, `openai/gpt-5.5`, unless `provider` is given."""
+    """With the provider as prefix, `openai/gpt-5.5`, unless `provider` is given."""
     provider: Label = ""
     usage: NativeTokens | None = None
     usage_source: UsageSource = UsageSource.REPORTED
@@ -65,7 +65,7 @@ class ConvertedFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     time_to_first_token_ms: Milliseconds | None = None
     reported_cost: Decimal | None = None
     is_stream: bool | msgspec.UnsetType = msgspec.UNSET
-    """When left out, an event with a time to the first token was streamed."""
+    """If omitted, an event with a time to first token counts as streamed."""
 
 
 _RENAMED: Final = {
@@ -75,7 +75,7 @@ _RENAMED: Final = {
     "time_to_first_token_ms": "time_to_first_token_us",
     "reported_cost": "reported_cost_pusd",
 }
-"""Those of them that have another name in a report, where the unit is another."""
+"""Those with another name in the report, because of another unit."""
 
 _KINDS: Final[Mapping[Any, Any]] = {
     str: Label,
@@ -83,7 +83,7 @@ _KINDS: Final[Mapping[Any, Any]] = {
     Mapping[str, str]: dict[Name, Label],
     Mapping[str, int]: dict[Name, Quantity],
 }
-"""What is asked of a field by its type in a report."""
+"""Constraints by the type of a field."""
 
 _BOUNDS: Final[Mapping[str, Any]] = {
     "event_id": Name,
@@ -94,15 +94,15 @@ _BOUNDS: Final[Mapping[str, Any]] = {
     "tags": Annotated[dict[Name, Label], Meta(max_length=MAX_TAGS)],
     "attempt": Annotated[int, Meta(ge=1, le=1000)],
 }
-"""What more is asked of some."""
+"""Additional constraints of single fields."""
 
 
 def _same_fields() -> Iterator[tuple[str, Any] | tuple[str, Any, Any]]:
-    """The fields that go over the wire as they are in a report: name, type and default."""
+    """The fields with the same format as in the report: name, type and default."""
     kinds = get_type_hints(UsageReport)
     converted = {*ConvertedFields.__struct_fields__, *_RENAMED.values()}
     for field in fields(UsageReport):
-        if field.name in converted or field.name == "source":  # which whoever reads the event knows
+        if field.name in converted or field.name == "source":  # set by the reader of the event
             continue
         kind = _BOUNDS.get(field.name, _KINDS.get(kinds[field.name], kinds[field.name]))
         if field.default_factory is not MISSING:
@@ -126,9 +126,9 @@ NativeEvent: Final[type[ConvertedFields]] = msgspec.defstruct(  # type: ignore[a
     forbid_unknown_fields=True,
     omit_defaults=True,
     rename="camel",
-    namespace={"__doc__": "One request as a client of our ingest reports it."},
+    namespace={"__doc__": "One request as an ingest client reports it."},
 )
-"""One request as a client of our ingest reports it: the fields of a `UsageReport`."""
+"""One request as an ingest client reports it: the fields of a `UsageReport`."""
 
 
 def _event_schema() -> dict[str, Any]:

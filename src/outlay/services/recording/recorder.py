@@ -1,4 +1,4 @@
-"""Reports → events → ledger: attributed and priced once, stored wholly or refused."""
+"""Turning reports into events: attributed and priced once, stored completely or refused."""
 
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -39,7 +39,7 @@ _NOTHING: Final = TokenUsage()
 
 
 class Recorder:
-    """Turns what sources report into events of the ledger."""
+    """Converts usage reports to ledger events."""
 
     def __init__(
         self,
@@ -60,9 +60,9 @@ class Recorder:
     def record(
         self, organization_id: OrganizationId, reports: Sequence[UsageReport]
     ) -> list[Outcome]:
-        """Store reports and wait until they are on disk; one outcome per report, in order.
+        """Store reports and wait until they are on disk; returns one outcome per report, in order.
 
-        Raises Invalid, naming the report's position, with nothing stored when any is wrong.
+        Raises Invalid with the position of the first invalid report; nothing is stored then.
         """
         return self.submit(organization_id, reports).result()
 
@@ -87,7 +87,7 @@ class Recorder:
         return self._ledger.submit(events)
 
     def knows(self, organization_id: OrganizationId) -> bool:
-        """Whether events of an organization can be made from memory."""
+        """Whether events of an organization can be created from cached data alone."""
         return (
             self._prices.knows(organization_id)
             and self._attribution.knows(organization_id)
@@ -95,7 +95,7 @@ class Recorder:
         )
 
     def load(self, organization_id: OrganizationId) -> None:
-        """Have in memory what making events of an organization needs."""
+        """Cache the data that events of an organization require."""
         self._prices.book_for(organization_id)
         self._attribution.load(organization_id)
         self._discovery.merges(organization_id)
@@ -104,7 +104,7 @@ class Recorder:
     def event(
         self, organization_id: OrganizationId, report: UsageReport, latest_us: int
     ) -> UsageEvent:
-        """The event of a report, attributed and priced; Invalid says what is wrong with it."""
+        """The event of a report, attributed and priced; raises Invalid for an invalid report."""
         check_time(report.event_time_us, latest_us)
         if report.event_id.startswith(RESERVED):
             raise Invalid(
@@ -158,10 +158,10 @@ class Recorder:
     def _user(
         self, organization_id: OrganizationId, report: UsageReport, key: ApiKey | None
     ) -> tuple[str, str]:
-        """Whom a request is attributed to, and the stored set of their groups.
+        """The user that a request is attributed to, and the stored set of the user's groups.
 
-        A claim never overrides the key's creator, unless the key is trusted with it and names
-        somebody that the organization knows. Without a key of ours, whoever reports is believed.
+        A claim overrides the creator of the API key only if the key may set attribution and the
+        claim names a member. Without an API key, the report is trusted.
         """
         if key is None:
             called = self._attribution.find_member_by_email(organization_id, report.user_id)
