@@ -113,7 +113,7 @@ class Services:
     senders: Senders
     sso: Sso
     tracer: Tracer | None
-    """Of this program itself, None where nobody collects its traces."""
+    """Traces of Outlay itself; None if they are not collected."""
     tracing: Tracing
     usage_tables: UsageTables
     watch: DirectoryWatch
@@ -132,7 +132,7 @@ def operator_in(services: Services, organization: str | None) -> Actor:
 
 
 def erase_member(services: Services, organization: str | None, who: str) -> ErasureReport:
-    """Erase a person on behalf of the operator: a member, or somebody who is only mentioned."""
+    """Erase a person on behalf of the operator: a member, or an identity that is only mentioned."""
     operator = operator_in(services, organization)
     try:
         return services.erasure.erase(operator, who)

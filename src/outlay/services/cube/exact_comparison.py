@@ -63,7 +63,7 @@ def compare_day(
 
 
 def compare_sums(report: VerifyReport, day: Day, ledger: DaySum, cube: DaySum) -> None:
-    """Note in which sums a day differs."""
+    """Report the sums in which a day differs."""
     place = place_of(day)
     for what, left, right in (
         ("total", ledger.plain, cube.plain),
@@ -84,12 +84,12 @@ def compare_sums(report: VerifyReport, day: Day, ledger: DaySum, cube: DaySum) -
 
 
 def place_of(day: Day) -> str:
-    """What a day of an organization is called."""
+    """The label of a day of an organization."""
     return f"{day[0]}, {bucket_start(day[1] * BUCKETS_PER_DAY):%Y-%m-%d}"
 
 
 def compare_totals(report: VerifyReport, where: str, ledger: Totals, cube: Totals) -> None:
-    """Note the measures in which two totals differ."""
+    """Report the measures in which two totals differ."""
     if ledger != cube:
         for measure, left, right in zip(MEASURES, ledger, cube, strict=True):
             report.add(where, measure.name, ledger=left, cube=right)
@@ -102,7 +102,7 @@ def compare_measures(
     ledger: Sequence[int],
     cube: Sequence[int],
 ) -> None:
-    """Note the measures of a rollup in which ledger and cube differ."""
+    """Report the measures of a rollup in which ledger and cube differ."""
     for measure, left, right in zip(spec.measures, ledger, cube, strict=True):
         report.add(where, measure, ledger=left, cube=right)
 

@@ -1,4 +1,4 @@
-"""Reading the ledger once: every batch is checked, and summed as far as the cube reaches."""
+"""One pass over the ledger: every batch is checked, and summed up to the position of the cube."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ class ScanJob:
     through_seq: int
     """The end of a batch, too."""
     summed_seq: int
-    """Events beyond are checked, but not summed: the cube that is compared does not have them."""
+    """Later events are checked but not summed: the compared cube does not have them."""
     salt: str
     share: float
-    """Of a processor, 1 for as much as there is."""
+    """Share of a processor; 1 for a whole one."""
 
     def parts(self, reader: LedgerReader) -> "Iterator[ScanPart]":
-        """Read a run of batches; raises Damaged when one is not what was written."""
+        """Read a run of batches; raises Damaged if one does not match its checksum."""
         sums = LedgerSums(self.salt)
         throttle = Throttle(self.share)
         events = 0
@@ -47,7 +47,7 @@ class ScanJob:
 
 @dataclass(frozen=True, slots=True)
 class ScanPart:
-    """What has been read since the last part."""
+    """The sums since the previous part."""
 
     events: int
     days: dict[Day, DaySum]

@@ -25,11 +25,11 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 30.0
-"""Between looks at whether a verification is due."""
+"""Interval of the check whether a verification is due."""
 SETTLE: Final = timedelta(minutes=5)
-"""After a start, before a verification that is due begins."""
+"""Delay after a start before a due verification begins."""
 RETRY_AFTER: Final = timedelta(hours=1)
-"""After a verification that failed."""
+"""Delay after a failed verification."""
 STOP_SECONDS: Final = 60.0
 DAY: Final = timedelta(days=1)
 
@@ -37,7 +37,7 @@ Result = TypeVar("Result")
 
 
 class Maintenance:
-    """Long work on the whole installation, one piece at a time. Thread-safe."""
+    """Runs long tasks on the whole installation, one at a time. Thread-safe."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Maintenance:
         self._not_before = clock.now() + SETTLE
         self._worker = Worker("verifier", self._run)
 
-    # What is asked for
+    # On request
 
     def verify(self, asked_by: str = "the operator") -> Iterator[Progress | VerifyReport]:
         """Prove ledger and cube equal; how far it is, and last the report.
@@ -78,7 +78,7 @@ class Maintenance:
         return _followed(self._begin("a verification", asked_by, self._verify(FULL_EFFORT)))
 
     def rebuild(self, asked_by: str = "the operator") -> Iterator[Progress]:
-        """Recreate the cube from the ledger while the present one goes on answering."""
+        """Rebuild the cube from the ledger while the current one answers."""
 
         def rebuild(run: LongRun[None]) -> None:
             self._projection.rebuild(run.tell)
@@ -127,7 +127,7 @@ class Maintenance:
         *,
         gives_way: bool = False,
     ) -> LongRun[Result]:
-        """Start work unless there is some; what gives way is stopped."""
+        """Start a task unless one is running; a background verification is stopped for it."""
         with self._free:
             while (running := self._running) is not None:
                 if gives_way or not running.gives_way:
@@ -147,14 +147,14 @@ class Maintenance:
             run = LongRun[Result](
                 what=what, asked_by=asked_by, since=self._clock.now(), gives_way=gives_way
             )
-            # It cannot end before this does: its end waits for the same lock.
+            # The task cannot end before this returns: its end waits for the same lock.
             run.start(work, self._end)
             self._running = run
         return run
 
     @property
     def is_busy(self) -> bool:
-        """Whether work is under way."""
+        """Whether a task is running."""
         return self._running is not None
 
     def _end(self) -> None:
@@ -162,7 +162,7 @@ class Maintenance:
             self._running = None
             self._free.notify_all()
 
-    # What runs by itself
+    # Scheduled
 
     @property
     def last_verified(self) -> Verified:
@@ -174,14 +174,14 @@ class Maintenance:
         self._worker.start()
 
     def refuse(self) -> None:
-        """Begin nothing more, and have what is under way end soon."""
+        """Start no more tasks, and ask the running one to end."""
         with self._free:
             self._is_closed = True
             if self._running is not None:
                 self._running.stop()
 
     def stop(self) -> None:
-        """End what is under way, and begin nothing more."""
+        """End the running task, and start no more."""
         self.refuse()
         running = self._running
         self._worker.stop()
@@ -197,20 +197,20 @@ class Maintenance:
                 logger.exception("the scheduled verification failed")
 
     def is_due(self, now: datetime) -> bool:
-        """Whether a verification should run by itself now."""
+        """Whether a scheduled verification is due."""
         if self._verify_hour is None or now < self._not_before:
             return False
         last_at = self._verification.last.at
         return self._is_rebuilt or last_at is None or last_at < self._last_planned(now)
 
     def _last_planned(self, now: datetime) -> datetime:
-        """The last time before now at which one was to begin; installations are spread an hour."""
+        """The latest scheduled start before now; installations are spread over an hour."""
         minute = sum(self._ledger.ledger_id.encode()) % 60
         planned = now.replace(hour=self._verify_hour or 0, minute=minute, second=0, microsecond=0)
         return planned if planned <= now else planned - DAY
 
     def verify_on_schedule(self) -> Verified | None:
-        """Verify with a share of the machine; None when it gave way to other work."""
+        """Verify with a share of the machine; None if it was stopped for another task."""
         self._not_before = self._clock.now() + RETRY_AFTER
         try:
             run = self._begin(

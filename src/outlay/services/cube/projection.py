@@ -50,7 +50,7 @@ COMPACT_AFTER: Final = timedelta(hours=1)
 
 
 class Pending(NamedTuple):
-    """What is known of events that are not in the cube yet."""
+    """Events that are not in the cube yet."""
 
     after_seq: int
     """How far the cube reaches."""
@@ -99,7 +99,7 @@ class Projection:
         with self.slot.read() as reader:
             return reader.loaded_seq
 
-    # What others ask
+    # State
 
     @property
     def pending_events(self) -> int:
@@ -153,7 +153,7 @@ class Projection:
                 self._ledger.wait_for_commit(self._loaded_seq, timeout=1.0)
                 self.work_once()
             except Exception as error:
-                # The ledger goes on accepting; pages show how far the data reaches.
+                # The ledger still accepts events; pages show their freshness.
                 self._failure = str(error)
                 logger.exception("loading the cube failed; trying again in 5 s")
                 stop.wait(5.0)
@@ -162,7 +162,7 @@ class Projection:
                 stop.wait(LOAD_PAUSE_SECONDS)
 
     def work_once(self) -> None:
-        """Load, fold and tidy what is due, if this node does so; the thread repeats it."""
+        """Load, fold and compact what is due, if this node loads the cube; called repeatedly."""
         if not self._is_loader():
             return
         if self._is_stale():
@@ -232,7 +232,7 @@ class Projection:
             self.slot.cube.fold()
             self._unfolded = 0
 
-    # Starting over
+    # Rebuilding
 
     def _is_stale(self) -> bool:
         """Whether another node rewrote rows a while ago and did not rebuild the cube.
@@ -323,7 +323,7 @@ def fill(ledger: Ledger, cube: Cube, after_seq: int = 0) -> Iterator[Progress]:
             unfolded = 0
         yield Progress("events", loaded, target)
     if after_seq:
-        return  # the rest is done while it is served
+        return  # the rest is loaded while the cube is served
     cube.fold()
     while cube.compact_one(before_bucket=2**31 - 1):
         pass

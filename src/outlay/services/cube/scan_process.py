@@ -18,10 +18,10 @@ from outlay.domain.errors import OutlayError, Unavailable
 from outlay.storage.ledger.reading import LedgerReader
 
 WAIT_SECONDS: Final = 0.5
-"""Between looks at whether the work is still wanted."""
+"""Interval of the check whether the work was stopped."""
 END_SECONDS: Final = 10.0
 POLITE: Final = 19
-"""The niceness of work that may not use a whole processor."""
+"""The niceness of a scan that may not use a whole processor."""
 
 OpenReader = Callable[[], LedgerReader]
 """Opens the ledger to read it; can be sent to another process."""
@@ -30,11 +30,11 @@ Part = TypeVar("Part", covariant=True)
 
 
 class Job(Protocol[Part]):
-    """What a process does; it and its parts can be sent to another process."""
+    """The work of one process; it and its results can be pickled."""
 
     @property
     def share(self) -> float:
-        """Of a processor, 1 for as much as there is."""
+        """Share of a processor; 1 for a whole one."""
         ...
 
     def parts(self, reader: LedgerReader) -> Iterator[Part]:
@@ -79,7 +79,7 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
 
 @contextmanager
 def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[Any, Any]]":
-    """A process that does a job, until it is left."""
+    """A process that runs a job, terminated at exit."""
     ours, theirs = Pipe()
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module
@@ -108,7 +108,7 @@ def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[
 
 
 def main() -> None:
-    """Do the job that comes over the connection named by the first argument."""
+    """Run the job received over the connection that the first argument names."""
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     open_reader, job = connection.recv()
     if job.share < 1:

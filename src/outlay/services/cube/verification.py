@@ -48,17 +48,17 @@ from outlay.storage.ledger.store import Ledger
 logger = logging.getLogger(__name__)
 
 FEW_EVENTS: Final = 20_000
-"""Read in this process: it takes no longer than starting another."""
+"""Ledgers up to this size are read in this process, which is as fast as starting another."""
 MAX_PROCESSES: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effort:
-    """How much of the machine a verification may have."""
+    """The share of the machine that a verification may use."""
 
     processes: int
     share: float
-    """Of a processor, for each process."""
+    """Share of a processor, for each process."""
 
 
 FULL_EFFORT: Final = Effort(processes=min(os.cpu_count() or 1, MAX_PROCESSES), share=1)
@@ -137,7 +137,7 @@ class Verification:
             run.tell(progress)
             throttle.pause()
 
-        # Asked first: what the snapshot has reaches at least as far.
+        # Read first, so that the snapshot reaches at least as far.
         self._through = self._projection.data_through()
         with self._slot.read() as reader:
             cube = sum_cube(reader, salt, tell)
@@ -205,7 +205,7 @@ class Verification:
     def _compare_wholes(
         self, report: VerifyReport, days: dict[Day, DaySum], cube: CubeSums
     ) -> None:
-        """Compare what is not of a day: all time, the narrow rollups, the count."""
+        """Compare what does not belong to a day: all-time totals, narrow rollups, the row count."""
         ever: dict[OrganizationId, int] = {}
         for (organization_id, _), found in days.items():
             ever[organization_id] = ever.get(organization_id, 0) + found.plain
@@ -226,6 +226,6 @@ class Verification:
 
 
 def _place_of_days(organization_id: OrganizationId, days: tuple[int, ...]) -> str:
-    """What some days of an organization are called."""
+    """The label of some days of an organization."""
     place = place_of((organization_id, days[0]))
     return f"{place} and {len(days) - 1} more days" if len(days) > 1 else place
