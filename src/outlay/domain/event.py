@@ -130,7 +130,7 @@ class ReportedRequest:
     http_status: Annotated[int | None, Column(36)] = None
     """The status that the client received; None if it received none."""
     error_code: Annotated[str, Column(37)] = ""
-    """The class of failure, `upstream-timeout`; never the provider's text, which may quote prompts."""
+    """Class of failure, `upstream-timeout`; never the provider's text, which may quote prompts."""
     response_id: Annotated[str, Column(38)] = ""
     """The provider's id of the answer."""
     response_model: Annotated[str, Column(39)] = ""
