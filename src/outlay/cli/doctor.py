@@ -64,13 +64,13 @@ def _prices(settings: Settings) -> str:
     overrides = f"with {settings.prices_path}" if settings.prices_path.exists() else "no overrides"
     taken = lists.taken()
     if taken and taken[-1].version != used:
-        overrides += f"; {taken[-1].version} is of before this release and not in use"
+        overrides += f"; {taken[-1].version} is older than this release and not in use"
     return f"genai-prices {used}, {overrides}"
 
 
 def _folder(settings: Settings) -> str:
     if not settings.data.exists():
-        return f"{settings.data} does not exist yet; it is created when it is needed"
+        return f"{settings.data} does not exist yet; it is created at the first start"
     if not os.access(settings.data, os.W_OK):
         raise OSError(f"{settings.data} is not writable")
     free = shutil.disk_usage(settings.data).free
@@ -83,11 +83,11 @@ def _names(settings: Settings) -> str:
     """The server's host names; only a warning if none are configured."""
     if settings.takes_any_host:
         return (
-            f"any name is answered, as {settings.host} is not this machine alone; set "
-            "OUTLAY_PUBLIC_URL or OUTLAY_TRUSTED_HOSTS"
+            f"requests for any host name are answered, because {settings.host} is reachable from "
+            "other machines; set OUTLAY_PUBLIC_URL or OUTLAY_TRUSTED_HOSTS"
         )
     named = [settings.public_url, *settings.edge.trusted_hosts]
-    return ", ".join(filter(None, named)) or "this machine alone"
+    return ", ".join(filter(None, named)) or "localhost only"
 
 
 def _connections(settings: Settings) -> str:
@@ -96,21 +96,20 @@ def _connections(settings: Settings) -> str:
     found = Connections(settings.edge)
     proxies = ", ".join(map(str, settings.edge.trusted_proxies)) or "none"
     return (
-        f"{found.most:,} at a time, {found.most_per_client:,} of a client; "
-        f"trusted proxies: {proxies}"
+        f"at most {found.most:,}, per client {found.most_per_client:,}; trusted proxies: {proxies}"
     )
 
 
 def _privacy(settings: Settings) -> str:
     if not settings.data.exists():
-        return "made for its owner alone"
+        return "will be readable by its owner only"
     check_complete(settings)
     if found := exposed(settings):
         raise OSError(
-            f"others on this machine can read {', '.join(map(str, found))}; run "
+            f"other users of this machine can read {', '.join(map(str, found))}; run "
             f"`chmod -R go-rwx {settings.data}`"
         )
-    return "only its owner can read it"
+    return "readable by its owner only"
 
 
 def _server(settings: Settings) -> str:

@@ -1,4 +1,4 @@
-"""The gauges of `/metrics`: what the parts of an installation say about themselves."""
+"""The gauges of `/metrics`: state of stores, background tasks, connections and sign-ins."""
 
 from outlay.domain.verification import VerificationState
 from outlay.kit.clock import MICROSECONDS
@@ -8,7 +8,7 @@ from outlay.web.http.metrics import Metrics
 
 
 def add_gauges(metrics: Metrics, services: Services, connections: Connections) -> None:
-    """Show how stores, background work, connections and sign-ins are doing."""
+    """Add the gauges of stores, background tasks, connections and sign-ins."""
     _add_stores(metrics, services)
     _add_checks(metrics, services)
     _add_edge(metrics, services, connections)
@@ -17,18 +17,18 @@ def add_gauges(metrics: Metrics, services: Services, connections: Connections) -
 def _add_stores(metrics: Metrics, services: Services) -> None:
     metrics.add_gauge(
         "outlay_ledger_lag_events",
-        "Events on record that are not in answers yet.",
+        "Recorded events that are not in answers yet.",
         lambda: services.projection.pending_events,
         combine=max,
     )
     metrics.add_gauge(
         "outlay_outcomes_overdue",
-        "Outcomes that wait for a ledger that cannot write.",
+        "Outcomes waiting because the ledger is not writable.",
         lambda: services.gateway.intents.overdue,
     )
     metrics.add_gauge(
         "outlay_journal_entries",
-        "Events and intents in the write-ahead buffer, for a database that is away.",
+        "Events and intents in the write-ahead buffer while the database is unreachable.",
         lambda: services.ledger.buffered,
     )
 
@@ -36,7 +36,7 @@ def _add_stores(metrics: Metrics, services: Services) -> None:
 def _add_checks(metrics: Metrics, services: Services) -> None:
     metrics.add_gauge(
         "outlay_scrub_faults",
-        "Damaged rows and batches that the last scrub has found.",
+        "Damaged rows and batches found by the last scrub.",
         lambda: len(services.scrubbing.faults),
         combine=max,
     )
@@ -48,7 +48,7 @@ def _add_checks(metrics: Metrics, services: Services) -> None:
     )
     metrics.add_gauge(
         "outlay_verification_failed",
-        "1 when the last verification found that cube and ledger differ, or damage.",
+        "1 if the last verification found a difference between cube and ledger, or damage.",
         lambda: int(services.maintenance.last_verified.state is VerificationState.DIFFERS),
         combine=max,
     )
@@ -61,22 +61,20 @@ def _add_checks(metrics: Metrics, services: Services) -> None:
 
 
 def _add_edge(metrics: Metrics, services: Services, connections: Connections) -> None:
-    metrics.add_gauge(
-        "outlay_connections", "Open connections of clients.", lambda: len(connections)
-    )
+    metrics.add_gauge("outlay_connections", "Open client connections.", lambda: len(connections))
     metrics.add_gauge(
         "outlay_connections_refused",
-        "Connections refused, or closed for others, at a ceiling since the start.",
+        "Connections refused or closed at a connection limit since the start.",
         lambda: connections.refused,
     )
     throttle = services.administration.sign_in.throttle
     metrics.add_gauge(
         "outlay_sign_ins_attempted",
-        "Attempts to sign in, successful ones included, since the start.",
+        "Sign-in attempts since the start, including successful ones.",
         lambda: throttle.attempts,
     )
     metrics.add_gauge(
         "outlay_sign_ins_refused",
-        "Attempts to sign in that were delayed after failures, since the start.",
+        "Sign-in attempts since the start that were delayed after failures.",
         lambda: throttle.refused,
     )

@@ -110,9 +110,11 @@ class Metrics(Collector):
         self._upstream: dict[str, _Times] = {}
         self._added: dict[str, _Times] = {}
         self._gauges: list[_Gauge] = []
-        self.add_gauge("outlay_requests_in_flight", "Requests under way.", lambda: self.in_flight)
+        self.add_gauge("outlay_requests_in_flight", "Requests in progress.", lambda: self.in_flight)
         self.add_gauge(
-            "outlay_requests_draining", "Answers read on without a client.", lambda: self.draining
+            "outlay_requests_draining",
+            "Answers still being read after the client disconnected.",
+            lambda: self.draining,
         )
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -162,7 +164,7 @@ class Metrics(Collector):
         """The current values over all processes."""
         snapshots = [self.snapshot(), *self._others()]
         ended = CounterMetricFamily(
-            "outlay_requests", "Requests that have ended.", labels=("operation", "status")
+            "outlay_requests", "Finished requests.", labels=("operation", "status")
         )
         counts: Counter[tuple[str, str]] = Counter()
         for snapshot in snapshots:
@@ -173,7 +175,7 @@ class Metrics(Collector):
         yield ended
         refused = CounterMetricFamily(
             "outlay_calls_refused",
-            "Calls without a good key, or to a path or by a method that there is none of.",
+            "Calls refused before they became requests: no valid key, or an unknown path or method.",
             labels=("reason",),
         )
         for reason, count in _refused_in(snapshots).items():
@@ -187,7 +189,7 @@ class Metrics(Collector):
         )
         yield _histogram(
             "outlay_added_seconds",
-            "Time the gateway spent itself.",
+            "Time spent in the gateway.",
             _ADDED_BUCKETS,
             [snapshot.added for snapshot in snapshots],
         )
