@@ -173,7 +173,7 @@ def test_new_release_uses_its_own_list(data: Path) -> None:
     used.write_text(used.read_text().replace(f" {BUNDLED}", " 0.0.1"))
 
     assert PriceLists(data).version == BUNDLED
-    assert "of before this release and not in use" in outlay(data, "doctor").output
+    assert "older than this release and not in use" in outlay(data, "doctor").output
 
 
 def test_backup_includes_price_lists(data: Path) -> None:

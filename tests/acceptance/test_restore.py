@@ -192,4 +192,4 @@ def test_world_readable_files_are_restricted(data: Path) -> None:
     told = run("doctor", "--data", str(data))
     assert f"others on this machine can read {data}" in told.output
     data.chmod(0o700)
-    assert "only its owner can read it" in run("doctor", "--data", str(data)).output
+    assert "readable by its owner only" in run("doctor", "--data", str(data)).output

@@ -175,7 +175,7 @@ class Metrics(Collector):
         yield ended
         refused = CounterMetricFamily(
             "outlay_calls_refused",
-            "Calls refused before they became requests: no valid key, or an unknown path or method.",
+            "Calls refused before they became requests: invalid key, unknown path or method.",
             labels=("reason",),
         )
         for reason, count in _refused_in(snapshots).items():
