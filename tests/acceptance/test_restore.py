@@ -190,6 +190,6 @@ def test_world_readable_files_are_restricted(data: Path) -> None:
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in data.iterdir()}
     assert modes["outlay.sqlite3"] == modes["cube.duckdb"] == 0o600, modes
     told = run("doctor", "--data", str(data))
-    assert f"others on this machine can read {data}" in told.output
+    assert f"other users of this machine can read {data}" in told.output
     data.chmod(0o700)
     assert "readable by its owner only" in run("doctor", "--data", str(data)).output
