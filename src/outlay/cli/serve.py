@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -80,11 +81,9 @@ def _serve_together(settings: Settings) -> int:
 
 def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> None:
     together = f" with {settings.workers} workers" if settings.workers > 1 else ""
-    message = f"Outlay serves {settings.data} at {url_of(listener)}{together}"
-    if settings.log.is_json:  # whoever reads the log expects nothing else
-        logger.info("%s", message)
-    else:
-        say(message)
+    # A log in JSON has nothing but JSON.
+    announce = partial(logger.info, "%s") if settings.log.is_json else say
+    announce(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
     if secrets.setup:
-        say("There is no organization yet. Set one up (once) at")
+        announce("There is no organization yet. Set one up (once) at")
         out.print(f"{settings.public_url or url_of(listener)}/setup/{secrets.setup}")
