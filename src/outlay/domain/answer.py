@@ -17,8 +17,8 @@ APART_US: Final = 35 * 24 * 3_600_000_000
 when the answer came, or in which month that was."""
 
 MAX_REPORTS: Final = 200
-"""Rows that one answer may have. An id that more share, as of a server that gives all its answers
-the same one, tells nothing, and looking at all of them would cost more with each request."""
+"""Maximum number of rows per answer id. An id with more, as from a server with a constant id, does
+not identify an answer, and comparing all of its rows would cost more with each request."""
 
 STRONG_LENGTH: Final = 20
 """Shorter ids are not taken for unique: local servers count up to a thousand."""

@@ -123,7 +123,7 @@ class Reprices:
     ) -> RepriceTable:
         """What a run would change now; TooWide when that takes longer than `seconds`.
 
-        Of those that are bounded one is made at a time: Unavailable while there is another.
+        Bounded previews run one at a time: raises Unavailable while another is running.
         """
         permit(actor, Permission.REQUESTS_READ)
         check_wanted(wanted)
