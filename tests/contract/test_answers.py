@@ -131,6 +131,10 @@ def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
     ]
     for start in range(0, len(relayed), 90):
         ledger.append(relayed[start : start + 90])
+    # Among many other ids, where the number of rows alone says nothing.
+    others = [replace(report(answer_id(), "otel"), event_id=f"many-{n}") for n in range(200)]
+    among = replace(relayed[9], event_id="span-among-many", source="otel")
+    assert ledger.append([*others, among]) == [Outcome.ACCEPTED] * 201
     traced = replace(relayed[7], event_id="span-of-constant", source="otel")
 
     assert ledger.append([traced]) == [Outcome.ACCEPTED]

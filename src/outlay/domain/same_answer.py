@@ -21,9 +21,8 @@ began, when the answer came, or only the month.
 """
 
 MAX_REPORTS: Final = 200
-"""Most rows that can share an answer id. Some servers give all their answers the same id; such an
-id identifies nothing, and comparing all its rows would cost more with every request.
-"""
+"""Maximum number of rows per answer id. An id with more, as from a server with a constant id, does
+not identify an answer, and comparing all of its rows would cost more with each request."""
 
 STRONG_LENGTH: Final = 20
 """Shorter ids are not treated as unique: local servers count up to a thousand."""

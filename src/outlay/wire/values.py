@@ -102,7 +102,7 @@ def first_of(fields: Mapping[str, Any], *names: str) -> Any:
 
 
 def opened(value: Any) -> Any:
-    """A value that may be encoded as JSON; None for text that is not JSON."""
+    """A value, parsed if it is text: None for text that is not JSON."""
     if isinstance(value, str):
         try:
             return msgspec.json.decode(value)
@@ -112,7 +112,7 @@ def opened(value: Any) -> Any:
 
 
 def _lenient(text: str) -> Any:
-    """JSON as Python's own encoder writes it, with NaN; None for text that is not JSON."""
+    """JSON as Python writes it, with NaN and Infinity; None for text that is not JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -120,6 +120,6 @@ def _lenient(text: str) -> Any:
 
 
 def object_in(value: Any) -> Mapping[str, Any]:
-    """A value that is an object or JSON of one; empty for anything else."""
+    """An object, or the object in a JSON text; empty for anything else."""
     found = opened(value)
     return found if isinstance(found, dict) else {}

@@ -113,7 +113,7 @@ class Reprices:
     ) -> RepriceTable:
         """What a run would change now; TooWide if that takes longer than `seconds`.
 
-        Only one limited preview runs at a time: Unavailable while there is another.
+        Bounded previews run one at a time: raises Unavailable while another is running.
         """
         permit(actor, Permission.REQUESTS_READ)
         check_wanted(wanted)

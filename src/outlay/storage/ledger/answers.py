@@ -5,7 +5,7 @@ two reports never miss each other, whichever node receives them.
 """
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -18,7 +18,7 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.same_answer import APART_US, MAX_REPORTS, is_same_answer, outranks
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.connection import Connection, Lookup
-from outlay.storage.ledger.rows import EventRow, from_row
+from outlay.storage.ledger.rows import COLUMN, EventRow, from_row
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ MAX_IDS: Final = 256
 
 MAX_COMMON: Final = 10_000
 """Most cached ids that are shared by too many answers."""
+
+_RESPONSE_ID: Final = COLUMN["response_id"]
 
 Check = Callable[[Sequence[EventRow]], None]
 """Raises Damaged unless rows match their checksums."""
@@ -166,6 +168,9 @@ class _Settling:
         """Apply a report of an answer: counted, or as a witness if there is a better one."""
         self._taken.add(_key_of(event))
         counted = self._known.counted[_answer_of(event)]
+        if len(counted) > MAX_REPORTS:  # of this commit: comparing all with all would hold it up
+            self.store(event)
+            return
         others = [other for other in counted if is_same_answer(event, other)]
         better = next((other for other in others if not self._outranks(event, other)), None)
         if better is not None:
@@ -208,7 +213,6 @@ def _on_record(
     known = _Known()
     for organization_id, ids, times in _by_organization(events):
         window = (min(times) - APART_US, max(times) + APART_US)
-
         for part in _padded(ids):
             for row in _rows_of(connection, (organization_id, *window), part, lookup, common):
                 event = from_row(row)
@@ -234,16 +238,14 @@ def _rows_of(
 
     enough = MAX_REPORTS + 8 * len(ids)
     rows = read(ids, enough)
-    if len(rows) < enough:
-        return rows
-    rows = []
-    for response_id in dict.fromkeys(ids):
-        found = read([response_id], MAX_REPORTS + 1)
-        if len(found) > MAX_REPORTS:
-            common.add((window[0], response_id))
-        else:
-            rows += found
-    return rows
+    if len(rows) == enough:
+        rows = [row for one in dict.fromkeys(ids) for row in read([one], MAX_REPORTS + 1)]
+    # By what each id has, not by how many came in with it: batches of other sizes decide the same.
+    counts = Counter(row[_RESPONSE_ID] for row in rows)
+    crowded = {one for one, count in counts.items() if count > MAX_REPORTS}
+    for one in crowded:
+        common.add((window[0], one))
+    return [row for row in rows if row[_RESPONSE_ID] not in crowded]
 
 
 def _taken(connection: Connection, keys: Sequence[_Key], lookup: Lookup) -> Iterator[_Key]:
