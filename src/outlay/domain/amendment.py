@@ -19,7 +19,7 @@ _RESTATED: Final = re.compile(rf"{RESERVED}(\d+):(.*)", re.DOTALL)
 
 
 def void_id(event_id: str) -> str:
-    """The id of the row that voids the given one."""
+    """Whether this is the operator of the installation, who has every permission."""
     return f"{RESERVED}void:{event_id}"
 
 
@@ -64,7 +64,7 @@ def restated(event: UsageEvent, amendment_id: str, instead: UsageEvent) -> list[
 
 
 def as_witness(event: UsageEvent, counted_id: str) -> UsageEvent:
-    """The event as a witness: another report of an answer that is counted under another id."""
+    """The event marked as a repeated report: its answer is already counted under another id."""
     return replace(event, amends=counted_id, amendment=Amendment.WITNESS)
 
 

@@ -1,11 +1,11 @@
-"""The codes of errors: stable, for programs, each with the sentence that documentation shows."""
+"""Error codes: stable, for programs, each with the sentence that documentation shows."""
 
 from enum import StrEnum
 from typing import Self
 
 
 class ErrorCode(StrEnum):
-    """What went wrong; `meaning` says it in one sentence."""
+    """An error code; `meaning` explains it in one sentence."""
 
     meaning: str
 
@@ -18,13 +18,13 @@ class ErrorCode(StrEnum):
 
     @classmethod
     def read(cls, text: str, otherwise: "ErrorCode") -> "ErrorCode":
-        """The code that a text is, or another one where it is none of these."""
+        """The code with this text, or `otherwise` if there is none."""
         try:
             return cls(text)
         except ValueError:
             return otherwise
 
-    # Each class of errors has one, for which no finer code exists.
+    # The default code of each error class.
     ERROR = "error", "The request failed for a reason without a code of its own."
     INVALID = "invalid", "The request is wrong; `field` names the parameter or field at fault."
     UNAUTHENTICATED = "unauthenticated", "The credential is missing, unknown, expired or revoked."
@@ -38,7 +38,7 @@ class ErrorCode(StrEnum):
     LOCKED = "locked", "Another process has the data directory open."
     INTERNAL = "internal", "The server failed; its log has the details."
 
-    # Who may do what.
+    # Authentication and authorization.
     SCOPE_REQUIRED = "scope-required", "The access token lacks a scope."
     PLAN_REQUIRED = "plan-required", "The organization's plan does not include this."
     ROLE_REQUIRED = "role-required", "The member's role does not include this."
@@ -87,7 +87,7 @@ class ErrorCode(StrEnum):
     INVALID_BODY = "invalid-body", "The body has the wrong structure."
     DUPLICATE_MEMBER = "duplicate-member", "The body has a field twice."
 
-    # Usage that others report, and files.
+    # Reported usage and imported files.
     INVALID_EVENT = "invalid-event", "A usage event is wrong; `field` names its index and field."
     INVALID_SPAN = "invalid-span", "A span of an OTLP trace request is wrong."
     EVENT_TOO_OLD = "event-too-old", "The event's time is before any supported date."
@@ -127,7 +127,7 @@ class ErrorCode(StrEnum):
     ORGANIZATION_REQUIRED = "organization-required", "The organization must be named."
     SET_UP_ALREADY = "set-up-already", "The installation is already set up."
 
-    # Amendments and long work.
+    # Amendments and background work.
     BUSY = "busy", "Other work of this kind is running; try again when it has ended."
     STOPPED = "stopped", "The work was stopped before it was complete."
     PREVIEW_TOO_LARGE = "preview-too-large", "The preview has too many requests to price in time."
@@ -145,7 +145,7 @@ class ErrorCode(StrEnum):
     SERVER_GONE = "server-gone", "The command cannot reach the running server."
     BROKEN_OFF = "broken-off", "The server ended the command's connection early."
 
-    # The stores.
+    # Stores.
     OVERLOADED = "overloaded", "Too much is waiting; try again in a moment."
     LEDGER_UNAVAILABLE = "ledger-unavailable", "The ledger cannot write now."
     LEDGER_FAILED = "ledger-failed", "The ledger failed and takes nothing until it is restarted."
@@ -175,7 +175,7 @@ class ErrorCode(StrEnum):
     OUT_OF_FILES = "out-of-files", "The server has no file descriptors left."
     OUT_OF_MEMORY = "out-of-memory", "The database has no memory left."
 
-    # The installation.
+    # Installation.
     SETTINGS = "settings", "An environment variable or settings file is wrong."
     TRACING_MISSING = "tracing-missing", "The OpenTelemetry SDK is not installed."
     TRACES_TO_ITSELF = "traces-to-itself", "Traces would be sent to the server that makes them."

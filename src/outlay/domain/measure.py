@@ -15,12 +15,12 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """An additive number of the cube: its sum over any disjoint parts is its value of the whole."""
+    """An additive number of the cube: the sum over any disjoint parts is the value of the whole."""
 
     name: str
     """Column and identifier, snake_case."""
     api_name: str
-    """Field in JSON, camelCase; money appears there in USD."""
+    """Name in JSON, camelCase; amounts are in USD there."""
     unit: Unit
     meaning: str
 

@@ -320,7 +320,7 @@ def redigest(connection: Connection, damaged: Sequence[Fault]) -> None:
         is_short = any(fault[:2] == (table.name, "missing") for fault in damaged)
         names = {digest_key(table, key_of(table, row)) for row in rows}
         good_names = {digest_key(table, key_of(table, row)) for row in good}
-        # Keep the digests of damaged rows, and, if rows are missing, those without a row.
+        # Keep the digests of damaged rows and, if rows are missing, those without a row.
         gone = [key for key in kept if key in good_names or not (key in names or is_short)]
         put_digests(connection, gone=gone, rows=[(table, row) for row in good])
 
