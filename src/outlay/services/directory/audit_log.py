@@ -59,7 +59,7 @@ class ShownEntry:
 
 
 def parse_expected(text: str) -> tuple[int, bytes]:
-    """Number and digest of an entry, written as `42:9f…`; Invalid for anything else."""
+    """Number and digest of an entry, written as `42:9f…`; raises Invalid for anything else."""
     number, _, digest = text.partition(":")
     try:
         found = bytes.fromhex(digest)
@@ -84,7 +84,7 @@ class AuditReport:
     unsigned: int = 0
     """Entries after the last checkpoint."""
     unfinished: int = 0
-    """Incomplete checkpoints, as left by a power cut; later ones cover their entries."""
+    """Incomplete checkpoints, as left by a power failure; later ones cover their entries."""
     ends: list[Checkpoint] = field(default_factory=list)
     """The end of each organization's chain."""
     faults: list[str] = field(default_factory=list)

@@ -138,7 +138,7 @@ def present_groups(session: ReadSession, actor: Actor) -> list[UserGroup]:
 
 
 def find_present_group(session: ReadSession, actor: Actor, group_id: GroupId) -> UserGroup:
-    """A current group of the actor's organization; NotFound for all others."""
+    """A current group of the actor's organization; raises NotFound for all others."""
     return check_present(find_group(session, group_id), actor.organization_id, "user group")
 
 

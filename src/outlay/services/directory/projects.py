@@ -69,9 +69,8 @@ class Projects:
             change.note(Action.PROJECT_DELETE, project_id, before={"name": project.name})
 
     def ensure(self, actor: Actor, name: str) -> tuple[Project, bool]:
-        """The current project with a name or id, created if necessary; the flag tells whether it
-        was.
-        """
+        """The current project with a name or id, created if necessary; also returns whether it
+        was."""
         try:
             known = pick(
                 self.list_for(actor),
@@ -89,7 +88,7 @@ def present_projects(session: ReadSession, actor: Actor) -> list[Project]:
 
 
 def find_present_project(session: ReadSession, actor: Actor, project_id: ProjectId) -> Project:
-    """A current project of the actor's organization; NotFound for all others."""
+    """A current project of the actor's organization; raises NotFound for all others."""
     return check_present(find_project(session, project_id), actor.organization_id, "project")
 
 

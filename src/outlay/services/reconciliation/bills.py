@@ -79,7 +79,7 @@ def read_bill(
     canonical: Callable[[str], str],
     now: datetime,
 ) -> Bill:
-    """The lines of a cost file; Invalid if a row cannot be read, or it has no costs."""
+    """The lines of a cost file; raises Invalid if a row cannot be read, or it has no costs."""
     provider = find_provider(file.provider)
     return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
 

@@ -76,7 +76,7 @@ class Reconciling:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
-        """One of them; NotFound if there is none."""
+        """One of them; raises NotFound if there is none."""
         return pick(
             self.list_for(actor),
             lambda known: known.reconciliation_id == reconciliation_id,
@@ -100,7 +100,7 @@ class Reconciling:
             try:
                 bill = read_bill(path, file, mapping, canonical, now)
             except Invalid as error:
-                # The message must not show the temporary path but the user's file name.
+                # The message must show the user's file name, not the temporary path.
                 message = error.message.replace(str(path), name)
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)

@@ -14,13 +14,13 @@ from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import Clock, to_us
 
 MAX_KINDS: Final = 100
-"""Named kinds per organization and reason."""
+"""Maximum number of named kinds per organization and reason."""
 
 MAX_NAME: Final = 80
 """Longest name, in characters."""
 
 OTHERS: Final = "(others)"
-"""Replaces names beyond the bound."""
+"""Replaces names beyond the limit."""
 
 
 class Reason(StrEnum):

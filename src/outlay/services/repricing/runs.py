@@ -67,7 +67,7 @@ Change = tuple[UsageEvent, UsageEvent]
 """The current and the new version of an event."""
 
 Look = Callable[[], None]
-"""Called often while requests are read; raises to stop."""
+"""Called often while requests are read; raises an exception to stop."""
 
 Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
 
@@ -85,7 +85,7 @@ class Reprices:
         labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
         merges: Callable[[OrganizationId], Merges],
     ) -> None:
-        """`labels` are display names of dimension values, `merges` the merged values."""
+        """`labels` returns display names of dimension values, `merges` the merged values."""
         self._labels = labels
         self._merges = merges
         self._previewing = threading.Lock()
@@ -105,13 +105,13 @@ class Reprices:
             return list_reprices(session, actor.organization_id)
 
     def find(self, actor: Actor, reprice_id: str) -> Reprice:
-        """One of them; NotFound if there is none."""
+        """One of them; raises NotFound if there is none."""
         return pick(self.list_for(actor), lambda known: known.reprice_id == reprice_id, "run")
 
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
     ) -> RepriceTable:
-        """What a run would change now; TooWide if that takes longer than `seconds`.
+        """What a run would change now; raises TooWide if that takes longer than `seconds`.
 
         Bounded previews run one at a time: raises Unavailable while another is running.
         """
