@@ -221,7 +221,7 @@ def open_installation(settings: Settings, clock: Clock | None = None) -> Iterato
 
 
 def _close_all(*ends: Callable[[], object]) -> None:
-    """Call one function after the other, even if one of them fails."""
+    """Call functions one after the other, even if one of them fails."""
     for end in ends:
         try:
             end()

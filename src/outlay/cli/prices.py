@@ -17,7 +17,7 @@ from outlay.services.repricing.price_lists import PriceLists
 from outlay.settings import read_settings
 
 SHOWN: Final = 20
-"""Most models and prices shown per kind of change."""
+"""Maximum number of models and prices shown per kind of change."""
 RESTART: Final = "Servers use it from their next start."
 
 prices = typer.Typer(help="The price list and its updates.", no_args_is_help=True)

@@ -17,7 +17,7 @@ from outlay.services.repricing.orders import RepriceOrder, check_wanted
 from outlay.settings import read_settings
 
 SHOWN: Final = 15
-"""Most rows printed of each table."""
+"""Maximum number of rows printed per table."""
 
 
 def reprice(
@@ -39,9 +39,9 @@ def reprice(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Reprice recorded requests with the prices of their own time as they are known now.
+    """Reprice recorded requests with the prices of their time as they are known now.
 
-    Rows are amended, never edited: a run can be undone with --revert.
+    Rows are amended, never edited: a run can be reverted with --revert.
     """
     order = _order(from_, to, timezone, filters or [], only_lacking, organization)
     if (apply or revert) and not reason:
@@ -67,7 +67,7 @@ def _order(
     only_lacking: bool,
     organization: str | None,
 ) -> RepriceOrder | None:
-    """The preview of the given days, None without any."""
+    """The order for the given days; None if no days are given."""
     if from_ is None and to is None:
         return None
     values: dict[str, list[str]] = {}

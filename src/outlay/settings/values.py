@@ -53,7 +53,7 @@ DEFAULT_LOG: Final = LogSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """How long the gateway waits for others, and how much it reads; times in seconds."""
+    """Timeouts and read limits of the gateway; times in seconds."""
 
     connect_seconds: Annotated[
         Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "For connecting to an upstream.")
@@ -98,7 +98,7 @@ class ProxySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
-    """Who is answered, and what clients can use up before they are known."""
+    """Which clients are answered, and the limits for unauthenticated clients."""
 
     head_seconds: Annotated[
         Seconds,
@@ -208,7 +208,7 @@ class Settings:
         ),
     ] = 1
     worker: int = 0
-    """Which of the processes that serve from the data directory this is."""
+    """The number of this process among those that serve from the data directory."""
     host: Annotated[Text, Variable("OUTLAY_HOST", "The address to listen on.", option="--host")] = (
         "127.0.0.1"
     )
@@ -318,11 +318,11 @@ class Settings:
     proxy: ProxySettings = ProxySettings()
     edge: EdgeSettings = EdgeSettings()
     warnings: tuple[str, ...] = ()
-    """What should be changed in the configuration; servers log it at start."""
+    """Warnings about the configuration; servers log them at startup."""
 
     @property
     def takes_any_host(self) -> bool:
-        """Whether nothing says what the server is called, and not only this machine reaches it."""
+        """Whether no host name is configured although other machines can reach the server."""
         is_named = self.public_url or self.edge.trusted_hosts
         return not is_named and not is_loopback_name(self.host)
 
@@ -338,17 +338,17 @@ class Settings:
 
     @property
     def prices_path(self) -> Path:
-        """The operator's price overrides, where there are any."""
+        """The operator's price overrides, if there are any."""
         return self.data / "prices.toml"
 
     @property
     def master_key_path(self) -> Path:
-        """What the secrets of upstreams are sealed with; made when there is none."""
+        """The key that seals the secrets of upstreams; created if there is none."""
         return self.data / "master.key"
 
     @property
     def audit_key_path(self) -> Path:
-        """What the checkpoints of the audit trail are signed with; made when there is none."""
+        """The key that signs the checkpoints of the audit trail; created if there is none."""
         return self.data / "audit.key"
 
     @property
@@ -358,31 +358,32 @@ class Settings:
 
     @property
     def lock_path(self) -> Path:
-        """Held by the one process that has the folder open, or this worker's part of it."""
+        """Locked by the process that uses the folder, or this worker's part of it."""
         return self.data / f"{self._mine('outlay')}.lock"
 
     @property
     def journal_path(self) -> Path:
-        """What this process has acknowledged while the database was away, until it is there."""
+        """The write-ahead buffer: what this process acknowledged while the database was
+        unreachable."""
         return self.data / f"{self._mine('journal')}.sqlite3"
 
     @property
     def rescue_path(self) -> Path:
-        """Outcomes that this process's ledger could not take, until the next start."""
+        """Outcomes that this process's ledger could not store, until the next start."""
         return self.data / f"{self._mine('rescue')}.jsonl"
 
     def metrics_path(self, worker: int) -> Path:
-        """What one of several workers has counted, for the others."""
+        """The metrics of one of several workers, for the others."""
         return self.data / f"metrics-{worker}.json"
 
     @property
     def moved_path(self) -> Path:
-        """There once the installation in the folder has been moved to another database."""
+        """Exists once the installation in the folder has been moved to another database."""
         return self.data / "moved.json"
 
     @property
     def node_path(self) -> Path:
-        """Under which id others know the folder's processes; made when there is none."""
+        """The id of the folder's processes among the nodes; created if there is none."""
         return self.data / "node.id"
 
     def _mine(self, name: str) -> str:
@@ -390,5 +391,5 @@ class Settings:
 
     @property
     def server_path(self) -> Path:
-        """How other commands reach the process that has the folder open."""
+        """The address at which other commands reach the process that uses the folder."""
         return self.data / "server.json"

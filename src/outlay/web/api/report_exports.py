@@ -34,7 +34,7 @@ from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 router = Router(tags=["exports"])
 
 METRICS: Final = {**{m.api_name: m.name for m in MEASURES}, "totalTokens": TOTAL_TOKENS}
-"""Names in JSON → names of measures."""
+"""Measures by their names in JSON."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,8 @@ def get_users(
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[UserFileParams, Depends(UserFileParams.of)],
 ) -> Annotated[Response, TableFile]:
-    """`/analytics/users` of all pages as a file, in its order; of those `selected`, if any are."""
+    """The rows of `/analytics/users` on all pages as a file, in its order; if there are `selected`
+    users, only those."""
     services = services_of(request)
     query = asked.query(actor, services.analytics)
     query = replace(query, interval=Interval.TOTAL, measures=(*QUALITY_MEASURES, *LATENCY_MEASURES))

@@ -67,7 +67,7 @@ class ConditionParams(Params):
     ] = ""
 
     def conditions(self) -> LogConditions:
-        """What a request must meet."""
+        """The conditions on a request."""
         latency_ms = self.min_latency_ms
         return LogConditions(
             min_duration_us=None if latency_ms is None else latency_ms * 1000,
@@ -85,7 +85,7 @@ class ConditionParams(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceParams(Params):
-    """The order and the page of the log, and one hour of it."""
+    """The order and the page of the log, and a single hour of it."""
 
     hour: Annotated[
         str | None, Instant("Only the hour that begins at this instant, within the period.")
@@ -99,15 +99,16 @@ class PlaceParams(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class LogParams(PlaceParams, ConditionParams, FilterParams):
-    """A question about single requests."""
+    """Parameters of a question about single requests."""
 
     def log_query(self, actor: Actor, analytics: Analytics, interval: Interval) -> LogQuery:
-        """The requests that are wanted, of those that the actor may see, summed by `interval`."""
+        """The query for requests that the actor may see, summed by `interval`."""
         usage = own_requests_only(actor, self.query(actor, analytics))
         return self.log_query_of(usage, interval)
 
     def log_query_of(self, usage: UsageQuery, interval: Interval | None = None) -> LogQuery:
-        """The single requests of a question, summed by `interval` instead of its own."""
+        """The query for the single requests of a question, summed by `interval` instead of the
+        question's own."""
         usage = _in_hour(usage, self.hour)
         return LogQuery(
             usage=usage if interval is None else replace(usage, interval=interval),
@@ -124,7 +125,7 @@ LOG: Final = LogParams.names()
 
 
 def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
-    """The question, about the hour that begins at an instant."""
+    """The question, limited to the hour that begins at an instant."""
     if text is None:
         return query
     try:
