@@ -451,7 +451,7 @@ def test_truncated_chain_is_detected_with_an_external_record(
     assert run("audit", "verify", *data).exit_code == 0, "it cannot be told from what is there"
     found = run("audit", "verify", *data, *options)
     assert found.exit_code == 1
-    assert "is expected and not there" in found.output
+    assert "is expected but missing" in found.output
 
 
 @pytest.mark.parametrize("text", ["", "1", "x:00", "1:00", "1:" + "0g" * 32])

@@ -260,7 +260,7 @@ def test_dashboard_names_unread_skipped_and_duplicate_usage(
     assert "Unknown counters" in text
     assert "missing=acme_credits" in text
     assert "invoke_agent" in text
-    assert "acme.otel: no call of a model is known inside it" in text
+    assert "acme.otel: no known model call inside it" in text
     assert "Possible duplicates" in text
     assert "1 pair in the last week, $1.00 counted twice" in text
     answer = server.http.get("/api/v1/duplicates", headers=tenant.headers).json()["duplicates"]

@@ -153,7 +153,7 @@ def test_every_reason_is_reported(server: Server, tenant: Tenant) -> None:
     assert told.pop((str(DAYS[4]), "p", "gpt-4.1")) == ["not billed"]
     for day in DAYS[3:]:
         assert told.pop((str(day), "p", "gpt-5.4")) == [
-            f"price change: the bill has 2.000 times ours since {DAYS[3]}"
+            f"price change: the bill is 2.000 times the recorded cost since {DAYS[3]}"
         ]
     assert told == {}
 
@@ -215,9 +215,7 @@ def test_days_missing_on_the_bill_are_reported(server: Server, tenant: Tenant) -
         server, tenant, bill((DAYS[0], "p", "gpt-4o", RATE), (DAYS[2], "p", "gpt-4o", RATE))
     )
 
-    assert found["notes"] == [
-        f"The bill has nothing for days that have requests on record: {DAYS[1]}."
-    ]
+    assert found["notes"] == [f"The bill has no lines for days with recorded requests: {DAYS[1]}."]
 
 
 def test_projects_are_matched_by_name_and_merge(server: Server, tenant: Tenant) -> None:
@@ -249,7 +247,7 @@ def test_bill_without_projects_or_models_is_compared_as_far_as_possible(
     plain = compare(server, tenant, bill((DAYS[0], "ours", None, 0.035)))
 
     assert (reasons(strange), strange["lines"][0]["project"]) == ({}, "")
-    assert "No project of the bill is one of ours" in strange["notes"][0]
+    assert "No project of the bill is known here" in strange["notes"][0]
     assert (reasons(plain), plain["lines"][0]["model"]) == ({}, "")
     assert "does not tell models apart" in plain["notes"][0]
 

@@ -290,10 +290,9 @@ def test_skipped_tokens_are_counted_and_named(server: Server, tenant: Tenant) ->
     partial = answer["partialSuccess"]
     assert partial["rejectedSpans"] == "1"
     assert (
-        "1 × invoke_agent of acme.otel (no call of a model is known inside it)"
-        in (partial["errorMessage"])
+        "1 × invoke_agent of acme.otel (no known model call inside it)" in (partial["errorMessage"])
     )
-    assert "1 × acme.ask of acme.otel (in words that are not known)" in partial["errorMessage"]
+    assert "1 × acme.ask of acme.otel (unknown convention)" in partial["errorMessage"]
     passed = server.services.skipped_telemetry.counts(tenant.organization.organization_id)
     assert {(one.kind.reason.value, one.kind.operation): one.count for one in passed} == {
         ("noCall", "invoke_agent"): 1,

@@ -99,7 +99,7 @@ def _day(text: str | None, field: str) -> date:
 def _show(found: Reprice) -> None:
     table = found.table
     if table is None:
-        raise RuntimeError("a run that is over has its table")
+        raise RuntimeError("a finished run has a table")
     for title, lines in (
         ("model", table.by_model),
         ("user", table.by_user),
@@ -135,8 +135,8 @@ def _sentence(found: Reprice, table: RepriceTable) -> str:
     )
     if not found.reprice_id:
         return (
-            f"{table.changed:,} of {table.seen:,} requests would cost something else: {amounts}. "
-            "Nothing is changed; do it with --apply --reason."
+            f"{table.changed:,} of {table.seen:,} requests would have a different cost: {amounts}. "
+            "Nothing was changed; use --apply with --reason."
         )
-    skipped = f" {found.skipped:,} were amended again since and stay." if found.skipped else ""
+    skipped = f" {found.skipped:,} were amended since and are unchanged." if found.skipped else ""
     return f"{found.reprice_id}: {table.changed:,} requests amended: {amounts}.{skipped}"

@@ -86,7 +86,7 @@ class VerifyReport:
             return self.damage
         if not self.difference_count:
             return ""
-        return f"{self.difference_count:,} differences; the first: {self.differences[0]}"
+        return f"{self.difference_count:,} differences; the first one: {self.differences[0]}"
 
     def add(self, where: str, measure: str, *, ledger: int, cube: int) -> None:
         """Compare two values and record a difference."""

@@ -150,7 +150,7 @@ def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
     if not event.computed_cost_pusd:
         return Evidence()
     return Evidence(
-        note="The price book gives another amount today: its prices have changed since."
+        note="The price book gives a different amount today: its prices have changed since."
     )
 
 

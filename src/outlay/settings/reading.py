@@ -332,7 +332,7 @@ def _warnings(variables: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(variables):
         # Kubernetes adds OUTLAY_SERVICE_HOST, OUTLAY_PORT_… for a service that is called outlay.
         if name.startswith("OUTLAY_") and name not in known and not name.startswith(_KUBERNETES):
-            yield f"{name} is not a setting of Outlay; `outlay config` lists those that there are"
+            yield f"{name} is not a setting of Outlay; `outlay config` lists all settings"
 
 
 _KUBERNETES: Final = ("OUTLAY_SERVICE_", "OUTLAY_PORT_")

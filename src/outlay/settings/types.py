@@ -121,7 +121,7 @@ def _host_names(text: str) -> tuple[str, ...]:
     hosts = tuple(text.lower().replace(",", " ").split())
     for host in hosts:
         if not _HOST.fullmatch(host):
-            raise ValueError(f"{host!r} is none")
+            raise ValueError(f"{host!r} is not a host name")
     return hosts
 
 

@@ -56,30 +56,34 @@ class ProxySettings:
     """Timeouts and read limits of the gateway; times in seconds."""
 
     connect_seconds: Annotated[
-        Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "For connecting to an upstream.")
+        Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "Timeout for connecting to an upstream.")
     ] = 10.0
     answer_seconds: Annotated[
         Seconds,
-        Variable("OUTLAY_ANSWER_TIMEOUT", "From a request's last byte to the first of its answer."),
+        Variable(
+            "OUTLAY_ANSWER_TIMEOUT",
+            "Timeout from the last byte of a request to the first byte of its answer.",
+        ),
     ] = 600.0
     idle_seconds: Annotated[
-        Seconds, Variable("OUTLAY_IDLE_TIMEOUT", "Between two pieces of an answer.")
+        Seconds, Variable("OUTLAY_IDLE_TIMEOUT", "Timeout between two pieces of an answer.")
     ] = 120.0
     total_seconds: Annotated[
-        Seconds, Variable("OUTLAY_TOTAL_TIMEOUT", "For a request and its whole answer.")
+        Seconds, Variable("OUTLAY_TOTAL_TIMEOUT", "Timeout for a request and its whole answer.")
     ] = 3_600.0
     client_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_CLIENT_TIMEOUT",
-            "For a client that does not read its answer; after that the client counts as gone.",
+            "Timeout for a client that does not read its answer; it then counts as disconnected.",
         ),
     ] = 60.0
     drain_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_DRAIN_TIMEOUT",
-            "For reading an answer to its end, and so its usage, after the client has gone.",
+            "Time for reading an answer to its end, where its usage is, after the client has "
+            "disconnected.",
         ),
     ] = 300.0
     drain_bytes: int = 64 * 1024 * 1024
@@ -87,12 +91,12 @@ class ProxySettings:
         Requests,
         Variable(
             "OUTLAY_MAX_DRAINS",
-            "Answers that are read on without a client at the same time. Further ones are closed, "
-            "and their usage is estimated.",
+            "Maximum number of answers read without a client at the same time. Further ones "
+            "are closed, and their usage is estimated.",
         ),
     ] = 256
     grace_seconds: Annotated[
-        Seconds, Variable("OUTLAY_GRACE", "For requests under way after SIGTERM.")
+        Seconds, Variable("OUTLAY_GRACE", "Time for running requests after SIGTERM.")
     ] = 10.0
 
 
@@ -104,21 +108,21 @@ class EdgeSettings:
         Seconds,
         Variable(
             "OUTLAY_HEAD_TIMEOUT",
-            "From the beginning of a connection to the end of the head of its first request.",
+            "Timeout from the start of a connection to the end of the head of its first request.",
         ),
     ] = 10.0
     body_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_BODY_TIMEOUT",
-            "For a body that makes no progress, and for an answer that is not read.",
+            "Timeout for a body that makes no progress, and for an answer that is not read.",
         ),
     ] = 60.0
     max_connections: Annotated[
         Connections,
         Variable(
             "OUTLAY_MAX_CONNECTIONS",
-            "Connections at the same time.",
+            "Maximum number of concurrent connections.",
             default="half of the files that the process may open, at most 10,000",
         ),
     ] = 0
@@ -126,7 +130,7 @@ class EdgeSettings:
         Connections,
         Variable(
             "OUTLAY_MAX_CONNECTIONS_PER_CLIENT",
-            "Connections of one client address at the same time.",
+            "Maximum number of concurrent connections per client address.",
             default="half of all connections",
         ),
     ] = 0
@@ -135,7 +139,7 @@ class EdgeSettings:
         Variable(
             "OUTLAY_TRUSTED_PROXIES",
             "Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are "
-            "believed: `10.0.0.5,192.168.7.0/24`.",
+            "trusted: `10.0.0.5,192.168.7.0/24`.",
             default="none",
         ),
     ] = ()
@@ -186,7 +190,7 @@ class Settings:
         Variable(
             "OUTLAY_BUFFER_EVENTS",
             "Size of the write-ahead buffer: events and intents that each process accepts while "
-            "PostgreSQL is away.",
+            "PostgreSQL is unreachable.",
             old_name="OUTLAY_JOURNAL_EVENTS",
         ),
     ] = 100_000
@@ -203,7 +207,7 @@ class Settings:
         Workers,
         Variable(
             "OUTLAY_WORKERS",
-            "Server processes. More than one need PostgreSQL.",
+            "Server processes. More than one requires PostgreSQL.",
             option="--workers",
         ),
     ] = 1
@@ -214,7 +218,7 @@ class Settings:
     )
     port: Annotated[
         Port,
-        Variable("OUTLAY_PORT", "The port to listen on; 0 takes a free one.", option="--port"),
+        Variable("OUTLAY_PORT", "The port to listen on; 0 selects a free one.", option="--port"),
     ] = DEFAULT_PORT
     master_key: Annotated[
         Text,
@@ -246,9 +250,9 @@ class Settings:
         OriginUrl,
         Variable(
             "OUTLAY_PUBLIC_URL",
-            "How browsers reach the server behind a proxy that terminates TLS: "
-            "`https://outlay.example.com`.",
-            default="the host that a request names",
+            "URL at which browsers reach the server, for example behind a proxy that terminates "
+            "TLS: `https://outlay.example.com`.",
+            default="the host named in the request",
         ),
     ] = ""
     security_contact: Annotated[
@@ -271,7 +275,7 @@ class Settings:
         Days,
         Variable(
             "OUTLAY_END_USER_DAYS",
-            "How long the end users that requests name are kept; 0 for ever.",
+            "How long the end users that requests name are kept; 0 for permanently.",
         ),
     ] = 0
     egress: Annotated[
@@ -310,8 +314,8 @@ class Settings:
         Text,
         Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "The same by the standard variable, which names the address without `/v1/traces`. "
-            "Ignored where the extra `tracing` is not installed, and where it names this server.",
+            "The standard variable for the same address, without `/v1/traces`. "
+            "Ignored if the extra `tracing` is not installed, or if it names this server.",
             default="none",
         ),
     ] = ""

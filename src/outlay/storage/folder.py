@@ -215,7 +215,7 @@ def check_database(settings: Settings) -> None:
     logs = [path.with_name(f"{path.name}-wal"), settings.data / "audit-checkpoints.jsonl"]
     if left := [part for part in logs if part.exists() and part.stat().st_size]:
         raise Damaged(
-            f"{path} is missing, but {describe_parts(left)} is there. Put the file back or "
+            f"{path} is missing, but {describe_parts(left)} exists. Put the file back or "
             "restore a backup with `outlay restore FILE --move-aside`.",
             code=ErrorCode.DATABASE_GONE,
         )

@@ -116,9 +116,9 @@ class PostgresDatabase:
                 code=ErrorCode.DATABASE_UNSAFE,
             )
         wall = (
-            "its role is a superuser, whom row-level policies do not hold"
+            "its role is a superuser, to which row-level policies do not apply"
             if is_superuser
-            else "row-level policies hold its role"
+            else "row-level policies apply to its role"
         )
         return f"PostgreSQL {version}; {wall}"
 

@@ -59,7 +59,7 @@ class Change:
         if self._is_void:
             return None
         if self._noted is None:
-            raise RuntimeError("a change must say what it does")
+            raise RuntimeError("a change must record its action")
         return self._noted
 
 

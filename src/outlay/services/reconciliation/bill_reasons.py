@@ -112,7 +112,7 @@ class BillReasons:
         totals = both.recorded
         if found := self._prices.get(model, {}).get(day):
             ratio, since = found
-            detail = f"the bill has {ratio.factor:.3f} times ours since {since}"
+            detail = f"the bill is {ratio.factor:.3f} times the recorded cost since {since}"
             split.take(Reason.PRICE, ratio.beyond(totals.cost_pusd), detail)
         billed = max(0, both.billed_pusd - both.credit_pusd)
         unpriced = max(0, totals.unpriced_requests - totals.unknown_usage_requests)

@@ -49,11 +49,11 @@ class Reason(StrEnum):
 
 
 _LABELS: Final = {
-    Reason.NO_CALL: "no call of a model is known inside it",
-    Reason.UNKNOWN_CONVENTION: "in words that are not known",
-    Reason.REJECTED: "its time cannot be right",
+    Reason.NO_CALL: "no known model call inside it",
+    Reason.UNKNOWN_CONVENTION: "unknown convention",
+    Reason.REJECTED: "implausible time",
     Reason.COUNTED_ELSEWHERE: "counted by a span inside or around it",
-    Reason.SAME_ANSWER: "counted by another span of the same answer",
+    Reason.SAME_ANSWER: "counted by another span of the same response",
 }
 
 

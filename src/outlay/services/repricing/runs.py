@@ -262,7 +262,7 @@ class Reprices:
                 },
             )
         run = LongRun[Reprice](
-            what=f"pricing again ({reprice.reprice_id})",
+            what=f"repricing {reprice.reprice_id}",
             asked_by=actor.member_name,
             since=self._clock.now(),
         )
@@ -308,7 +308,7 @@ class Reprices:
                 if outcome is Outcome.ACCEPTED:
                     tally.add(*change)
                     done += 1
-            run.tell(Progress("requests priced again", done, tally.seen))
+            run.tell(Progress("requests repriced", done, tally.seen))
             look()
         table = tally.table()
         finished = replace(

@@ -93,7 +93,7 @@ class Scrubbing:
                 if is_due:
                     self.run_some(0.0)
             except Unavailable as error:
-                logger.debug("the scrub waits: %s", error.message)
+                logger.debug("the scrub is waiting: %s", error.message)
                 is_due = False
             except Exception:
                 logger.exception("the scrub was interrupted; trying again in a minute")
@@ -120,7 +120,7 @@ class Scrubbing:
         try:
             self.refresh()
         except Unavailable as error:
-            logger.debug("the scrub waits: %s", error.message)
+            logger.debug("the scrub is waiting: %s", error.message)
 
     def run_some(self, seconds: float) -> bool:
         """Continue the round for about this many seconds, at least one piece; returns whether it

@@ -56,7 +56,7 @@ class ActivityParams(UsageParams, MoneyParams):
         str,
         Word(
             "An object per step with its breakdown, or an array per entry and measure, with the "
-            "period before.",
+            "previous period.",
             ("breakdown", "series"),
         ),
     ] = "breakdown"

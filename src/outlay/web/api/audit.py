@@ -33,13 +33,15 @@ class AuditFilterParams:
 
     def __init__(
         self,
-        actor: Annotated[str | None, Query(description="Id of the member who did it.")] = None,
+        actor: Annotated[
+            str | None, Query(description="Id of the member who made the change.")
+        ] = None,
         action: Annotated[list[Action] | None, Query(description="Repeatable.")] = None,
-        target: Annotated[str | None, Query(description="Id of what it was done to.")] = None,
+        target: Annotated[str | None, Query(description="Id of the changed object.")] = None,
         from_: Annotated[date | None, Query(alias="from", description="First day.")] = None,
         to: Annotated[date | None, Query(description="Last day, inclusive.")] = None,
         timezone: Annotated[
-            str | None, Query(description="Of the days; the organization's.")
+            str | None, Query(description="Time zone of the days; default: the organization's.")
         ] = None,
     ) -> None:
         self.author_id = actor
@@ -113,7 +115,7 @@ def get_audit(
     params: Annotated[AuditFilterParams, Depends()],
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
     before: Annotated[
-        int | None, Query(ge=1, le=2**53, description="`next` of the page before.")
+        int | None, Query(ge=1, le=2**53, description="`next` of the previous page.")
     ] = None,
 ) -> AuditPage:
     """List entries of the audit trail, newest first, page by page."""

@@ -18,7 +18,7 @@ NO_RANGES: Final = {"Accept-Ranges": "none"}
 """Tools that check with HEAD whether ranges are supported then read the file as a whole."""
 FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), "
+        "description": "A file. `Repr-Digest` is the digest of the whole file (RFC 9530), "
         "`Outlay-Next-Cursor` the cursor of the next page and, with `trailer=none`, "
         "`Outlay-Trailer` the trailer as JSON.",
         "content": {

@@ -153,7 +153,7 @@ def _lines(items: Iterable[Progress | VerifyReport]) -> Iterator[bytes]:
         yield _dump({"error": {"code": error.code, "message": error.message}})
     except Exception as error:
         # Any error has been logged where the work is done.
-        message = f"it failed in the server, whose log says why: {type(error).__name__}"
+        message = f"it failed in the server; see its log: {type(error).__name__}"
         yield _dump({"error": {"code": "failed", "message": message}})
 
 

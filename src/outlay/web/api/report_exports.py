@@ -70,8 +70,8 @@ class ReportParams(UsageParams, FileParams, without=(*COMPARISON, "top", "rank_b
     metrics: Annotated[
         tuple[str, ...], Metrics("Measures by their names in JSON, separated by commas.")
     ] = (*CORE_MEASURES, TOTAL_TOKENS)
-    limit: Annotated[int | None, Number("Most rows of a file.", 1, MAX_LIMIT)] = None
-    cursor: Annotated[str | None, Text("`Outlay-Next-Cursor` of the file before.")] = None
+    limit: Annotated[int | None, Number("Maximum number of rows per file.", 1, MAX_LIMIT)] = None
+    cursor: Annotated[str | None, Text("`Outlay-Next-Cursor` of the previous file.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)

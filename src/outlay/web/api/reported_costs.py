@@ -55,7 +55,7 @@ class ReportedCostFileParams(FilterParams, FileParams):
         Dimension,
         OneDimension(
             "A row for each provider, for each model of each provider, or for each kind of usage: "
-            "a request is in the row of each meter that it has.",
+            "a request is in the row of each of its meters.",
             tuple(LEVELS),
             Dimension.MODEL,
             name="groupBy",

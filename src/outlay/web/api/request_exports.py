@@ -77,7 +77,7 @@ COLUMNS: Final = (
 class RequestFileParams(LogParams, FileParams):
     """The log of requests."""
 
-    limit: Annotated[int | None, Number("Most rows of the file.", 1, MAX_LIMIT)] = None
+    limit: Annotated[int | None, Number("Maximum number of rows in the file.", 1, MAX_LIMIT)] = None
 
 
 @router.get(

@@ -54,7 +54,7 @@ Labels = Mapping[Dimension, Mapping[str, str]]
 class RequestParams(LogParams, MoneyParams):
     """A page of requests."""
 
-    limit: Annotated[int, Number("Most requests of a page.", 1, MAX_LIMIT)] = 50
+    limit: Annotated[int, Number("Maximum number of requests per page.", 1, MAX_LIMIT)] = 50
 
 
 @router.get("")

@@ -52,7 +52,7 @@ async def refuse_host(scope: Scope, send: Send) -> None:
     """The error for a request to another host name, with how to add that name."""
     host = host_of(scope["headers"])
     body = (
-        f"This server is not {host[:_MAX_SHOWN]!r}. If it is to be reached by that name, set "
+        f"This server is not {host[:_MAX_SHOWN]!r}. To serve this name, set "
         "OUTLAY_PUBLIC_URL or add the name to OUTLAY_TRUSTED_HOSTS.\n"
     ).encode()
     await send_plain(send, 421, body)

@@ -39,13 +39,13 @@ class ConditionParams(Params):
     """Filters of single requests."""
 
     min_latency_ms: Annotated[
-        int | None, Number("Only requests that took at least so long.", 0, MAX_LATENCY_MS)
+        int | None, Number("Only requests that took at least this long.", 0, MAX_LATENCY_MS)
     ] = None
-    min_cost: Annotated[int | None, Usd("Only requests that cost at least so much, USD.")] = None
+    min_cost: Annotated[int | None, Usd("Only requests that cost at least this many USD.")] = None
     error_code: Annotated[
         tuple[str, ...],
         Labels(
-            "Why a request failed, repeatable: values are alternatives.",
+            "Why a request failed, repeatable: values are combined with OR.",
             MAX_ERROR_CODES,
         ),
     ] = ()
@@ -59,11 +59,11 @@ class ConditionParams(Params):
     ] = ()
     has_reported_cost: Annotated[bool | None, Flag("Whether the sender reported a cost.")] = None
     has_computed_cost: Annotated[
-        bool | None, Flag("Whether the price book has a price for everything that was used.")
+        bool | None, Flag("Whether the price book has a price for all of the usage.")
     ] = None
     missing: Annotated[
         str,
-        Label("A meter, counter or context without a price, or a counter that is not understood."),
+        Label("A meter, counter or context without a price, or an unknown counter."),
     ] = ""
 
     def conditions(self) -> LogConditions:
@@ -93,7 +93,7 @@ class PlaceParams(Params):
     sort: Annotated[LogSort, Choice("The order.", LogSort)] = LogSort.TIME
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
     cursor: Annotated[
-        str | None, Text("`next` or `previous` of another page of the same question.")
+        str | None, Text("`next` or `previous` of another page of the same query.")
     ] = None
 
 

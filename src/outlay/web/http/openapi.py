@@ -78,7 +78,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     found = components_of([kind for kinds in answers.values() for kind in kinds])
     for name in schemas.keys() & found.keys():
         if "enum" not in found[name]:
-            raise RuntimeError(f"two types of answers have the name {name}")
+            raise RuntimeError(f"two answer types have the name {name}")
     if unclear := [name for name in schemas if "__" in name]:
         raise RuntimeError(f"give these types names of their own: {', '.join(unclear)}")
     schemas.update(found, Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)

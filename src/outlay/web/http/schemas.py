@@ -19,7 +19,7 @@ _MONEY: Final = {
 _MEANINGS: Final[Mapping[str, str]] = {
     **{measure.api_name: measure.meaning for measure in MEASURES},
     "totalTokens": "input plus output tokens",
-    "errorRate": "errorCount / (requestCount - clientErrorCount); null without a denominator",
+    "errorRate": "errorCount / (requestCount - clientErrorCount); null if the denominator is 0",
 }
 """Descriptions of fields that are measures."""
 

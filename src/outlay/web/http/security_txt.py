@@ -15,7 +15,8 @@ LIFETIME: Final = timedelta(days=180)
 """How long the file may be relied on after it was read."""
 
 router = Router(
-    dependencies=[Depends(Open("who finds a hole has no account"))], include_in_schema=False
+    dependencies=[Depends(Open("people who find vulnerabilities have no account"))],
+    include_in_schema=False,
 )
 
 

@@ -18,7 +18,7 @@ from outlay.web.http.parameters import Choice, Day, Direction, Number, Params, T
 from outlay.web.http.usage_parameter_kinds import Bucket, Filter, Groupings, PresetName, TagFilters
 from outlay.wire.json_money import MoneyStyle
 
-_ALTERNATIVES: Final = "Filter, repeatable: values of one are alternatives."
+_ALTERNATIVES: Final = "Filter, repeatable: values of one filter are combined with OR."
 DEFAULT_TOP: Final = 10
 Values = tuple[str, ...]
 
@@ -49,7 +49,7 @@ class PeriodParams(Params):
             f"Without a preset and days: `{Preset.LAST_30_DAYS}`."
         ),
     ] = None
-    timezone: Annotated[str | None, Text("IANA name; the organization's if not given.")] = None
+    timezone: Annotated[str | None, Text("IANA name; default: the organization's.")] = None
 
     def period(
         self, actor: Actor, analytics: Analytics, default: Preset = Preset.LAST_30_DAYS
@@ -216,7 +216,7 @@ class UserViewParams(Params):
     page: Annotated[int, Number("Which page.", 1, 1_000_000)] = 1
     page_size: Annotated[int, Number("Rows per page.", 1, MAX_PAGE_SIZE)] = 50
     selected: Annotated[
-        Values, Texts("Ids of users whose totals are wanted, whatever the page; repeatable.")
+        Values, Texts("Ids of users whose totals are requested, on any page; repeatable.")
     ] = ()
 
     def view(self) -> UserView:

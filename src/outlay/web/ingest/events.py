@@ -33,7 +33,7 @@ _EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _
     openapi_extra={"requestBody": json_body(_EVENTS)},
     responses={
         409: {
-            "description": "Some events are in conflict with what is on record.",
+            "description": "Some events conflict with recorded ones.",
             "content": {"application/json": {"schema": reference_to((Acknowledgement,))}},
         }
     },

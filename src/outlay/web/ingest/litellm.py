@@ -25,7 +25,9 @@ NAMES: Final = frozenset({"teams"})
 async def post_litellm(
     request: Request,
     actor: Annotated[Actor, Depends(RECORDS_USAGE)],
-    teams: Annotated[Teams, Query(description="What LiteLLM's teams become.")] = Teams.PROJECTS,
+    teams: Annotated[
+        Teams, Query(description="What LiteLLM's teams are mapped to.")
+    ] = Teams.PROJECTS,
 ) -> Annotated[Response, Acknowledgement]:
     """Record LiteLLM's log: an array, one payload per line, or a single one; including failures.
 

@@ -85,7 +85,7 @@ _PAYLOAD: Final = {
     "description": "LiteLLM's StandardLoggingPayload; most of it is skipped.",
     "required": ["startTime"],
     "properties": {
-        "litellm_call_id": {"description": "Text; `id` stands in where it is missing."},
+        "litellm_call_id": {"description": "Text; `id` is used if it is missing."},
         "startTime": {"type": ["number", "string"], "description": "Seconds since the epoch."},
     },
 }

@@ -49,7 +49,7 @@ class SnapshotCursor:
 
     def _mine(self) -> duckdb.DuckDBPyConnection:
         if self._cursor is None:
-            raise RuntimeError("the snapshot of the cube is over: read it inside its `with`")
+            raise RuntimeError("the snapshot of the cube has ended: use it inside its `with` block")
         if threading.get_ident() != self._owner:
             raise RuntimeError("a snapshot of the cube belongs to the thread that opened it")
         return self._cursor

@@ -57,7 +57,7 @@ PLAIN_DEVICE_COOKIE: Final = "outlay_device"
 HOME = "/"
 MAX_TARGET: Final = 4_096
 """Maximum length in characters; it is kept during sign-in."""
-SIGNING_IN = Open("there is no other way to sign in")
+SIGNING_IN = Open("unauthenticated users sign in here")
 
 
 @router.get("/")
