@@ -249,7 +249,7 @@ def test_bill_without_projects_or_models_is_compared_as_far_as_possible(
     assert (reasons(strange), strange["lines"][0]["project"]) == ({}, "")
     assert "No project of the bill is known here" in strange["notes"][0]
     assert (reasons(plain), plain["lines"][0]["model"]) == ({}, "")
-    assert "does not tell models apart" in plain["notes"][0]
+    assert "does not distinguish models" in plain["notes"][0]
 
 
 def test_anthropic_report_is_in_cents(server: Server, tenant: Tenant) -> None:
