@@ -1,4 +1,4 @@
-"""Bills against records: what differs by how much, and why."""
+"""Bills compared with recorded usage: the differences and their reasons."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from outlay.services.recording.importing import read_import
 URL = "/api/v1/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
 RATE = Decimal("0.0035")
-"""USD of 1,000 input and 100 output tokens of gpt-4o."""
+"""USD for 1,000 input and 100 output tokens of gpt-4o."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def send(server: Server, tenant: Tenant, *events: dict[str, Any]) -> None:
 
 
 def bill(*lines: tuple[date, str, str | None, Decimal | float]) -> str:
-    """OpenAI's costs as its API pages them."""
+    """OpenAI's costs, in the pages of its API."""
     buckets = []
     for day, project, item, cost in lines:
         start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
@@ -63,7 +63,7 @@ def compare(server: Server, tenant: Tenant, content: str, **more: Any) -> dict[s
 
 
 def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
-    """Why each line differs that does."""
+    """The reasons of each line that differs."""
     return {
         (line["day"], line["project"], line["model"]): line["reasons"]
         for line in found["lines"]
@@ -73,7 +73,7 @@ def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
 
 def test_matching_bill_has_no_differences(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(day, projectId="proj_1") for day in DAYS for _ in range(3)])
-    send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # another's bill
+    send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # from another bill
 
     found = compare(
         server,
