@@ -1,7 +1,7 @@
-"""An upstream that keeps its own account and misbehaves on request.
+"""An upstream that keeps its own record and misbehaves on request.
 
-Written on bare sockets, so that it can say things no HTTP library would. What it is to do is in the
-request's `x-script` header; its own ledger is what gateways are held against.
+Written on plain sockets, so that it can send what no HTTP library would. Its instructions are in
+the request's `x-script` header; its record is what gateways are compared with.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass
 class Served:
-    """One request as the upstream saw it."""
+    """One request as the upstream received it."""
 
     number: int
     path: str
@@ -26,9 +26,9 @@ class Served:
     script: dict[str, Any]
     response_id: str = ""
     usage: dict[str, Any] | None = None
-    """What it counted, whether or not it said so."""
+    """Its count, whether or not it was sent."""
     sent: int = 0
-    """Pieces of the answer that were written."""
+    """Pieces of the answer that were sent."""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Upstream:
             while await self._serve_one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side has gone, or the upstream is being stopped
+            pass  # the other side has disconnected, or the upstream is being stopped
         finally:
             self.open_connections -= 1
             writer.close()
@@ -82,7 +82,7 @@ class Upstream:
 
 
 def script_in(body: bytes) -> dict[str, Any]:
-    """The script in a body, where it is too long for a header."""
+    """The script in a body, if it is too long for a header."""
     if b'"script"' not in body:
         return {}
     script: dict[str, Any] = json.loads(body).get("script", {})
@@ -90,7 +90,7 @@ def script_in(body: bytes) -> dict[str, Any]:
 
 
 async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
-    """Write the answer that the script asks for; whether the connection goes on."""
+    """Send the answer that the script requests; returns whether the connection continues."""
     script = served.script
     if served.path.endswith("/models"):
         listed = {"id": "gpt-5.5", "created": 1_750_000_000, "capabilities": {"vision": True}}
@@ -124,7 +124,7 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
 
 
 async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
-    """A stream of so many bytes that is never held in memory."""
+    """A stream of many bytes that is never held in memory."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
     event = b"data: " + b"x" * 16_376 + b"\n\n"
     for _ in range(size // len(event)):
@@ -135,7 +135,7 @@ async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
 
 
 async def _hint(writer: asyncio.StreamWriter, count: int) -> bool:
-    """So many informational answers, and none after them."""
+    """Informational responses, and no final one."""
     hint = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1_000
     for _ in range(count // 1_000):
         writer.write(hint)
@@ -240,7 +240,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def make_answer(served: Served) -> tuple[list[bytes], str]:
-    """The answer's pieces and content type, for whatever API was asked."""
+    """The answer's pieces and content type, for any API."""
     asked = served.json if served.body.startswith(b"{") else {}
     operation = served.path.partition("?")[0].removeprefix("/v1/")
     return _MAKERS[operation](served, asked)
@@ -460,7 +460,7 @@ def _typed(body: dict[str, Any]) -> bytes:
 
 @contextmanager
 def running_upstream() -> Iterator[Upstream]:
-    """An upstream on loopback, in a thread of its own."""
+    """An upstream on loopback, in its own thread."""
     upstream = Upstream()
     loop = asyncio.new_event_loop()
     started = threading.Event()

@@ -1,4 +1,4 @@
-"""One answer of a provider counts once, in whatever order and however often it is reported."""
+"""A provider answer counts once, in whatever order and however often it is reported."""
 
 import itertools
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def answer_id() -> str:
-    """An id as providers give them, of no other answer."""
+    """A unique id in the format of providers."""
     return f"chatcmpl-{next(_numbers):024d}"
 
 
@@ -37,7 +37,7 @@ def stored(ledger: Ledger) -> list[UsageEvent]:
 
 
 def counted(ledger: Ledger) -> list[UsageEvent]:
-    """What the rows of a ledger come to, by their signs alone."""
+    """The sums over the rows of a ledger, by their signs only."""
     signs: dict[str, int] = {}
     events: dict[str, UsageEvent] = {}
     for event in stored(ledger):
@@ -50,7 +50,7 @@ def counted(ledger: Ledger) -> list[UsageEvent]:
 
 
 def logged(ledger: Ledger) -> list[str]:
-    """The ids that the log of requests shows."""
+    """The ids in the request log."""
     now_us = to_us(NOW)
     wanted = LogFilter(
         organization_id=OrganizationId("org_test"),
@@ -71,7 +71,7 @@ def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
 
     assert ledger.append([first]) == [Outcome.ACCEPTED]
     assert ledger.append([second]) == [Outcome.DUPLICATE]
-    assert ledger.append([second]) == [Outcome.DUPLICATE]  # as senders repeat
+    assert ledger.append([second]) == [Outcome.DUPLICATE]  # the way senders repeat reports
 
     assert counted(ledger) == [first]
     assert stored(ledger)[1:] == [
@@ -97,7 +97,7 @@ def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
 
 
 def test_report_with_usage_replaces_one_without(ledger: Ledger) -> None:
-    """A queued answer has none yet; what fetches it has."""
+    """A queued answer has none yet; the poll that fetches it has."""
     queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
     fetched = replace(
         queued,
@@ -125,13 +125,13 @@ def test_two_relayed_requests_are_two_despite_equal_answer_ids(
 
 
 def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
-    """As of a server that gives all its answers the same: what it costs to look does not grow."""
+    """As from a server that gives all answers the same id: the cost of the search does not grow."""
     relayed = [
         report("constant", provider="local", input_tokens=n) for n in range(MAX_REPORTS + 50)
     ]
     for start in range(0, len(relayed), 90):
         ledger.append(relayed[start : start + 90])
-    # Among many other ids, where the number of rows alone says nothing.
+    # Among many other ids, so that the number of rows alone does not show it.
     others = [replace(report(answer_id(), "otel"), event_id=f"many-{n}") for n in range(200)]
     among = replace(relayed[9], event_id="span-among-many", source="otel")
     assert ledger.append([*others, among]) == [Outcome.ACCEPTED] * 201
@@ -139,7 +139,7 @@ def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
 
     assert ledger.append([traced]) == [Outcome.ACCEPTED]
     assert ledger.read_reports(traced) == []
-    # Others of the same commit are known by theirs.
+    # Other reports of the same commit are recognized by their own ids.
     other = report(answer_id(), "otel")
     again = replace(other, event_id=f"again-{other.event_id}", source="litellm")
     more = [report("constant", provider="local"), other, again]
@@ -166,7 +166,7 @@ def test_different_answers_are_different_requests(
 
 
 def test_short_answer_id_needs_matching_fields(ledger: Ledger) -> None:
-    """Local servers draw their ids out of a thousand."""
+    """Local servers draw their ids from a thousand values."""
     first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
         first,
@@ -225,7 +225,8 @@ SOURCES = (GATEWAY, "otel", "litellm", "import:helicone")
 
 @st.composite
 def reports_of_answers(draw: st.DrawFn) -> tuple[list[list[UsageEvent]], int]:
-    """Commits with reports of some answers, each by the gateway at most once; how many answers."""
+    """Commits with reports of some answers, at most one by the gateway each; and the number of
+    answers."""
     answers = [answer_id() for _ in range(draw(st.integers(1, 4)))]
     reports = []
     for number, answer in enumerate(answers):
@@ -296,7 +297,7 @@ def test_amendments_sum_to_the_current_versions(ledger: Ledger) -> None:
 
 
 def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None:
-    """A run that prices again has read the request before it was merged."""
+    """A repricing run has read the request before it was merged."""
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
     relayed = replace(event, event_id="req", source=GATEWAY)

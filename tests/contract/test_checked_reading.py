@@ -1,4 +1,4 @@
-"""Single events that are shown have been checked, on every engine."""
+"""Displayed single events have been checked, on every engine."""
 
 import threading
 from collections.abc import Callable

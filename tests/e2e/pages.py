@@ -1,4 +1,4 @@
-"""What every test of pages does with a page."""
+"""Helpers for tests of pages."""
 
 import re
 from collections.abc import Callable
@@ -21,11 +21,11 @@ LOOKS = pytest.mark.parametrize(
     indirect=True,
     ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
 )
-"""A test of `watched` pages, wide and narrow, light and dark; scripts of the test may run."""
+"""Options of `watched` pages: wide and narrow, light and dark; scripts of the test may run."""
 
 
 def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    """Asks the API of a demo, by the line of JSON that it printed."""
+    """A function that calls the API of a demo, given its line of JSON."""
 
     def ask(path: str, **params: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {server['accessToken']}"}
@@ -37,7 +37,7 @@ def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 
 
 def every_page(ask: Any) -> dict[str, str]:
-    """Addresses of all pages about usage by name; `ask` gets what an endpoint answers."""
+    """The paths of all usage pages by name; `ask` returns the answer of an endpoint."""
     project_id = ask("/api/v1/analytics/projects")["projects"][0]["projectId"]
     key_id = next(
         key["apiKeyId"]
@@ -69,14 +69,14 @@ def every_page(ask: Any) -> dict[str, str]:
 
 
 def check_access(page: Page) -> None:
-    """No violation of accessibility rules on what is shown."""
-    page.wait_for_timeout(250)  # dialogs and toasts fade in; colours in between are nobody's
+    """Check that nothing displayed violates accessibility rules."""
+    page.wait_for_timeout(250)  # dialogs and toasts fade in; intermediate colours do not count
     found = Axe().run(page).response["violations"]
     assert [(rule["id"], [node["html"][:120] for node in rule["nodes"]]) for rule in found] == []
 
 
 def fill_in(page: Page, button: str, **fields: str) -> None:
-    """Open a dialog, fill it in and send it; `_` in a label stands for any character."""
+    """Open a dialog, fill it in and submit it; `_` in a label stands for any character."""
     page.get_by_role("button", name=button, exact=True).first.click()
     dialog = page.locator("dialog[open]")
     for label, value in fields.items():
@@ -89,7 +89,7 @@ def fill_in(page: Page, button: str, **fields: str) -> None:
 
 
 def take_secret(page: Page) -> str:
-    """What is shown once, copied with the button."""
+    """The secret that is shown once, copied with the button."""
     expect(page.locator("#secret")).to_be_visible()
     secret = page.locator("#secret-value").text_content()
     copy = page.locator("[data-copy=secret-value]")

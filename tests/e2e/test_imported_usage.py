@@ -1,4 +1,4 @@
-"""What other systems report, by hand: discovered things and a provider's bill."""
+"""Usage of other systems, used like a reader would: discovered entities and a provider's bill."""
 
 import re
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Where things stand on pages of any width: nothing overflows, nothing lies on text, no holes."""
+"""Layout at any width: nothing overflows, nothing covers text, no gaps."""
 
 import re
 from importlib.resources import files
@@ -38,7 +38,7 @@ RULES = """(text) => {
 }"""
 
 CUSTOM_PROPERTY = re.compile(r"(--[\w-]+:)([^;}]*)")
-"""Its value keeps the white space that it is written with."""
+"""The value of a custom property keeps its white space."""
 
 
 def as_parsed(rule: str) -> str:
@@ -56,11 +56,11 @@ ROWS = """(node) => {
     heights: row.map((box) => Math.round(box.height)),
   }));
 }"""
-"""The rows in which the children of an element stand."""
+"""The visual rows of the children of an element."""
 
 
 def rows_of(page: Page, selector: str) -> list[dict[str, Any]]:
-    """The rows of the first element that a selector finds."""
+    """The visual rows of the first element that matches a selector."""
     found: list[dict[str, Any]] = page.locator(selector).first.evaluate(ROWS)
     return found
 

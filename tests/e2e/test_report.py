@@ -1,4 +1,4 @@
-"""The monthly report: its numbers, its subjects, and the paper it prints on."""
+"""The monthly report: its numbers, its scopes, and its print version."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def section_costs(page: Page, title: str) -> list[str | None]:
 
 
 def test_every_section_equals_the_api_and_adds_up(page: Page, demo: Demo) -> None:
-    page.goto(f"{demo.url}{REPORT}")  # the last month that is over
+    page.goto(f"{demo.url}{REPORT}")  # the last completed month
     sections = {
         "Models": "model",
         "Projects": "project",
@@ -60,7 +60,7 @@ def test_report_prints_without_navigation(page: Page, demo: Demo, tmp_path: Path
     expect(page.locator(".sidebar")).to_be_hidden()
     expect(page.locator(".report-tools")).to_be_hidden()
     ink = page.locator("h1").evaluate("node => getComputedStyle(node).color")
-    assert ink == "rgb(16, 20, 28)"  # dark on white, whatever the theme
+    assert ink == "rgb(16, 20, 28)"  # dark on white, in any theme
     printed = tmp_path / "report.pdf"
     page.pdf(path=printed, format="A4", prefer_css_page_size=True)
     pages = len(re.findall(rb"/Type\s*/Page[^s]", printed.read_bytes()))

@@ -1,4 +1,4 @@
-"""An upstream that answers with what a provider says in a case from the field."""
+"""An upstream that answers with a provider's answer from a recorded case."""
 
 import gzip
 import json
@@ -16,7 +16,7 @@ TYPES = {".json": "application/json", ".sse": "text/event-stream", ".gz": "appli
 
 
 class CaseUpstream(ThreadingHTTPServer):
-    """Answers each request as the present case says."""
+    """Answers each request with the answer of the current case."""
 
     daemon_threads = True
     case: dict[str, Any]
@@ -24,7 +24,7 @@ class CaseUpstream(ThreadingHTTPServer):
     kind: str
 
     def show(self, folder: Path) -> None:
-        """Answer with what a case has from now on."""
+        """Answer with the answer of a case from now on."""
         self.case = json.loads((folder / "case.json").read_text())
         found = next(folder.glob("answer.*"), None)
         self.answer = found.read_bytes() if found else b"{}"
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing: a test says what it has seen."""
+        """No output."""
 
 
 @contextmanager

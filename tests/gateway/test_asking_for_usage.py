@@ -1,4 +1,4 @@
-"""Upstreams that refuse `stream_options`: the client does not notice; none is asked twice."""
+"""Upstreams that reject `stream_options`: clients do not notice, and no upstream is tried twice."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ from tests.gateway.conftest import Gate, chat_body
 
 
 class Strict(ThreadingHTTPServer):
-    """An upstream that takes no `stream_options`, and says so."""
+    """An upstream that rejects `stream_options` with an error."""
 
     daemon_threads = True
     bodies: list[dict[str, Any]]
@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No output."""
 
 
 @pytest.fixture

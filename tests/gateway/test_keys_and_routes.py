@@ -1,4 +1,4 @@
-"""Who may call, what goes where, and to whom it is attributed."""
+"""Who may call, where requests go, and to whom they are attributed."""
 
 import time
 from dataclasses import replace
@@ -27,7 +27,7 @@ from tests.upstream import Upstream
 
 
 def call(gate: Gate, key: str) -> int:
-    """The status that a key gets."""
+    """The status of a call with a key."""
     headers = {"authorization": f"Bearer {key}"}
     answer = gate.http.post(f"{gate.url}/v1/chat/completions", json=chat_body(), headers=headers)
     return answer.status_code

@@ -1,4 +1,4 @@
-"""What a server logs of its requests, and the traces that it sends of itself."""
+"""The logs of a server's requests, and its own traces."""
 
 import json
 import logging
@@ -121,7 +121,7 @@ class Collector:
 
 @contextmanager
 def collector() -> Iterator[Collector]:
-    """Takes what is sent to `/v1/traces` until the end of the context."""
+    """Accepts requests to `/v1/traces` until the end of the context."""
     taken = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -141,7 +141,7 @@ def collector() -> Iterator[Collector]:
 
         @override
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """No output."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         taken.url = f"http://127.0.0.1:{server.server_port}"

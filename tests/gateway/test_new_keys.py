@@ -1,4 +1,4 @@
-"""What a key is used for right after it was created: the attribution is on record for good."""
+"""Using a key immediately after its creation: the attribution is permanent."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.gateway.conftest import Gate, chat_body
 
 @pytest.fixture
 def unnoticed(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gateway that has everything in memory and notices no change of the directory."""
+    """A gateway that has everything cached and does not notice changes of the directory."""
     token = gate.access_token([Scope.USAGE_WRITE])
     gate.services.watch.check()
     ingest(gate, token, "/v1/usage/events", native(""))
@@ -28,7 +28,7 @@ def unnoticed(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 def create_key(gate: Gate) -> tuple[str, str]:
-    """A key made over HTTP: its id and itself."""
+    """A key created over HTTP: its id and the key."""
     headers = {"authorization": f"Bearer {gate.access_token(list(Scope))}"}
     body = {"projectId": gate.project.project_id, "description": "new"}
     answer = gate.http.post(f"{gate.url}/api/v1/api-keys", json=body, headers=headers)

@@ -1,4 +1,4 @@
-"""Answers asked for by their id: background responses have their usage once, and polls none."""
+"""Polled answers: background responses have their usage once, and polls have none."""
 
 import json
 import threading
@@ -31,7 +31,7 @@ DONE = {**QUEUED, "status": "completed", "usage": USAGE}
 
 
 class Background(ThreadingHTTPServer):
-    """An upstream whose answers take their time."""
+    """An upstream with slow answers."""
 
     daemon_threads = True
     answers: dict[str, Any]
@@ -70,7 +70,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No output."""
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_poll_with_usage_records_it_once(polled: Gate, background: Background) -
     assert (queued.usage_source, queued.response_id) == (UsageSource.UNKNOWN, "resp_1")
     assert (early.json(), [one.json() for one in done]) == (QUEUED, [DONE] * 3)
     assert "response.completed" in streamed.text
-    event, voided = polled.events(2)  # once, for all the polls
+    event, voided = polled.events(2)  # once, for all polls
     assert (voided.amends, voided.amendment) == (queued.event_id, Amendment.VOID)
     assert tuple(tokens_of(event))[:3] == (1000, 200, 400)
     assert (event.response_id, event.usage_source) == ("resp_1", UsageSource.PROVIDER)

@@ -1,4 +1,4 @@
-"""What we refuse for good, official clients raise at once: one request, no waiting, no retry."""
+"""Permanent refusals, which official clients raise at once: one request, no waiting, no retry."""
 
 import subprocess
 import time
@@ -33,7 +33,7 @@ from tests.gateway.test_limits import limit_of, put
 MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
 NODE = Path(__file__).parents[2] / ".venv/node"
 SECONDS = 10.0
-"""More than any of them takes to start; the shortest wait that they were told was hours."""
+"""More than any of them takes to start; the shortest requested wait was hours."""
 
 OPENAI_SCRIPT = """
 import OpenAI from 'openai';
@@ -100,7 +100,7 @@ CLIENTS: list[Call] = [
 
 @pytest.fixture
 def limited(gate: Gate) -> Iterator[str]:
-    """A key whose limit has no room for anything."""
+    """A key whose limit has no room at all."""
     api_key, text = gate.create_key()
     limit = limit_of(gate, api_key, 1)
     put(gate, limit)
@@ -130,7 +130,7 @@ def test_final_errors_are_not_retried(gate: Gate, limited: str, call: Call) -> N
 
 
 def final(answer: httpx.Response) -> tuple[int, str | None, str | None]:
-    """Status, and what a library is told about trying again."""
+    """Status, and the headers that tell a library whether to retry."""
     headers = answer.headers
     return answer.status_code, headers.get("x-should-retry"), headers.get("retry-after")
 
@@ -167,7 +167,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
-    """The refusal of a request under a limit of 10 USD that resets after so many seconds."""
+    """The refusal of a request under a limit of 10 USD that resets after some seconds."""
     end_us = to_us(NOON + timedelta(seconds=seconds))
     key = CounterKey(OrganizationId("org"), LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
     limit = SpendLimit(
@@ -185,12 +185,12 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
 @pytest.mark.parametrize(
     ("amounts", "seconds", "told"),
     [
-        # Spent for good: hours to wait for, which no library should.
+        # Spent permanently: a wait of hours, for which no library should wait.
         ((3, 8, 0), 7_200, {b"x-should-retry": b"false"}),
         ((3, 8, 1), 60, {b"x-should-retry": b"false"}),
-        # A short wait mends it.
+        # A short wait helps.
         ((3, 8, 1), 59, {b"retry-after": b"59"}),
-        # Requests under way stand in the way alone, and cost less than is held for them.
+        # Only running requests are in the way, and they cost less than is held for them.
         ((3, 6, 4), 7_200, {b"retry-after": b"2"}),
     ],
 )

@@ -1,4 +1,4 @@
-"""Calls that never become requests: unknown paths, wrong methods, no good key."""
+"""Calls that never become requests: unknown paths, wrong methods, invalid keys."""
 
 import logging
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ MESSAGES = "POST /v1/messages"
 
 @pytest.fixture(autouse=True)
 def nothing_recorded(gate: Gate) -> Iterator[None]:
-    """None of them is a request."""
+    """Check that none of them is recorded."""
     yield
     gate.events(0)
 
 
 def refused(gate: Gate, reason: str) -> int:
-    """What the metrics count."""
+    """The counts in the metrics."""
     text = gate.http.get(f"{gate.url}/metrics").text
     name = f'outlay_calls_refused_total{{reason="{reason}"}} '
     (line,) = [line for line in text.splitlines() if line.startswith(name)]

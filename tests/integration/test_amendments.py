@@ -1,4 +1,4 @@
-"""Amended requests: verification proves them, a rebuild and the loader agree on them."""
+"""Amended requests: verification proves them; a rebuild and the loader agree on them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -34,7 +34,7 @@ def report(number: int, source: str = "gateway", hours: int = 0) -> UsageReport:
 
 
 def totals(services: Services, organization_id: str) -> Totals:
-    """What the cube says of the last 30 days, loaded and folded."""
+    """The totals of the cube for the last 30 days, loaded and folded."""
     services.projection.catch_up()
     period = services.analytics.resolve_period(
         OrganizationId(organization_id),
@@ -87,7 +87,7 @@ def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> No
 
 
 def prove(services: Services) -> None:
-    """Verify; whatever differs fails the test."""
+    """Verify; a difference fails the test."""
     *_, found = services.maintenance.verify()
     assert isinstance(found, VerifyReport)
     assert found.is_proven, found

@@ -1,4 +1,4 @@
-"""The directory's tables and statements are PostgreSQL's, too."""
+"""The directory's tables and statements on PostgreSQL."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -47,7 +47,7 @@ PASSWORD = "several words are best"
 
 @pytest.fixture(scope="module")
 def directory(cluster: Cluster) -> Iterator[Directory]:
-    """The tables, made by the migrations."""
+    """The tables, created by the migrations."""
     database = PostgresDatabase(cluster.create_database())
     yield PostgresDirectory(database)
     database.close()
@@ -55,7 +55,7 @@ def directory(cluster: Cluster) -> Iterator[Directory]:
 
 @pytest.fixture
 def administration(directory: Directory, tmp_path: Path) -> Iterator[Administration]:
-    """What sets it up."""
+    """The services that set it up."""
     settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
     clock, passwords = FixedClock(NOW), Passwords()
     trail = AuditedChanges(directory, open_checkpoints(settings), clock)
@@ -186,7 +186,7 @@ def test_mentions_of_a_person_are_counted(
 def test_work_for_one_organization_cannot_see_another(
     directory: Directory, administration: Administration
 ) -> None:
-    """Not even through a statement that forgot to say whose rows it is about."""
+    """Not even with a statement that lacks the condition on the organization."""
     mine, theirs = (administration.organizations.create(name) for name in ("Mine", "Theirs"))
     for organization in (mine, theirs):
         administration.projects.create(operator_of(organization), "Project")
@@ -198,7 +198,7 @@ def test_work_for_one_organization_cannot_see_another(
     every = {mine.organization_id, theirs.organization_id}
     assert every <= seen()
     with begin_work():
-        assert every <= seen()  # nobody has found out yet whom it is for
+        assert every <= seen()  # nobody is authenticated yet
         enter_tenant(mine.organization_id)
         assert seen() == {mine.organization_id}
         with pytest.raises(ProgrammingError, match="row-level security"):

@@ -1,4 +1,4 @@
-"""The ledger on PostgreSQL: many nodes in one order, a wall between tenants, a lost server."""
+"""The ledger on PostgreSQL: many nodes in one order, row-level security, a lost server."""
 
 import re
 import threading
@@ -46,7 +46,7 @@ def url(cluster: Cluster) -> str:
 
 
 class Node:
-    """A ledger with a pool and a journal of its own."""
+    """A ledger with its own pool and write-ahead buffer."""
 
     def __init__(self, url: str, journal: Path, name: str, capacity: int = 1_000) -> None:
         self.database = PostgresDatabase(url)
@@ -79,7 +79,7 @@ def ids(ledger: PostgresLedger) -> list[str]:
 
 
 def test_follower_misses_nothing_with_many_writers(open_node: Open) -> None:
-    """A reader that only ever looks past where it was sees every event once, in one chain."""
+    """A reader that only reads after its position sees every event once, in one chain."""
     nodes = [open_node(f"node{number}") for number in range(4)]
     follower = open_node("reader")
     seen: list[str] = []
@@ -143,7 +143,7 @@ def test_node_is_notified_of_other_commits(open_node: Open) -> None:
 
 
 def test_person_erased_by_one_node_is_not_cached_by_another(open_node: Open) -> None:
-    """A cube that is made anew there is made of the rows as they are."""
+    """A cube that is rebuilt there is built from the rewritten rows."""
     first, second = open_node("a"), open_node("b")
     second.append([make_event(end_user="ada")])
     assert second.recent_batches(0)
@@ -187,7 +187,7 @@ def test_intents_of_a_gone_node_are_orphans(open_node: Open, url: str) -> None:
 
 
 def test_row_level_security_hides_other_organizations(open_node: Open, url: str) -> None:
-    """Not even a statement that forgot to say which organization it is about."""
+    """Not even with a statement that lacks the condition on the organization."""
     ledger = open_node("a")
     ledger.append([make_event(organization_id=name) for name in ("org_a", "org_b", "org_b")])
     ledger.submit([], intents=[Intent(OrganizationId("org_b"), "e", b"")]).result(5)
@@ -234,13 +234,13 @@ def test_tampering_is_detected_and_never_summed(
 
 @pytest.fixture
 def own_cluster() -> Iterator[Cluster]:
-    """A server that a test may stop; what it says is on disk is on disk."""
+    """A server that a test may stop; it flushes to disk."""
     with running_postgres("") as running:
         yield running
 
 
 def test_crash_of_the_database_loses_nothing(own_cluster: Cluster, tmp_path: Path) -> None:
-    """What comes in while it is away waits in the local journal and is there in the end."""
+    """Events during the outage wait in the local write-ahead buffer and are not lost."""
     node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a", 10**6)
     back = threading.Event()
     most_waiting = 0
@@ -306,7 +306,7 @@ def test_full_buffer_refuses_and_keeps_its_content(own_cluster: Cluster, tmp_pat
 def test_failing_disk_refuses_while_the_database_is_unreachable(
     own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outcomes of requests that were answered are told so, too: their senders keep them."""
+    """Outcomes of answered requests are refused, too: their senders keep them."""
     node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a")
     own_cluster.stop("immediate")
     full = sqlite_driver.OperationalError("database or disk is full")
@@ -363,7 +363,7 @@ def test_missing_counter_refuses_only_its_request(open_node: Open, url: str) -> 
 
 
 def test_following_costs_the_same_for_any_chain_length(open_node: Open, url: str) -> None:
-    """The end of the chain and what follows a position are looked up, not searched for."""
+    """The end of the chain and the batches after a position are found by index, not by a search."""
     open_node("a")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -426,7 +426,7 @@ def spend(usd: int, **changes: object) -> UsageEvent:
 
 
 def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, str]:
-    """Which of some intents were refused, and why."""
+    """The refused intents, with the reasons."""
     refused: dict[str, str] = {}
     ledger.submit(
         [],
@@ -450,7 +450,7 @@ def test_limit_counts_spend_and_reservations_of_all_nodes(open_node: Open) -> No
     (why,) = open_intents(second, Intent(OrganizationId("org_test"), "i2", b"", (hold,))).values()
     assert "$3 of the API key's $10 per day is left" in why
     assert "$3 is spent and $4 is reserved" in why
-    # The outcome costs less than was held: what is left is free again, for every node.
+    # The outcome costs less than was held: the rest is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
     assert not open_intents(second, Intent(OrganizationId("org_test"), "i3", b"", (hold,)))
     assert open_intents(first, Intent(OrganizationId("org_test"), "i4", b"", (hold,))).keys() == {

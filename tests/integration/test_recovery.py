@@ -1,4 +1,5 @@
-"""What a process left open is settled by its next start, and by other nodes when it is gone."""
+"""Requests that a process left open are settled by its next start, or by other nodes if it is
+gone."""
 
 import time
 from contextlib import closing
@@ -25,7 +26,7 @@ BEGUN_US = to_us(NOW) - 5_000_000
 
 
 def begun(user: str) -> bytes:
-    """What the gateway puts on record of a request before it calls the provider."""
+    """What the gateway records of a request before it calls the provider."""
     groups = ("grp_a",)
     facts = (BEGUN_US, "prj_1", "key_1", "openai", "openai/gpt-5.5", "chat", user, "app", groups)
     return msgspec.msgpack.encode((*facts, True))
@@ -81,7 +82,7 @@ def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -
 def test_open_requests_of_other_nodes_are_polled(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after a look that failed: the database may have been away."""
+    """Also after a failed poll: the database may have been unreachable."""
     monkeypatch.setattr(recovery_module, "LOOK_SECONDS", 0.01)
     looks: list[int] = []
 

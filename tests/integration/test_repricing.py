@@ -1,4 +1,4 @@
-"""What is on record, priced again: with the same book it costs what it costs."""
+"""Repricing recorded requests: with the same book they cost the same."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -64,7 +64,7 @@ reports = st.builds(
 def installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Services, PriceBook, str]]:
-    """An installation with prices of its own, its book, and the id of an organization."""
+    """An installation with its own prices, its book, and the id of an organization."""
     settings = Settings(data=tmp_path_factory.mktemp("repricing"))
     settings.prices_path.write_text(FILE)
     with open_installation(settings, FixedClock(NOW)) as services:
@@ -84,7 +84,7 @@ def test_repricing_with_the_same_book_changes_nothing(
 
 
 def stored(priced: PricedUsage) -> Mapping[str, Any]:
-    """What an event keeps of its price."""
+    """The stored fields of an event that concern its price."""
     return {
         **priced._asdict(),
         "meter_costs": join_meters(dict(priced.meter_costs)),

@@ -1,4 +1,4 @@
-"""Spend counters in PostgreSQL: what fits, what counts, and at which cost."""
+"""Spend counters in PostgreSQL: what fits, what counts, and its cost."""
 
 import re
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> C
 
 
 def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: CounterKey) -> str:
-    """Why a request that may cost an amount is not let through; empty when it is."""
+    """The error for a request that may cost an amount; empty if it is admitted."""
     wanted = SpendLimit(
         organization_id=key.organization_id,
         scope=key.scope,
@@ -93,7 +93,7 @@ def test_request_that_fits_exactly_is_admitted(ledger: PostgresLedger) -> None:
 
 
 def test_commits_around_the_first_sum_count_once(ledger: PostgresLedger, url: str) -> None:
-    """The sum was taken at position 2, and a third event came before the counter did."""
+    """The sum was computed at position 2, and a third event was committed before the counter."""
     key = key_of()
     spend(ledger, 1)
     spend(ledger, 10)
@@ -120,7 +120,7 @@ def test_only_events_of_the_owner_and_interval_count(ledger: PostgresLedger, url
     spend(ledger, 10_000, event_time_us=START_US - 1)
     spend(ledger, 100_000, event_time_us=START_US + DAY_US)
     spend(ledger, 1_000_000, event_time_us=START_US)
-    ledger.append([make_event(cost_pusd=10**7)])  # nobody's
+    ledger.append([make_event(cost_pusd=10**7)])  # belongs to nobody
     assert [spent(url, key) for key in keys] == [1_000_101, 1_000_011, 1_000_011, 0]
 
 

@@ -1,4 +1,4 @@
-"""Tags of requests on their way: registered keys are kept, their values bounded."""
+"""Tags of requests: registered keys are kept, their values are bounded."""
 
 import itertools
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def actor(services: Services) -> Actor:
 
 
 def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
-    """The tags that events are stored with."""
+    """The stored tags of events."""
     reports = [
         UsageReport(
             event_id=f"tagged-{next(_numbers)}",

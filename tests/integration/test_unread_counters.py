@@ -1,4 +1,4 @@
-"""A counter of a provider that nobody here understands never hides in a cost that looks exact."""
+"""A provider's unknown counter never hides in a cost that looks exact."""
 
 from tests.factories import NOW
 

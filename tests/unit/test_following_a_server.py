@@ -1,4 +1,4 @@
-"""What commands make of a server's answer that ends too early, or says that something failed."""
+"""How commands handle a server's answer that ends too early or reports a failure."""
 
 import threading
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ REPORT = VerifyReport(
 
 @contextmanager
 def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Iterator[ServerInfo]:
-    """A server that gives these lines as its answer, all of it or cut short."""
+    """A server that answers with these lines, completely or cut short."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Workflows, hooks and release files name what exists, and have no more rights than needed."""
+"""Workflows, hooks and release files refer to what exists, and have no more rights than needed."""
 
 import re
 import stat

@@ -1,4 +1,5 @@
-"""Settings: what is accepted, what an error says, where a value comes from, what is never shown."""
+"""Settings: accepted values, error messages, the origin of values, and secrets that are never
+shown."""
 
 import json
 from dataclasses import fields
@@ -46,7 +47,7 @@ def test_an_option_precedes_the_environment_which_precedes_a_file(tmp_path: Path
     assert origins["OUTLAY_DATA"] is Origin.OPTION
     assert origins["OUTLAY_WORKERS"] is Origin.ENVIRONMENT
     assert origins["OUTLAY_PORT"] is Origin.FILE
-    assert origins["OUTLAY_HOST"] is Origin.DEFAULT  # an empty variable is as good as none
+    assert origins["OUTLAY_HOST"] is Origin.DEFAULT  # an empty variable counts as not set
 
 
 def test_the_former_name_of_a_setting_is_accepted_with_a_warning() -> None:

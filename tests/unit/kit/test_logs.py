@@ -1,4 +1,4 @@
-"""Log lines: one per record, safe to show; a log that nobody reads does not stop the server."""
+"""Log lines: one per record, safe to show; an unread log does not stop the server."""
 
 import io
 import json
@@ -24,7 +24,7 @@ HOSTILE = "a\nb\x1b[31m\x9b\u2028\u202e"
 
 @pytest.fixture(autouse=True)
 def loggers_as_before() -> Iterator[None]:
-    """What `start_logging` changes is put back."""
+    """Restore what `start_logging` changes."""
     root, own = logging.getLogger(), logging.getLogger("sample")
     handlers, level = root.handlers[:], root.level
     yield
@@ -33,7 +33,7 @@ def loggers_as_before() -> Iterator[None]:
 
 
 def record_of(message: str = HOSTILE, **fields: object) -> logging.LogRecord:
-    """A record as a logger makes it."""
+    """A record as a logger creates it."""
     record = logging.LogRecord("sample", logging.INFO, "", 0, "%s", (message,), None)
     record.created = 1_795_881_600.0429
     setattr(record, FIELDS, fields)
@@ -98,7 +98,7 @@ def test_lines_are_dropped_and_counted_where_nobody_reads_them(
         monkeypatch.setattr(sys, "stderr", stream)
         start_logging(TextFormatter(), logging.INFO, "sample")
         own = logging.getLogger("sample")
-        for number in range(10_000):  # without end where a write waits for a reader
+        for number in range(10_000):  # blocks forever if a write waits for a reader
             own.info("line %d", number)
 
         read = pipe.read1(1 << 20).decode()

@@ -1,4 +1,4 @@
-"""Lines of a cost add up to it, and a reference leads back to the price that it was made with."""
+"""The lines of a cost add up to it, and a reference leads back to the applied price."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Percentages of the list, prices of meters alone, other currencies."""
+"""Percentages of the list, prices of meters only, other currencies."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Where an import goes, and what is made for it."""
+"""The target of an import, and what is created for it."""
 
 import pytest
 

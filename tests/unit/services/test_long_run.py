@@ -1,4 +1,4 @@
-"""Long work: followed from outside, stopped, and its end told to everybody."""
+"""Long-running work: followed from outside, stopped, and its result reported to all followers."""
 
 import threading
 
@@ -16,7 +16,7 @@ def run() -> LongRun[int]:
 
 
 def nothing() -> None:
-    """Nobody waits for the end."""
+    """Does nothing at the end."""
 
 
 def test_followers_hear_how_far_it_is_and_get_the_result(run: LongRun[int]) -> None:

@@ -1,4 +1,4 @@
-"""Finding the server that has a data directory open."""
+"""Finding the server that uses a data directory."""
 
 from pathlib import Path
 

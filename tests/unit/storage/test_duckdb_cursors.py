@@ -1,4 +1,4 @@
-"""A snapshot of the cube belongs to the thread that opened it, and is over when it ends."""
+"""A snapshot of the cube belongs to the thread that opened it, and is unusable after its end."""
 
 import threading
 from collections.abc import Iterator

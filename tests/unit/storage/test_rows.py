@@ -1,4 +1,4 @@
-"""A field of an event is declared once; the row it makes is what earlier versions wrote."""
+"""A field of an event is declared once; its rows are the same as those of earlier versions."""
 
 from dataclasses import fields
 from typing import Any
@@ -27,7 +27,7 @@ PLAIN = UsageEvent(
 
 
 def full_event() -> UsageEvent:
-    """An event whose every field has a value of its own, different from its default."""
+    """An event in which every field has a unique value that differs from its default."""
     special: dict[str, Any] = {
         "status": Status.UPSTREAM_ERROR,
         "usage_source": UsageSource.ESTIMATED,

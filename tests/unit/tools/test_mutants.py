@@ -70,7 +70,8 @@ def test_list_has_enough_mutants_including_past_survivors() -> None:
 
 
 def test_mutants_are_killed_survive_or_break_individually(tree: Path) -> None:
-    """Also within one second and with a text of one length, which compiled files go by."""
+    """Also within one second and with texts of equal length, by which compiled files are considered
+    current."""
     harmless = replace(FITTING, id="harmless", new="other + one")
     no_test = replace(FITTING, id="no test", tests=("tests/test_sums.py::test_gone",))
     again = replace(FITTING, id="again")

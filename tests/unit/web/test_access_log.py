@@ -1,4 +1,4 @@
-"""The line of a request: what is in it, and what never is."""
+"""The log line of a request: what it contains, and what it never contains."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ def serve(
 
 
 def run(app: AccessLog) -> list[Message]:
-    """What an application sends."""
+    """The messages that an application sends."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:

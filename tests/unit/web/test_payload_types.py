@@ -1,4 +1,4 @@
-"""The scripts' declarations of what the server sends are those of the server."""
+"""The scripts' type declarations of server data match the server's types."""
 
 from typing import TypedDict
 

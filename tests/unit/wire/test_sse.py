@@ -1,4 +1,4 @@
-"""Events come out whole and unchanged, wherever the bytes were cut."""
+"""Events are returned complete and unchanged, wherever the bytes were split."""
 
 import pytest
 from hypothesis import given

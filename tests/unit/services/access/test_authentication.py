@@ -22,7 +22,7 @@ def access(directory: Directory, clock: FixedClock) -> Access:
 
 @pytest.fixture
 def text(administration: Administration, operator: Actor, owner: Member) -> str:
-    """A token that ends in a day."""
+    """A token that expires in a day."""
     _, made = administration.tokens.create(
         operator,
         description="t",

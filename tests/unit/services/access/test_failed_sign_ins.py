@@ -1,4 +1,4 @@
-"""Failures on the audit trail: the first, the second, the fourth, the eighth."""
+"""Failures in the audit trail: the first, the second, the fourth, the eighth."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Slowing down who guesses, without keeping out who knows."""
+"""Slowing down password guessing without locking out the account's owner."""
 
 from contextlib import suppress
 from datetime import timedelta

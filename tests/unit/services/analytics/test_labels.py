@@ -1,4 +1,4 @@
-"""Names of values: what has been set up, also when it is gone."""
+"""Labels of values: those of configured objects, including deleted ones."""
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension

@@ -1,4 +1,4 @@
-"""A window of the log as parts that are read one after the other."""
+"""A window of the log, in parts that are read one after the other."""
 
 from datetime import UTC, datetime
 

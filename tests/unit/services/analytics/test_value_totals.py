@@ -1,4 +1,4 @@
-"""Totals of all values of a dimension, and of everything around them."""
+"""Totals of all values of a dimension, and the totals around them."""
 
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ QUERY = UsageQuery(organization_id=OrganizationId("org"), merges=NO_MERGES, peri
 
 
 def cube(rows: dict[str, int], total: int) -> Any:
-    """A cube that has so many requests of each value, and so many in all."""
+    """A cube with a number of requests of each value, and in total."""
 
     class Cube:
         def ask(self, question: Any) -> Any:

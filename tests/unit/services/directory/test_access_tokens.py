@@ -1,4 +1,4 @@
-"""Access tokens: no more rights and no longer life than what they were made with."""
+"""Access tokens: never more rights or a longer life than what created them."""
 
 from dataclasses import replace
 from datetime import timedelta

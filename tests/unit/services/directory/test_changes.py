@@ -1,4 +1,4 @@
-"""The trail: no change without an entry, no entry without a change."""
+"""Audited changes: no change without an entry, no entry without a change."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Groups: who was in them from when to when."""
+"""Groups: their dated memberships."""
 
 from datetime import timedelta
 

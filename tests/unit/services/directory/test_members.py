@@ -1,4 +1,4 @@
-"""Members: invited, changed, removed; somebody always stays owner."""
+"""Members: invited, changed, removed; there is always an owner."""
 
 from datetime import timedelta
 

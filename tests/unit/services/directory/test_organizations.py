@@ -1,4 +1,4 @@
-"""Organizations: names and slugs of their own, and which one is meant."""
+"""Organizations: unique names and slugs, and finding one by name."""
 
 import pytest
 

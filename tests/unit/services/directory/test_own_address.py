@@ -12,7 +12,7 @@ from outlay.settings import Settings
 
 @pytest.fixture
 def own(tmp_path: Path) -> OwnAddress:
-    """An installation behind a public URL, whose server listens on port 4100."""
+    """An installation with a public URL, whose server listens on port 4100."""
     settings = Settings(data=tmp_path, public_url="https://usage.example.com")
     info = ServerInfo(7, "http://127.0.0.1:4100", "t")
     settings.server_path.write_bytes(msgspec.json.encode(info))

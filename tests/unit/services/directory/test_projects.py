@@ -1,4 +1,4 @@
-"""Projects: names are their own while they are in use."""
+"""Projects: names are unique among current projects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Setting limits: one for each scope and interval, for what there is."""
+"""Setting limits: one per scope and interval, for existing objects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What names, addresses and slugs may be."""
+"""Valid names, addresses and slugs."""
 
 import pytest
 from hypothesis import given

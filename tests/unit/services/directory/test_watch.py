@@ -1,4 +1,4 @@
-"""Noticing that the directory has changed."""
+"""Detecting changes of the directory."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""From the model that a request names to the upstream that answers it."""
+"""From the requested model to the upstream that answers."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Files of costs: credits, currencies, pages pasted twice, files that are not whole, other days."""
+"""Cost files: credits, currencies, repeated pages, incomplete files, other time zones."""
 
 import json
 from datetime import UTC, date, datetime

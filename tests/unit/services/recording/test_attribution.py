@@ -1,4 +1,4 @@
-"""Whose request it was."""
+"""Who a request is attributed to."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Files of other systems, row by row: what each export says is what is recorded."""
+"""Files of other systems, row by row: what each export contains is recorded."""
 
 import csv
 import gzip
@@ -39,7 +39,7 @@ NINE_US = to_us(datetime(2026, 11, 19, 9, tzinfo=UTC))
 
 
 def reports_of(path: Path, **job: Any) -> list[UsageReport]:
-    """The reports of a file whose format is told by its columns; no row is wrong."""
+    """The reports of a file whose format is detected by its columns; no row is invalid."""
     mapping = job.pop("mapping", None) or mapping_for(path, None)
     rows = list(read_import(FileImport(path=path, mapping=mapping, **job), NOW))
     assert [row.fault for row in rows if row.fault] == []
@@ -552,7 +552,7 @@ def test_every_bundled_format_is_valid_and_detected() -> None:
         assert (mapping.name, bool(mapping.title), bool(mapping.detect)) == (name, True, True)
 
 
-# Mappings of one's own
+# Custom mappings
 
 OWN = b"""
 name = "acme"

@@ -1,4 +1,4 @@
-"""Lines of a file that tell one answer again and again: the last one counts."""
+"""Lines of a file that repeat one answer: the last one counts."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is skipped over is counted by name, for a bounded number of names."""
+"""Skipped telemetry is counted by name, with a bounded number of names."""
 
 from datetime import timedelta
 

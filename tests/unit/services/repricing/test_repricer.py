@@ -1,4 +1,4 @@
-"""Pricing what is on record again."""
+"""Repricing recorded events."""
 
 from dataclasses import replace
 
