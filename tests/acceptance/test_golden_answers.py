@@ -237,7 +237,7 @@ def recorded(question: str, answer: str) -> str:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_an_answer_is_what_it_was(
+def test_answers_are_unchanged(
     server: Server, place: tuple[Tenant, dict[str, str]], question: str
 ) -> None:
     answer = ask(server, place, question)
@@ -250,7 +250,7 @@ def test_an_answer_is_what_it_was(
 
 
 @pytest.mark.parametrize("question", REFUSED)
-def test_a_refusal_has_the_code_and_field_that_it_had(
+def test_refusals_keep_their_code_and_field(
     server: Server, place: tuple[Tenant, dict[str, str]], question: str
 ) -> None:
     answer = ask(server, place, question)

@@ -241,7 +241,7 @@ def test_expired_sign_in_starts_again(
             clock.instant = NOW
 
 
-def test_unusable_or_lying_provider_admits_nobody(
+def test_unusable_or_dishonest_provider_admits_nobody(
     server: Server,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,

@@ -325,7 +325,7 @@ def test_malformed_bodies_of_authenticated_callers_leak_no_memory(running: Runni
     assert peak < 8 * MIB  # each would leave this much behind, 45 MiB in total
 
 
-def test_authenticated_caller_is_told_the_body_limit(running: Running) -> None:
+def test_authenticated_caller_learns_the_body_limit(running: Running) -> None:
     target = Target("POST", "/api/v1/projects", False, True, 0)
     more = f"authorization: Bearer {running.token}\r\n"
     with running.connect() as sock:

@@ -174,7 +174,7 @@ def test_disconnected_follower_leaves_nothing_held(shared: Running) -> None:
         assert found.returncode == 0, found
 
 
-def test_concurrent_maintenance_is_named_with_its_own_exit_code(shared: Running) -> None:
+def test_running_maintenance_is_reported_with_its_own_exit_code(shared: Running) -> None:
     with shared.client() as client:
         send(client, [make(number) for number in range(2_000)])
     others = [start("verify", "--data", shared.data) for _ in range(4)]

@@ -65,7 +65,7 @@ def logged(ledger: Ledger) -> list[str]:
     ]
 
 
-def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
+def test_later_report_of_an_answer_is_kept_uncounted(ledger: Ledger) -> None:
     first = report(answer_id(), input_tokens=10, cost_pusd=7)
     second = replace(first, event_id="span-1", source="otel")
 

@@ -52,7 +52,7 @@ def test_a_relayed_request_has_a_line_without_prompt_or_secret(
         assert secret not in written
 
 
-def test_a_call_without_a_good_key_has_a_line_without_principal(
+def test_call_without_a_valid_key_is_logged_without_principal(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "outlay.access")
@@ -65,7 +65,7 @@ def test_a_call_without_a_good_key_has_a_line_without_principal(
     assert fields["requestId"] == answer.headers["request-id"]
 
 
-def test_the_route_of_the_api_has_its_prefix_and_an_alias_has_none(
+def test_api_route_has_its_prefix_and_an_alias_has_none(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "outlay.access")
@@ -211,7 +211,7 @@ def test_traces_are_never_sent_to_the_server_itself(tmp_path: Path, host: str) -
         assert services.tracer is None
 
 
-def test_without_a_collector_nothing_of_opentelemetry_is_loaded() -> None:
+def test_opentelemetry_is_not_loaded_without_a_collector() -> None:
     code = "import outlay.cli.main, outlay.web.app, sys; print('opentelemetry.sdk' in sys.modules)"
 
     found = subprocess.run(

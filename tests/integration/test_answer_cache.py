@@ -223,7 +223,7 @@ def cached(source: Source) -> CachingReader:
     return CachingReader(source, Changes(), AnswerCache(), "edition")
 
 
-def test_the_key_of_an_answer_is_the_question_as_far_as_it_matters_to_the_answer() -> None:
+def test_cache_key_is_the_relevant_part_of_the_question() -> None:
     period = period_of_dates(TODAY, TODAY, "UTC")
     query = UsageQuery(
         organization_id=OrganizationId("org"),

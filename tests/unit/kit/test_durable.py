@@ -43,7 +43,7 @@ def test_existing_file_is_never_replaced_by_a_new_one(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_file_systems_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_created_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 

@@ -50,7 +50,7 @@ def test_a_text_line_has_time_level_logger_message_and_fields() -> None:
     assert line == "2026-11-28T16:00:00.042Z INFO sample: request status=200 route=/x"
 
 
-def test_a_line_for_people_has_level_and_message() -> None:
+def test_command_line_output_has_level_and_message() -> None:
     assert CommandFormatter().format(record_of("it is late")) == "Info: it is late"
 
 
@@ -74,7 +74,7 @@ def test_a_json_line_is_an_object_with_the_fields() -> None:
     }
 
 
-def test_a_json_line_takes_text_that_is_no_unicode() -> None:
+def test_json_line_accepts_invalid_unicode() -> None:
     assert json.loads(JsonFormatter().format(record_of("\udcff")))["message"] == "\udcff"
 
 
@@ -90,7 +90,7 @@ def test_no_line_of_a_traceback_can_be_taken_for_a_record() -> None:
     assert "forged" in json.loads(JsonFormatter().format(record))["exception"]
 
 
-def test_lines_are_dropped_and_counted_where_nobody_reads_them(
+def test_unread_log_lines_are_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()

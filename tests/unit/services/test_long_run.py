@@ -19,7 +19,7 @@ def nothing() -> None:
     """Does nothing at the end."""
 
 
-def test_followers_hear_how_far_it_is_and_get_the_result(run: LongRun[int]) -> None:
+def test_followers_get_progress_and_result(run: LongRun[int]) -> None:
     go_on = threading.Event()
 
     def work(own: LongRun[int]) -> int:
@@ -56,7 +56,7 @@ def test_work_that_is_stopped_ends_at_its_next_step(run: LongRun[int]) -> None:
         run.result()
 
 
-def test_its_end_comes_before_anybody_hears_of_it(run: LongRun[int]) -> None:
+def test_end_callback_runs_before_followers_are_notified(run: LongRun[int]) -> None:
     ended: list[str] = []
 
     def work(_: LongRun[int]) -> int:

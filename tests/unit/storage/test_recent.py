@@ -39,7 +39,7 @@ def test_lagging_follower_gets_nothing() -> None:
     assert numbers(recent.after(10)) == [11, 12]
 
 
-def test_nothing_is_kept_before_a_gap() -> None:
+def test_batches_before_a_gap_are_dropped() -> None:
     """A reader that got batches from both sides of a gap would skip those in between."""
     recent = RecentBatches()
     recent.add(batch(1, 3))

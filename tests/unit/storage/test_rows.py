@@ -67,7 +67,7 @@ def test_an_event_comes_back_from_its_row() -> None:
     assert (type(event.is_stream), type(event.status)) == (bool, Status)
 
 
-def test_an_event_takes_over_what_its_report_declares() -> None:
+def test_event_copies_the_fields_of_its_report() -> None:
     report = UsageReport(event_id="e", event_time_us=1, provider="p", mapping="p/m", usage=None)
 
     assert set(reported_fields(report)) < set(declared(UsageEvent))

@@ -25,7 +25,7 @@ def test_names_survive_deletion(
     assert read_labels(directory, OrganizationId("another"), Dimension.PROJECT) == {}
 
 
-def test_what_is_the_same_everywhere_needs_no_directory(directory: Directory) -> None:
+def test_shared_constant_labels_need_no_directory(directory: Directory) -> None:
     directory.close()
 
     assert read_labels(directory, OrganizationId("org"), Dimension.STATUS) == {

@@ -35,7 +35,7 @@ def test_requests_without_a_value_are_unattributed() -> None:
     assert (found.unattributed.requests, found.total.requests) == (2, 5)
 
 
-def test_groups_overlap_so_their_total_is_asked_for() -> None:
+def test_total_of_overlapping_groups_is_queried() -> None:
     found = read_value_totals(cube({"a": 3, "b": 3}, 4), QUERY, Dimension.GROUP)
 
     assert found.total.requests == 4

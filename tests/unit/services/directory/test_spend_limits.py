@@ -13,7 +13,7 @@ from outlay.services.bundle import Administration
 DAY = LimitInterval.DAY
 
 
-def test_a_limit_takes_the_place_of_the_one_before(
+def test_new_limit_replaces_the_previous_one(
     administration: Administration, operator: Actor, owner: Member
 ) -> None:
     limits = administration.limits
@@ -39,7 +39,7 @@ def test_an_amount_out_of_range_is_refused(
 
 
 @pytest.mark.parametrize("scope", LimitScope)
-def test_there_is_no_limit_for_what_there_is_not(
+def test_limit_for_an_unknown_object_is_refused(
     administration: Administration, operator: Actor, scope: LimitScope
 ) -> None:
     with pytest.raises(NotFound) as refused:

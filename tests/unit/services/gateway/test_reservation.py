@@ -184,7 +184,7 @@ def test_input_is_reserved_at_the_highest_rate() -> None:
         {"messages": [{"content": [{"image_url": {"url": "data:,"}}] * 6}]},
     ],
 )
-def test_everything_that_may_be_input_is_reserved(body: dict[str, Any]) -> None:
+def test_all_possible_input_is_reserved(body: dict[str, Any]) -> None:
     assert held({"max_tokens": 1, **body}) >= 30_000 * 5_000_000
 
 

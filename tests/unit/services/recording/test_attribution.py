@@ -21,7 +21,7 @@ def attribution(directory: Directory) -> Attribution:
     return Attribution(directory)
 
 
-def test_members_are_meant_by_id_or_address_in_any_case(
+def test_members_are_found_by_id_or_address_in_any_case(
     attribution: Attribution, operator: Actor, owner: Member
 ) -> None:
     org = operator.organization_id
@@ -46,7 +46,7 @@ def test_groups_are_those_of_the_time_of_a_request(
     assert found == ["", group.group_id, group.group_id, ""]
 
 
-def test_unknown_groups_are_left_out_or_kept_as_they_were_said(
+def test_unknown_groups_are_left_out_or_kept_as_reported(
     administration: Administration, attribution: Attribution, operator: Actor
 ) -> None:
     group = administration.groups.create(operator, "Team")
@@ -59,7 +59,7 @@ def test_unknown_groups_are_left_out_or_kept_as_they_were_said(
     }
 
 
-def test_what_a_report_names_and_is_new_is_looked_up(
+def test_new_entities_in_a_report_are_looked_up(
     administration: Administration, attribution: Attribution, operator: Actor, owner: Member
 ) -> None:
     org = operator.organization_id
