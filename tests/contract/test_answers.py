@@ -75,7 +75,7 @@ def test_later_report_of_an_answer_is_kept_uncounted(ledger: Ledger) -> None:
 
     assert counted(ledger) == [first]
     assert stored(ledger)[1:] == [
-        replace(second, amends=first.event_id, amendment=Amendment.WITNESS)
+        replace(second, amends=first.event_id, amendment=Amendment.REPEAT)
     ]
     assert logged(ledger) == [first.event_id]
     assert ledger.count_requests(10) == 1

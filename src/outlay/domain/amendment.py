@@ -63,9 +63,9 @@ def restated(event: UsageEvent, amendment_id: str, instead: UsageEvent) -> list[
     return [voided(event, amendment_id), following]
 
 
-def as_witness(event: UsageEvent, counted_id: str) -> UsageEvent:
+def as_repeat(event: UsageEvent, counted_id: str) -> UsageEvent:
     """The event marked as a repeated report: its answer is already counted under another id."""
-    return replace(event, amends=counted_id, amendment=Amendment.WITNESS)
+    return replace(event, amends=counted_id, amendment=Amendment.REPEAT)
 
 
 def standing(rows: Iterable[UsageEvent]) -> list[UsageEvent]:

@@ -75,11 +75,11 @@ class Amendment(StrEnum):
     """Cancels it: a copy with its own id that counts as minus one."""
     RESTATE = "restate"
     """Replaces it with other derived values; a void in the same commit cancels the original."""
-    WITNESS = "witness"
-    """A repeated report of a provider answer: kept, but never counted."""
+    REPEAT = "witness"
+    """A repeated report of a provider answer: kept, but never counted. Stored as `witness`."""
 
 
-SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.WITNESS: 0}
+SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.REPEAT: 0}
 """The factor with which a row counts, by its amendment."""
 
 

@@ -39,9 +39,11 @@ _COUNTED: Final = tuple(
     for measure in MEASURES
     if _COLUMN_OF.get(measure.name, measure.name) in COLUMN and measure.name not in _OWN
 )
-_TOLD: Final = tuple(measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_OWN})
+_FLAGS: Final = tuple(
+    measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_OWN}
+)
 """Measures that are 0 or 1 per event, derived from other fields."""
-LANES: Final = (*_COUNTED, *_OWN, *_TOLD)
+LANES: Final = (*_COUNTED, *_OWN, *_FLAGS)
 """The measures in the order of the lanes."""
 
 _PADDING: Final = LANE_BYTES - 8
@@ -142,7 +144,7 @@ class LedgerSums:
             is_compared = (
                 reported is not None and row[_COMPUTED] is not None and not row[_UNPRICED_PARTS]
             )
-            told = _told(
+            flags = _flags(
                 *_sources_of(row),
                 duration is not None,
                 first_token is not None,
@@ -153,9 +155,9 @@ class LedgerSums:
             beside = (row[_COMPUTED], 0) if is_compared else (0, cost)
             numbers = (*_counts_of(row), duration or 0, first_token or 0, cost, *beside)
             try:
-                values = int.from_bytes(_pack_numbers(*numbers), "little") + told
+                values = int.from_bytes(_pack_numbers(*numbers), "little") + flags
             except error:  # a negative number
-                values = pack(numbers) + told
+                values = pack(numbers) + flags
             sign = SIGN[row[_AMENDMENT]]
             if sign != 1:
                 values *= sign
@@ -217,7 +219,7 @@ def bin_weights(salt: str) -> Callable[[int], int]:
 
 
 @cache
-def _told(
+def _flags(
     status: str,
     usage_source: str,
     cost_source: str,
@@ -242,7 +244,7 @@ def _told(
         timed_requests=int(is_timed),
         streamed_requests=int(is_streamed),
     )
-    return pack([getattr(facts, name) if name in _TOLD else 0 for name in LANES])
+    return pack([getattr(facts, name) if name in _FLAGS else 0 for name in LANES])
 
 
 def totals_of(packed: int) -> Totals:

@@ -201,14 +201,14 @@ class Audit:
             return []
         with self._directory.read() as session:
             organizations = list_organizations(session)
-        told = [str(fault) for fault in faults[:MAX_FAULTS]]
+        listed = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
             operator = operator_of(organization)
             with self._audited.change(operator, Permission.ORGANIZATION_WRITE) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,
-                    after={"faults": told, "count": len(faults)},
+                    after={"faults": listed, "count": len(faults)},
                 )
         return self._directory.accept()
 

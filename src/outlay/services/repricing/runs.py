@@ -287,14 +287,14 @@ class Reprices:
     ) -> Reprice:
         """Write the changes to the ledger in batches, and record the result."""
         tally = self._tally(reprice.organization_id)
-        done, told_at = 0, time.monotonic()
+        done, reported_at = 0, time.monotonic()
 
         def look() -> None:
             """Stop if requested; write heartbeats, even while nothing changes."""
-            nonlocal told_at
+            nonlocal reported_at
             run.check()
-            if time.monotonic() - told_at > SIGN_SECONDS:
-                told_at = time.monotonic()
+            if time.monotonic() - reported_at > SIGN_SECONDS:
+                reported_at = time.monotonic()
                 self._put(replace(reprice, alive_at_us=to_us(self._clock.now())))
 
         for part in batched(changes(reprice, tally, look), _PAGE):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from outlay.domain.amendment import as_witness, standing, void_id, voided
+from outlay.domain.amendment import as_repeat, standing, void_id, voided
 from outlay.domain.errors import Damaged
 from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
@@ -52,7 +52,7 @@ class Submitted:
     own: Sequence[int | None] | None = None
     """The index of each submitted event in `events`, None for one that is left out; None if they
     are the same."""
-    witnesses: Sequence[int] = ()
+    repeats: Sequence[int] = ()
     """Indexes of submitted events whose answer counts under another id."""
 
     def outcomes(self, stored: list[Outcome]) -> list[Outcome]:
@@ -60,7 +60,7 @@ class Submitted:
         if self.own is None:
             return stored
         own = [Outcome.DUPLICATE if at is None else stored[at] for at in self.own]
-        for at in self.witnesses:
+        for at in self.repeats:
             if own[at] is Outcome.ACCEPTED:
                 own[at] = Outcome.DUPLICATE
         return own
@@ -123,7 +123,7 @@ def settle_answers(
             settling.store(event)
         else:
             settling.report(event)
-    return Submitted(settling.stored, settling.own, settling.witnesses)
+    return Submitted(settling.stored, settling.own, settling.repeats)
 
 
 class _Settling:
@@ -137,7 +137,7 @@ class _Settling:
         """Events voided in this commit, to be replaced by another version."""
         self.stored: list[UsageEvent] = []
         self.own: list[int | None] = []
-        self.witnesses: list[int] = []
+        self.repeats: list[int] = []
 
     def store(self, event: UsageEvent) -> None:
         """Store an event unchanged."""
@@ -174,8 +174,8 @@ class _Settling:
         others = [other for other in counted if is_same_answer(event, other)]
         better = next((other for other in others if not self._outranks(event, other)), None)
         if better is not None:
-            self.witnesses.append(len(self.own))
-            self.store(as_witness(event, better.event_id))
+            self.repeats.append(len(self.own))
+            self.store(as_repeat(event, better.event_id))
             return
         self.store(event)
         for other in others:

@@ -190,14 +190,14 @@ def conflicts_replaced(
     replaced.
     """
     for rowid, facts in reader.execute(queries.CONFLICTS, (organization_id,)).fetchall():
-        told = replace_in_facts(facts, claim, instead)
-        if told != facts:
-            yield told, digest_of_facts(told), rowid
+        changed = replace_in_facts(facts, claim, instead)
+        if changed != facts:
+            yield changed, digest_of_facts(changed), rowid
 
 
-def replace_offered(told: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
+def replace_offered(changed: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
     """Store the changed facts of refused events."""
-    writer.executemany(queries.REPLACE_OFFERED, told)
+    writer.executemany(queries.REPLACE_OFFERED, changed)
 
 
 def apply_all(replacements: Iterable[Replacement], writer: Connection) -> None:

@@ -212,10 +212,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._stage is Stage.BODY:
-            is_to_be_told = not self.cycle.response_started
+            is_answered = not self.cycle.response_started
         else:
-            is_to_be_told = self._came > 0
-        if is_to_be_told:
+            is_answered = self._came > 0
+        if is_answered:
             self._say(408, b"The request took too long to arrive.")
         self.transport.close()
 

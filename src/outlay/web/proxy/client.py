@@ -63,8 +63,8 @@ class Client:
             waiting = cast("Coroutine[Any, Any, Message]", self._receive())
             try:
                 waiting.send(None)
-            except StopIteration as told:
-                self.is_gone = told.value["type"] == "http.disconnect"
+            except StopIteration as received:
+                self.is_gone = received.value["type"] == "http.disconnect"
             finally:
                 waiting.close()
         return self.is_gone

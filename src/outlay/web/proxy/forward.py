@@ -198,10 +198,10 @@ class _Relay:
         self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
-        told = error_response(
+        error_answer = error_response(
             self._endpoint.dialect, status, code, message, request_id, is_final=is_final
         )
-        await self._put(*told, more=False)
+        await self._put(*error_answer, more=False)
 
     # Sending on and relaying back
 

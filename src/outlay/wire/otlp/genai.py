@@ -349,8 +349,8 @@ def _first_token_us(found: Attributes, start_us: int) -> int | None:
 
 def _is_stream(found: Attributes) -> bool | None:
     """Whether the answer was streamed; None if the span does not say."""
-    told = first_of(found, *_STREAM)
-    return None if told is None else told in (True, "true", "True")
+    stated = first_of(found, *_STREAM)
+    return None if stated is None else stated in (True, "true", "True")
 
 
 def _app(found: Attributes) -> str:

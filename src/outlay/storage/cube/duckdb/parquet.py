@@ -49,10 +49,12 @@ def write_parquet(
                 }
                 database.execute(statement, {"cells": orjson.dumps(cells).decode()})
             found = metadata()
-            told = "" if found is None else f", KV_METADATA {{outlay: '{_quoted(found)}'}}"
+            metadata_option = (
+                "" if found is None else f", KV_METADATA {{outlay: '{_quoted(found)}'}}"
+            )
             database.execute(
                 f"COPY ({_select(database, shape)}) TO '{path}' "
-                f"(FORMAT parquet, COMPRESSION zstd{told})"
+                f"(FORMAT parquet, COMPRESSION zstd{metadata_option})"
             )
         finally:
             database.close()

@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 let known = new Map();
 let tag = "";
 /** When the server last responded. */
-let toldAt = Date.now();
+let refreshedAt = Date.now();
 let askedAt = Date.now();
 
 /**
@@ -23,7 +23,7 @@ let askedAt = Date.now();
 export function remember(page, etag) {
   tag = etag;
   known = new Map(blocksOf(page).map(([name, node]) => [name, still(node)]));
-  toldAt = askedAt = Date.now();
+  refreshedAt = askedAt = Date.now();
 }
 
 /**
@@ -93,7 +93,7 @@ export async function refresh() {
     say("Could not refresh", retry());
     return;
   }
-  toldAt = Date.now();
+  refreshedAt = Date.now();
   say("");
   showAge();
   if (isBusy()) return;
@@ -133,7 +133,7 @@ export async function refresh() {
 
 /** How long ago the server last responded: `just now`, `3 min ago`. */
 function age() {
-  const minutes = Math.floor((Date.now() - toldAt) / MINUTE_MS);
+  const minutes = Math.floor((Date.now() - refreshedAt) / MINUTE_MS);
   return minutes < 1
     ? "just now"
     : minutes < 120
@@ -143,7 +143,7 @@ function age() {
 
 /** Says at the foot how old the page is, from a minute on. */
 function showAge() {
-  const isOld = Date.now() - toldAt >= MINUTE_MS;
+  const isOld = Date.now() - refreshedAt >= MINUTE_MS;
   for (const node of document.querySelectorAll("[data-age]"))
     node.textContent = isOld ? ` · updated ${age()}` : "";
 }
@@ -212,7 +212,7 @@ export function startLive() {
     if (Date.now() - askedAt >= interval()) look();
   }, WATCHING_MS / 2);
   document.addEventListener("visibilitychange", () => {
-    if (Date.now() - toldAt >= EVERY_MS) look();
+    if (Date.now() - refreshedAt >= EVERY_MS) look();
   });
   addEventListener("online", () => {
     say("");
