@@ -1,4 +1,4 @@
-// The page around the charts: what its controls do.
+// The controls of the page around the charts.
 import { announce, el } from "./dom.js";
 import "./area.js";
 import "./chartpaper.js";
@@ -51,7 +51,7 @@ function showMetric(metric, isAsked = true) {
 const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
 
 /**
- * Lets a heading such as "Cost by model" name the metric that is shown.
+ * Updates a heading such as "Cost by model" to the displayed metric.
  * @param {HTMLElement} title
  * @param {string} metric
  */
@@ -61,7 +61,7 @@ function retitle(title, metric) {
 }
 
 /**
- * Shows one of the views of a page, of which each is there already.
+ * Shows one of the views of a page; all of them are loaded already.
  * @param {string} view
  */
 function showView(view) {
@@ -91,7 +91,7 @@ function showView(view) {
   history.replaceState(null, "", url);
 }
 
-/** What a fresh page needs once. */
+/** Prepares a newly loaded page. */
 function prepare() {
   prepareSelection();
   document
@@ -129,7 +129,7 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText((source.textContent ?? "").trim());
   } catch {
-    // Not allowed, or not there at all, as on plain HTTP beyond this machine.
+    // Not allowed, or not available, as over plain HTTP from another machine.
     getSelection()?.selectAllChildren(source);
     said = "Selected: press Ctrl+C";
   }
@@ -139,7 +139,7 @@ async function copy(button) {
 }
 
 /**
- * Lets a part of the page have the whole screen, or gives it back.
+ * Shows a part of the page in full screen, or ends that.
  * @param {HTMLElement} button
  */
 async function fullscreen(button) {
@@ -179,7 +179,7 @@ document.addEventListener("click", (event) => {
   const copied = /** @type {HTMLElement|null} */ (target.closest("[data-copy]"));
   if (entry) carryPeriod(entry);
   if (entry && plain && !navigator.onLine) {
-    event.preventDefault(); // the browser's page of an error would take this one away
+    event.preventDefault(); // the browser's error page would replace this one
     sayOffline();
   }
   if (metric && plain) {
@@ -326,9 +326,9 @@ document.addEventListener("refresh", async (event) => {
   announce(event.detail);
 });
 
-/** Jumps somewhere by name. */
+/** Opens the command palette. */
 function palette() {
-  // Seldom the first thing one does: loaded when it is wanted.
+  // Seldom used first, so it is loaded on demand.
   import("./palette.js").then(({ openPalette }) =>
     openPalette((path) => {
       const link = /** @type {HTMLAnchorElement} */ (el("a", { href: path }));

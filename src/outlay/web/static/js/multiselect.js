@@ -1,4 +1,4 @@
-// <filter-menu>: the values of one filter to choose from, found by name, applied together.
+// <filter-menu>: choosing values of one filter, searched by name and applied together.
 import { el } from "./dom.js";
 
 const WAIT = 120;
@@ -14,7 +14,7 @@ class FilterMenu extends HTMLElement {
    * @type {Map<string, string>}
    */
   chosen = new Map();
-  /** What was chosen when the menu was opened. */
+  /** The values that were chosen when the menu was opened. */
   opened = "";
   /** @type {HTMLInputElement} */
   search;

@@ -1,4 +1,4 @@
-// Users that are ticked: remembered across pages, sorting, searches and reloads, summed by the
+// Selected users: remembered across pages, sorting, searches and reloads, summed by the
 // server.
 import { announce, el } from "./dom.js";
 import * as fmt from "./fmt.js";
@@ -14,7 +14,7 @@ const FAILED = "Could not load the totals. Reload the page to try again.";
 const STORED = "outlay-selected-users";
 /** @type {Set<string>} */
 const selected = new Set(JSON.parse(sessionStorage.getItem(STORED) ?? "[]"));
-/** What of the address the sums depend on. */
+/** The parameters of the URL that the sums depend on. */
 const ASKED = [
   "preset",
   "from",
@@ -33,7 +33,7 @@ const ASKED = [
 ];
 let request = new AbortController();
 
-/** Ticks what is selected on a fresh page, and says what it comes to. */
+/** Ticks the selected users on a new page, and shows their totals. */
 export function prepareSelection() {
   const bar = /** @type {HTMLElement|null} */ (document.querySelector("[data-selection]"));
   if (!bar) {
@@ -54,7 +54,7 @@ export function prepareSelection() {
 }
 
 /**
- * Serves a change of a tick box; whether it was one.
+ * Handles a change of a checkbox; returns whether it was one of these.
  * @param {Element} target
  */
 export function onSelection(target) {
