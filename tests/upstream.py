@@ -258,7 +258,7 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
         "completion_tokens_details": {"reasoning_tokens": number % 3},
     }
     served.usage = usage
-    told = script.get("usage", usage)
+    counts = script.get("usage", usage)
     head = {"id": served.response_id, "model": asked["model"], "created": 1}
     text = "text" if "prompt" in asked else None
     if not asked.get("stream"):
@@ -269,7 +269,7 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
             choice["message"] = {"role": "assistant", "content": "".join(words)}
             if "tools" in asked:
                 choice["message"]["tool_calls"] = [_tool_call()]
-        body = {**head, "object": "chat.completion", "choices": [choice], "usage": told}
+        body = {**head, "object": "chat.completion", "choices": [choice], "usage": counts}
         return [_dump(body, script)], "application/json"
     wants_usage = (asked.get("stream_options") or {}).get("include_usage")
     head["object"] = "chat.completion.chunk"
@@ -283,8 +283,8 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
         pieces.append(_event({**head, "choices": [choice]}, script))
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     pieces.append(_event({**head, "choices": [last]}, script))
-    if wants_usage and told != "missing":
-        pieces.append(_event({**head, "choices": [], "usage": told}, script))
+    if wants_usage and counts != "missing":
+        pieces.append(_event({**head, "choices": [], "usage": counts}, script))
     pieces += [piece.encode("latin-1") for piece in script.get("more", [])]
     if not script.get("no_done"):
         pieces.append(b"data: [DONE]\n\n")

@@ -391,10 +391,10 @@ def test_every_endpoint_for_every_role_and_plan(
                 headers=person.bearer,
                 **({} if rule.body is None else {"json": fill(rule.body, world)}),
             )
-            assert told(unknown) == told(foreign), name
+            assert content_of(unknown) == content_of(foreign), name
 
 
-def told(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
+def content_of(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
     """The content of an answer, without location and time."""
     body = answer.json()
     return answer.status_code, {

@@ -509,8 +509,8 @@ def test_members_and_groups_are_managed_alongside_a_running_server(tmp_path: Pat
         euros = ("--currency", "EUR", "--meter", "audio_milliseconds=1.5", "--output", "3")
         tier = ("--tier", "above=200000,input=8.5", "--effective-from", "2026-10-01")
         price = do("price", "add", "my-model", "--input", "4", *euros, *tier)
-        told = " ".join(do("price", "list").split())
-        assert "above 200,000: input 8.5, in EUR at 1.0842 USD" in told
+        listed = " ".join(do("price", "list").split())
+        assert "above 200,000: input 8.5, in EUR at 1.0842 USD" in listed
         assert "4.3368" in do("price", "show", "my-model", "--at", "2026-11-01")
         do("price", "delete", price)
         do("price", "rate", "delete", rate)

@@ -96,7 +96,7 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
 UNUSABLE = "The identity provider is not usable. See the server's log for the reason."
 
 
-def told(answer: httpx.Response) -> str:
+def error_on(answer: httpx.Response) -> str:
     """The error on the page."""
     found = re.search(r'role="alert">.*?<span>(.*?)</span>', answer.text, re.DOTALL)
     return html.unescape(found[1]) if found else ""
@@ -262,7 +262,7 @@ def test_unusable_or_dishonest_provider_admits_nobody(
         )
         with browser(server) as http:
             found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert (found.status_code, told(found)) == (503, UNUSABLE), change
+        assert (found.status_code, error_on(found)) == (503, UNUSABLE), change
         provider.metadata = good
     assert "another issuer: 'https://evil.test'" in caplog.text
     assert "169.254.169.254" in caplog.text
@@ -271,7 +271,7 @@ def test_unusable_or_dishonest_provider_admits_nobody(
     )
     with browser(server) as http:
         found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert (found.status_code, told(found)) == (503, UNUSABLE)
+        assert (found.status_code, error_on(found)) == (503, UNUSABLE)
         assert "Connect call failed" in caplog.text
         assert http.get("/login/sso?organization=nobody").status_code == 404
 
@@ -404,7 +404,7 @@ def test_code_is_sent_only_to_its_provider(server: Server, mix_up: MixUp) -> Non
         seen = mix_up.lure(victim)
 
     assert seen.status_code == 401
-    assert "a different identity provider" in told(seen)
+    assert "a different identity provider" in error_on(seen)
     assert mix_up.hostile.posted == []
 
 
@@ -438,7 +438,10 @@ def test_callback_on_another_path_is_refused(
             assert http.get(back).status_code == 401
         back = go_there(http, world)
         former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
-        assert (former.status_code, "redirected to an outdated URL" in told(former)) == (401, True)
+        assert (former.status_code, "redirected to an outdated URL" in error_on(former)) == (
+            401,
+            True,
+        )
         assert provider.posted == []
         assert http.get(back).status_code == 303
 
@@ -512,7 +515,7 @@ def test_endpoint_with_query_on_this_machine_is_refused(
         with browser(world.server) as http:
             gone = http.get(f"/login/sso?organization={world.organization.slug}")
 
-    assert told(gone) == UNUSABLE
+    assert error_on(gone) == UNUSABLE
     assert asked == []
     assert "127.0.0.1 may not be connected to" in caplog.text
 
@@ -540,7 +543,7 @@ def test_public_issuer_cannot_use_private_endpoints(
 def departs(world: World) -> str:
     """The error when beginning a sign-in."""
     with browser(world.server) as http:
-        return told(http.get(f"/login/sso?organization={world.organization.slug}"))
+        return error_on(http.get(f"/login/sso?organization={world.organization.slug}"))
 
 
 def test_redirects_are_not_followed_and_responses_are_bounded(

@@ -341,8 +341,8 @@ def test_span_order_does_not_matter(server: Server, tenant: Tenant, order: tuple
     for index in reversed(order):
         send(server, tenant, family[index])  # repeated, as after a lost response
 
-    # From the inside out or from the outside in. Where what is between comes apart from both and
-    # out of turn, as no exporter sends it, nobody could know them for one call.
+    # From the inside out or from the outside in. If the span in between arrives separately and out
+    # of order, which no exporter does, the calls cannot be recognized as one.
     gap = order not in {(0, 1, 2), (2, 1, 0)}
     assert len(logged(server, tenant)) == (2 if gap else 1)
 

@@ -65,7 +65,7 @@ def send_twice(demo: Demo) -> None:
         "usage": usage,
     }
     httpx.post(f"{demo.url}/v1/usage/events", json=[event], headers=head).raise_for_status()
-    told = {
+    answer = {
         "gen_ai.operation.name": {"stringValue": "chat"},
         "gen_ai.request.model": {"stringValue": "gpt-5.5"},
         "gen_ai.usage.input_tokens": {"intValue": "987654"},
@@ -77,7 +77,7 @@ def send_twice(demo: Demo) -> None:
         "name": "chat gpt-5.5",
         "startTimeUnixNano": str(int(now.timestamp() * 1e9)),
         "endTimeUnixNano": str(int(now.timestamp() * 1e9) + 10**9),
-        "attributes": [{"key": key, "value": value} for key, value in told.items()],
+        "attributes": [{"key": key, "value": value} for key, value in answer.items()],
     }
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     httpx.post(f"{demo.url}/v1/traces", json=body, headers=head).raise_for_status()
@@ -106,13 +106,13 @@ def test_drift_and_missing_parts_link_to_requests(page: Page, demo: Demo) -> Non
     expect(page.get_by_role("row").filter(has_text="gpt-5.5")).to_be_visible()
     check_access(page)
     row = page.get_by_role("row").filter(has_text="gpt-5.5")
-    told = demo.get("/api/v1/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
-    assert shows(row.locator("td.is-lead").inner_text(), told["costDrift"])
+    answer = demo.get("/api/v1/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
+    assert shows(row.locator("td.is-lead").inner_text(), answer["costDrift"])
 
     row.get_by_role("link", name="gpt-5.5").click()
     expect(page.get_by_role("heading", name="Requests, largest difference first")).to_be_visible()
     shown = page.locator("table.log tbody tr")
-    expect(shown).to_have_count(told["reportedCostRequestCount"])
+    expect(shown).to_have_count(answer["reportedCostRequestCount"])
     check_access(page)
 
     page.goto(f"{demo.url}/organization/analytics?preset=24h&app={PROVIDER}")

@@ -71,7 +71,7 @@ def litellm(api_key_id: str) -> Any:
 
 def otlp(api_key_id: str) -> Any:
     now_ns = to_us(SystemClock().now()) * 1000
-    told = {
+    attributes = {
         "gen_ai.operation.name": {"stringValue": "chat"},
         "gen_ai.provider.name": {"stringValue": "openai"},
         "gen_ai.request.model": {"stringValue": "gpt-5.5"},
@@ -85,7 +85,7 @@ def otlp(api_key_id: str) -> Any:
         "name": "chat",
         "startTimeUnixNano": str(now_ns - 10**9),
         "endTimeUnixNano": str(now_ns),
-        "attributes": [{"key": key, "value": value} for key, value in told.items()],
+        "attributes": [{"key": key, "value": value} for key, value in attributes.items()],
     }
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 

@@ -58,13 +58,13 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
         interval=LimitInterval.DAY,
         amount_pusd=limit,
     )
-    told: list[str] = []
+    messages: list[str] = []
     ledger.submit(
         [],
         intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
-        refused=lambda _, why: told.append(why.message),
+        refused=lambda _, why: messages.append(why.message),
     ).result(5)
-    return "".join(told)
+    return "".join(messages)
 
 
 def spend(ledger: PostgresLedger, cost: int, **changes: object) -> None:

@@ -85,7 +85,7 @@ def _messages() -> Iterator[Message]:
 
 
 MESSAGES = list(_messages())
-ENDING_VALUES = re.compile(r"(\.message|\.fault|^told|^why|^named|^listed|^WANTED)$")
+ENDING_VALUES = re.compile(r"(\.message|\.fault|^message|^why|^named|^listed|^WANTED)$")
 """Values that are messages themselves, and therefore end in a period."""
 
 

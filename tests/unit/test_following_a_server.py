@@ -61,7 +61,7 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
 
 
 @pytest.mark.parametrize(
-    ("lines", "is_whole", "status", "code", "told"),
+    ("lines", "is_whole", "status", "code", "message"),
     [
         ([PROGRESS, {"done": render_report(VerifyReport(events=7))}], True, 200, 0, ""),
         ([PROGRESS, {"done": render_report(REPORT)}], True, 200, 1, ""),
@@ -98,15 +98,15 @@ def test_every_outcome_is_one_line_with_its_exit_code(
     is_whole: bool,
     status: int,
     code: int,
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with answering(*lines, is_whole=is_whole, status=status) as server:
         assert show_verification(RemoteInstallation(server)) == code
 
     error = capsys.readouterr().err
-    assert told in error
-    assert error.count("\n") == (1 if told else 0)
+    assert message in error
+    assert error.count("\n") == (1 if message else 0)
 
 
 def test_unreachable_server_has_its_own_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

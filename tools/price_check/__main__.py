@@ -1,4 +1,4 @@
-"""`python -m tools.price_check`: our prices beside those of other tables.
+"""`python -m tools.price_check`: compares our prices with those of other tables.
 
     python -m tools.price_check                                  # genai-prices' own calculation
     python -m tools.price_check --litellm .prices/litellm --llmgateway .prices/llmgateway

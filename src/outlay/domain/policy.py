@@ -209,7 +209,7 @@ def permit_admission(actor: Actor, role: Role) -> None:
     """Raise NotPermitted unless an actor may let others sign in with a role.
 
     A member who signs in has every scope that the role can use. A credential that lacks one of them
-    must not admit anybody, or it could be used to escalate its rights.
+    must not admit anyone, or it could be used to escalate its rights.
     """
     missing = usable_scopes(role) - actor.scopes
     if missing:

@@ -29,13 +29,13 @@ def test_followers_get_progress_and_result(run: LongRun[int]) -> None:
         return 5
 
     run.start(work, nothing)
-    told = []
+    reports = []
     for progress in run.follow():
-        told.append(progress.done)
+        reports.append(progress.done)
         go_on.set()
 
-    assert told[0] == 1
-    assert told[-1] == 2
+    assert reports[0] == 1
+    assert reports[-1] == 2
     assert run.result() == 5
 
 

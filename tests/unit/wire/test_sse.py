@@ -25,8 +25,8 @@ def test_any_chunking_gives_the_same_events(
         position += size
 
     assert b"".join(events) + splitter.rest == stream
-    told = [found for event in [*events, splitter.rest] if (found := event_data(event))]
-    assert told == contents
+    found_contents = [found for event in [*events, splitter.rest] if (found := event_data(event))]
+    assert found_contents == contents
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 9), min_size=1))

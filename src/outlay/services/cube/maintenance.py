@@ -72,7 +72,7 @@ class Maintenance:
     def verify(self, asked_by: str = "the operator") -> Iterator[Progress | VerifyReport]:
         """Verify that ledger and cube are equal; yields progress, and finally the report.
 
-        It has started when this returns, and continues whether or not anybody follows it. Raises
+        It has started when this returns, and continues whether or not anyone follows it. Raises
         Unavailable, naming the running task, while there is one.
         """
         return _followed(self._begin("a verification", asked_by, self._verify(FULL_EFFORT)))

@@ -94,8 +94,8 @@ def test_days_are_in_the_given_time_zone(tmp_path: Path) -> None:
     content = page((0, "m", 1), (1, "m", 1), at=START + 8 * 3600)
 
     [note] = read(tmp_path, content).notes
-    told = read(tmp_path, content, timezone="America/Los_Angeles")
+    local = read(tmp_path, content, timezone="America/Los_Angeles")
 
     assert note.startswith("All lines begin at 08:00 UTC")
-    assert told.notes == []
-    assert [line.day for line in told.lines] == [date(2026, 11, 10), date(2026, 11, 11)]
+    assert local.notes == []
+    assert [line.day for line in local.lines] == [date(2026, 11, 10), date(2026, 11, 11)]
