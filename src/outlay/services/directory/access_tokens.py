@@ -19,7 +19,7 @@ from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.text_rules import check_found, check_name
 from outlay.storage.directory.access_tokens import (
     create_access_token,
     find_access_token,
@@ -102,14 +102,11 @@ class Tokens:
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
         with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
-            token = pick(
-                list_access_tokens(change.session, actor.organization_id),
-                lambda known: (
-                    known.token_id == token_id
-                    and (not is_own or known.member_id == actor.member_id)
-                ),
-                "access token",
-            )
+            tokens = list_access_tokens(change.session, actor.organization_id)
+            with_id = (known for known in tokens if known.token_id == token_id)
+            token = next(with_id, None)
+            is_hidden = is_own and token is not None and token.member_id != actor.member_id
+            token = check_found(None if is_hidden else token, "access token")
             if token.is_revoked:
                 raise Conflict("The token is already revoked.", code=ErrorCode.REVOKED_ALREADY)
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
