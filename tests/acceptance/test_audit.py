@@ -436,7 +436,11 @@ def test_truncated_chain_is_detected_with_an_external_record(
     with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
         opened.administration.audit.log_ends()
         opened.administration.audit.log_ends()  # nothing has been added
-        logged = [json.loads(record.args[0]) for record in caplog.records if record.args]  # type: ignore[index, arg-type]
+        logged = [
+            json.loads(str(record.args[0]))
+            for record in caplog.records
+            if isinstance(record.args, tuple) and record.args
+        ]
         known = opened.administration.organizations.all()
         assert len(logged) == len({found["organization"] for found in logged}) == len(known)
     printed = run("audit", "verify", *data).output

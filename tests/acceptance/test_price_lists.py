@@ -77,7 +77,7 @@ def test_imported_list_is_active_from_the_next_start_and_revertible(data: Path) 
         assert event.cost_pusd == 3_000_000_000
         assert event.price_ref == f"genai-prices:{version}/openai/gpt-9"
         # Other processes that price with this book use the same list.
-        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301
+        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301 - of this process
         assert elsewhere.price_list.version == version
 
     assert outlay(data, "prices", "update", "--revert").exit_code == 0

@@ -159,7 +159,7 @@ def test_different_answers_are_different_requests(
     ledger: Ledger, difference: dict[str, str]
 ) -> None:
     first = report(answer_id(), "otel")
-    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
+    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]  # all text
 
     assert ledger.append([first, second]) == [Outcome.ACCEPTED] * 2
     assert counted(ledger) == [first, second]

@@ -357,7 +357,7 @@ def test_claimed_end_users_expire_and_totals_remain(data: Path, clock: FixedCloc
     with open_installation(Settings(data=data, end_user_days=30), clock) as services:
         organization = services.administration.organizations.create("Acme")
         use(services, organization.organization_id)
-        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]
+        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]  # unused
         before = place.totals()
         boundary_us = end_users_kept_from(services.now_us(), 30)
         kept = {
