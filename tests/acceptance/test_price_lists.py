@@ -13,7 +13,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -51,7 +51,7 @@ def taken(data: Path, price: float = 3, *, more: tuple[str, ...] = ("--accept", 
 def record(services: Services, event_id: str = "e") -> UsageEvent:
     """A request of a model that only newer lists have."""
     report = UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=to_us(NOW),
         provider="openai",
         mapping="openai/gpt-9",

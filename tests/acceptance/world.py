@@ -13,7 +13,7 @@ from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
-from outlay.domain.ids import MemberId, ProjectId
+from outlay.domain.ids import EventId, MemberId, ProjectId, UpstreamId
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -149,7 +149,7 @@ class World:
         """A project that usage names first."""
         organization_id, name = self.organization.organization_id, self.name()
         report = UsageReport(
-            event_id=name,
+            event_id=EventId(name),
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",
@@ -177,7 +177,7 @@ class World:
             0
         ].invitation_id
 
-    def upstream(self) -> str:
+    def upstream(self) -> UpstreamId:
         """An upstream."""
         return self.administration.upstreams.create(
             self.operator,

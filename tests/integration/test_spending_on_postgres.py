@@ -11,7 +11,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -61,7 +61,9 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
     told: list[str] = []
     ledger.submit(
         [],
-        intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
+        intents=[
+            Intent(OrganizationId("org_test"), EventId(name), b"", (Hold(key, wanted, amount),))
+        ],
         refused=lambda _, why: told.append(why.message),
     ).result(5)
     return "".join(told)

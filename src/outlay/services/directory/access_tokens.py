@@ -12,7 +12,7 @@ from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
-from outlay.domain.ids import MemberId
+from outlay.domain.ids import MemberId, TokenId
 from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
@@ -74,7 +74,7 @@ class Tokens:
                 code=ErrorCode.SCOPE_EXCEEDED,
                 field="scopes",
             )
-        token_id, secret = new_secret(12), new_secret()
+        token_id, secret = TokenId(new_secret(12)), new_secret()
         with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
@@ -95,7 +95,7 @@ class Tokens:
             change.note(Action.TOKEN_CREATE, token_id, after=_describe(token))
         return token, f"{TOKEN_PREFIX}_{token_id}_{secret}"
 
-    def revoke(self, actor: Actor, token_id: str) -> None:
+    def revoke(self, actor: Actor, token_id: TokenId) -> None:
         """Revoke a token and everything created by it.
 
         That is tokens, recursively, open invitations and password links.

@@ -11,6 +11,7 @@ from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import UpstreamId
 from outlay.domain.policy import Permission, permit
 from outlay.domain.provider import find_provider
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
@@ -83,7 +84,7 @@ class Upstreams:
                 field="baseUrl",
             )
         upstream = Upstream(
-            upstream_id=new_id("ups"),
+            upstream_id=UpstreamId(new_id("ups")),
             organization_id=actor.organization_id,
             name=_check_label(name or provider, "name"),
             provider=_check_label(provider, "provider"),
@@ -102,7 +103,7 @@ class Upstreams:
     def update(
         self,
         actor: Actor,
-        upstream_id: str,
+        upstream_id: UpstreamId,
         *,
         name: str | None = None,
         base_url: str | None = None,
@@ -143,7 +144,7 @@ class Upstreams:
             )
         return after
 
-    def delete(self, actor: Actor, upstream_id: str) -> None:
+    def delete(self, actor: Actor, upstream_id: UpstreamId) -> None:
         """Delete an upstream, its mappings and its secret."""
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             session = change.session
@@ -162,7 +163,9 @@ class Upstreams:
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
-    def put_mapping(self, actor: Actor, *, name: str, upstream_id: str, model: str) -> ModelMapping:
+    def put_mapping(
+        self, actor: Actor, *, name: str, upstream_id: UpstreamId, model: str
+    ) -> ModelMapping:
         """Give a model of an upstream a name of the organization's own."""
         for text, label in ((name, "name"), (model, "model")):
             if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
@@ -225,7 +228,7 @@ class Upstreams:
         return StoredUpstream(upstream, sealed)
 
 
-def _find(known: list[StoredUpstream], upstream_id: str) -> StoredUpstream:
+def _find(known: list[StoredUpstream], upstream_id: UpstreamId) -> StoredUpstream:
     with_id = (stored for stored in known if stored.upstream.upstream_id == upstream_id)
     return check_found(next(with_id, None), "upstream")
 

@@ -5,7 +5,15 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
+from outlay.domain.ids import (
+    ApiKeyId,
+    GroupId,
+    MemberId,
+    OrganizationId,
+    ProjectId,
+    TokenId,
+    UpstreamId,
+)
 
 
 class Base(DeclarativeBase):
@@ -28,4 +36,6 @@ class Base(DeclarativeBase):
         ProjectId: String,
         ApiKeyId: String,
         GroupId: String,
+        TokenId: String,
+        UpstreamId: String,
     }
