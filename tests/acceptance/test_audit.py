@@ -25,6 +25,7 @@ from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -188,7 +189,7 @@ def fill(opened: Administration) -> None:
     group = opened.groups.create(operator, "Group")
     opened.groups.add_member(operator, group.group_id, owner.member_id)
     opened.prices.create(operator, {"model": "gpt-5.5", "input": "1"})
-    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 5)
+    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(5))
     opened.members.invite(operator, "you@example.test", Role.ADMIN)
     opened.members.update(operator, owner.member_id, name="Me")
     opened.tokens.create(

@@ -14,6 +14,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
 from outlay.domain.ids import EventId, MemberId, ProjectId, UpstreamId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -210,7 +211,7 @@ class World:
         """A monthly limit of a project; the project."""
         project_id = self.project()
         self.administration.limits.put(
-            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, 10**12
+            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, Pusd(10**12)
         )
         return project_id
 

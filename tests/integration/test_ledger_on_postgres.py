@@ -18,7 +18,7 @@ from tests.postgres import Cluster, running_postgres
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
 from outlay.domain.ids import EventId, OrganizationId
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.outcome import Outcome
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -408,7 +408,7 @@ def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
         scope=scope,
         scope_id="key_1" if scope is LimitScope.API_KEY else "prj_1",
         interval=LimitInterval.DAY,
-        amount_pusd=usd * PUSD_PER_USD,
+        amount_pusd=Pusd(usd * PUSD_PER_USD),
     )
 
 

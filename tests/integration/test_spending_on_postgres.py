@@ -12,6 +12,7 @@ from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
 from outlay.domain.ids import EventId, OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -56,7 +57,7 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=limit,
+        amount_pusd=Pusd(limit),
     )
     told: list[str] = []
     ledger.submit(

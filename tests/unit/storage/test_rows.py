@@ -36,7 +36,9 @@ def full_event() -> UsageEvent:
         "adjusted": True,
     }
     values = {
-        name: special.get(name, name if kind in {str, OrganizationId} else 1000 + column.number)
+        name: special.get(
+            name, name if kind in {str, OrganizationId, EventId} else 1000 + column.number
+        )
         for name, (kind, column) in declared(UsageEvent).items()
     }
     return UsageEvent(**values)

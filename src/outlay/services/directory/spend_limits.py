@@ -3,7 +3,7 @@
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
-from outlay.domain.money import MAX_PUSD, render_usd
+from outlay.domain.money import MAX_PUSD, Pusd, render_usd
 from outlay.domain.policy import Permission, permit
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.services.directory.changes import AuditedChanges
@@ -40,7 +40,7 @@ class LimitSettings:
         scope: LimitScope,
         scope_id: str,
         interval: LimitInterval,
-        amount_pusd: int,
+        amount_pusd: Pusd,
     ) -> SpendLimit:
         """Set a limit, replacing the one for the same scope and interval."""
         if not 0 <= amount_pusd <= MAX_PUSD:
@@ -77,7 +77,7 @@ class LimitSettings:
             scope=scope,
             scope_id=scope_id,
             interval=interval,
-            amount_pusd=0,
+            amount_pusd=Pusd(0),
         )
         with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             limit = find_spend_limit(change.session, wanted)

@@ -14,6 +14,7 @@ from outlay.domain.ids import (
     TokenId,
     UpstreamId,
 )
+from outlay.domain.money import Pusd
 
 
 class Base(DeclarativeBase):
@@ -31,6 +32,7 @@ class Base(DeclarativeBase):
     # Instants are microseconds since the epoch: too large for PostgreSQL's INTEGER.
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         int: BigInteger,
+        Pusd: BigInteger,
         OrganizationId: String,
         MemberId: String,
         ProjectId: String,
