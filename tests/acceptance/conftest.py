@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -104,3 +105,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             running.should_exit = True
             thread.join()
             listener.close()
+
+
+@pytest.fixture
+def server_clock(server: Server) -> Iterator[FixedClock]:
+    """The server's clock, which is set back after the test."""
+    running: Any = server.services.clock
+    yield running
+    running.instant = NOW
