@@ -1,5 +1,5 @@
 #!/bin/sh
-# The browser of the page tests: whatever Chromium is there, else Debian's.
+# The browser of the page tests: an installed Chromium, else Debian's.
 set -eu
 for browser in chromium chromium-browser google-chrome; do
   if command -v "$browser" >/dev/null 2>&1; then exit 0; fi

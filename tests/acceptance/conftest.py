@@ -1,4 +1,4 @@
-"""A real server on loopback, in this process so that its clock stands still."""
+"""A real server on loopback, in this process, so that tests control its clock."""
 
 import socket
 import threading
@@ -37,13 +37,13 @@ class Tenant:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its requests carry."""
+        """The headers of its requests."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass
 class Server:
-    """A running server and what is behind it."""
+    """A running server with its services."""
 
     services: Services
     url: str
@@ -88,7 +88,7 @@ class Server:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server; the cube is loaded when a test says so."""
+    """The server; the cube is loaded only when a test does so."""
     folder: Path = tmp_path_factory.mktemp("server")
     listener = socket.create_server(("127.0.0.1", 0))
     with open_installation(Settings(data=folder / "data"), FixedClock(NOW)) as services:
