@@ -26,7 +26,7 @@ from tests.shared import copy_of
 # Tests that read nothing of a server's standard error would fill its pipe with access lines.
 os.environ.setdefault("OUTLAY_LOG", "warning")
 
-# Tests talk plain HTTP. Clients of httpx would read all certificates of the machine first, 15 ms each.
+# Tests use plain HTTP. Clients of httpx would read the machine's certificates first, 15 ms each.
 os.environ.pop("SSL_CERT_FILE", None)
 os.environ["SSL_CERT_DIR"] = os.devnull
 
