@@ -85,6 +85,14 @@ class Server:
         )
         return Tenant(organization, member, token)
 
+    def tenants(self) -> Iterator[Tenant]:
+        """New organizations without end.
+
+        They are made in batches, as the server reads all that it knows again after each change.
+        """
+        while True:
+            yield from [self.tenant() for _ in range(50)]
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_installation: Path) -> Iterator[Server]:
