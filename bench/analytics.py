@@ -29,7 +29,7 @@ from bench.data import (
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
+from outlay.domain.ids import ApiKeyId, EventId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
 from outlay.services.bundle import Services
 from outlay.settings import Settings
@@ -148,7 +148,7 @@ def logged(generator: random.Random, number: int) -> UsageEvent:
     key = generator.randrange(500)
     at = (FIRST_BUCKET + generator.randrange(YEAR_BUCKETS)) * 900 * 1_000_000
     return UsageEvent(
-        event_id=f"evt-{number}",
+        event_id=EventId(f"evt-{number}"),
         organization_id=OrganizationId(ORGANIZATION),
         event_time_us=at,
         project_id=f"prj_{key // 10}",

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from tests.factories import NOW
+from tests.http_server import serving
 from typing_extensions import override
 
 CLIENT, SECRET = "outlay", "very:secret value"
@@ -125,22 +125,15 @@ def running_provider() -> Iterator[IdentityProvider]:
             answer = provider.redeem(flat, self.headers.get("Authorization", ""))
             self.send(200 if answer else 401, answer or {"error": "invalid_grant"})
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-    provider.metadata = {
-        "issuer": provider.issuer,
-        "authorization_endpoint": f"{provider.issuer}/authorize",
-        "token_endpoint": f"{provider.issuer}/token",
-        "jwks_uri": f"{provider.issuer}/keys",
-    }
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        provider.metadata = {
+            "issuer": provider.issuer,
+            "authorization_endpoint": f"{provider.issuer}/authorize",
+            "token_endpoint": f"{provider.issuer}/token",
+            "jwks_uri": f"{provider.issuer}/keys",
+        }
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def query_of(url: str) -> dict[str, str]:

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -106,9 +106,11 @@ def check_table(answer: Mapping[str, Any], name: str, key: str, expected: Any) -
 
 @given(questions(), st.lists(st.integers(0, 10**8), min_size=1, max_size=8))
 @settings(max_examples=EXAMPLES)
-def check_tables(server: Server, asked: Asked, durations: list[int]) -> None:
+def check_tables(
+    server: Server, tenants: Iterator[Tenant], asked: Asked, durations: list[int]
+) -> None:
     events, question = asked
-    tenant = server.tenant()
+    tenant = next(tenants)
     for index, event in enumerate(events):
         object.__setattr__(event, "duration_us", durations[index % len(durations)] or None)
         someone = ["mem_a", tenant.member.member_id, ""][index % 3]
@@ -283,9 +285,11 @@ def check_percentiles(row: Mapping[str, Any], events: list[UsageEvent]) -> None:
 
 @given(questions(), st.sampled_from(["key_a", "key_b"]))
 @settings(max_examples=EXAMPLES)
-def check_log_and_reports(server: Server, asked: Asked, key: str) -> None:
+def check_log_and_reports(
+    server: Server, tenants: Iterator[Tenant], asked: Asked, key: str
+) -> None:
     events, question = asked
-    tenant = server.tenant()
+    tenant = next(tenants)
     store(server, tenant, events)
     params = common(question)
     wanted = kept(events, question)
@@ -411,15 +415,15 @@ def add(items: list[dict[str, Any]]) -> Any:
 
 @pytest.mark.skipif(EXAMPLES > 1000, reason="the long run below asks the same, more often")
 def test_tables_equal_the_oracle(server: Server) -> None:
-    check_tables(server)
+    check_tables(server, server.tenants())
 
 
 @pytest.mark.skipif(EXAMPLES > 1000, reason="the long run below asks the same, more often")
 def test_log_and_reports_equal_the_oracle(server: Server) -> None:
-    check_log_and_reports(server)
+    check_log_and_reports(server, server.tenants())
 
 
 @pytest.mark.long
 def test_thousands_of_tables_logs_and_reports_equal_the_oracle(server: Server) -> None:
-    check_tables(server)
-    check_log_and_reports(server)
+    check_tables(server, server.tenants())
+    check_log_and_reports(server, server.tenants())

@@ -25,6 +25,7 @@ from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -188,7 +189,7 @@ def fill(opened: Administration) -> None:
     group = opened.groups.create(operator, "Group")
     opened.groups.add_member(operator, group.group_id, owner.member_id)
     opened.prices.create(operator, {"model": "gpt-5.5", "input": "1"})
-    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 5)
+    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(5))
     opened.members.invite(operator, "you@example.test", Role.ADMIN)
     opened.members.update(operator, owner.member_id, name="Me")
     opened.tokens.create(
@@ -437,7 +438,11 @@ def test_truncated_chain_is_detected_with_an_external_record(
     with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
         opened.administration.audit.log_ends()
         opened.administration.audit.log_ends()  # nothing has been added
-        logged = [json.loads(record.args[0]) for record in caplog.records if record.args]  # type: ignore[index, arg-type]
+        logged = [
+            json.loads(str(record.args[0]))
+            for record in caplog.records
+            if isinstance(record.args, tuple) and record.args
+        ]
         known = opened.administration.organizations.all()
         assert len(logged) == len({found["organization"] for found in logged}) == len(known)
     printed = run("audit", "verify", *data).output

@@ -21,7 +21,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
-from outlay.domain.ids import ApiKeyId, ProjectId
+from outlay.domain.ids import ApiKeyId, EventId, ProjectId
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock, to_us
@@ -84,7 +84,7 @@ def fill(services: Services) -> None:
         )
     )
     # The second request was settled between reading the intents and reading the events.
-    under_way = [Intent(mine, name, begun) for name in ("under way", events[1].event_id)]
+    under_way = [Intent(mine, EventId(name), begun) for name in ("under way", events[1].event_id)]
     services.ledger.submit([], intents=under_way).result(5)
 
 

@@ -16,6 +16,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Role
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import EventId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -428,7 +429,7 @@ def test_user_who_changes_groups_is_counted_in_the_group_of_the_time(server: Ser
     services.watch.check()
     reports = [
         UsageReport(
-            event_id=f"e{n}",
+            event_id=EventId(f"e{n}"),
             event_time_us=to_us(start + timedelta(hours=12 * n, minutes=1)),
             provider="openai",
             mapping="openai/gpt-5.5",

@@ -11,6 +11,7 @@ from tests.acceptance.test_reprice import call
 from tests.factories import NOW
 
 from outlay.domain.duplicate import Candidate, find_duplicates
+from outlay.domain.ids import EventId
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.wire.native import parse_events
@@ -100,7 +101,7 @@ def test_requests_of_a_pair_are_never_both_voided(server: Server, tenant: Tenant
 def test_requests_are_paired_one_to_one() -> None:
     def candidate(seq: int, seconds: int, source: str) -> Candidate:
         at_us = to_us(NOW) + seconds * 1_000_000
-        return Candidate("m", 100, 10, at_us, seq, f"e{seq}", source, "openai", "", 7)
+        return Candidate("m", 100, 10, at_us, seq, EventId(f"e{seq}"), source, "openai", "", 7)
 
     found = [
         candidate(1, 0, "otel"),

@@ -36,14 +36,6 @@ def world(server: Server) -> World:
     return make_world(server)
 
 
-@pytest.fixture
-def clock(server: Server) -> Iterator[FixedClock]:
-    """The server's clock; reset after each test."""
-    running: Any = server.services.clock
-    yield running
-    running.instant = NOW
-
-
 def log_in(world: World, email: str, password: str) -> httpx.Response:
     form = {"organization": world.organization.slug, "email": email, "password": password}
     return httpx.post(f"{world.server.url}/login", data=form, timeout=30)
@@ -103,18 +95,18 @@ def test_concurrent_uses_of_an_invitation_admit_one(world: World) -> None:
     assert set(statuses) <= {303, 404, 409}
 
 
-def test_links_expire_and_can_be_revoked(world: World, clock: FixedClock) -> None:
+def test_links_expire_and_can_be_revoked(world: World, server_clock: FixedClock) -> None:
     http = world.server.http
     invitation, link = invite(world), password_link(world, Role.DEVELOPER)
-    clock.instant = NOW + timedelta(hours=23)
+    server_clock.instant = NOW + timedelta(hours=23)
     assert http.get(link, headers=HTML).status_code == 200
-    clock.instant = NOW + timedelta(days=1)
+    server_clock.instant = NOW + timedelta(days=1)
     assert http.get(link, headers=HTML).status_code == 404
     assert http.post(link, data={"password": OTHER}, headers=HTML).status_code == 404
     assert http.get(invitation, headers=HTML).status_code == 200
-    clock.instant = NOW + timedelta(days=7)
+    server_clock.instant = NOW + timedelta(days=7)
     assert http.get(invitation, headers=HTML).status_code == 404
-    clock.instant = NOW
+    server_clock.instant = NOW
     revoked = invite(world)
     for entry in world.administration.members.invitations(world.operator):
         world.administration.members.revoke_invitation(world.operator, entry.invitation_id)
@@ -338,11 +330,11 @@ def test_known_browser_is_not_blocked_by_failures_elsewhere(
             assert [answer.status_code for answer in mistakes] == [401] * FREE_OF_DEVICE + [429]
 
 
-def test_failed_sign_ins_are_audited_with_a_bound(world: World, clock: FixedClock) -> None:
+def test_failed_sign_ins_are_audited_with_a_bound(world: World, server_clock: FixedClock) -> None:
     person = world.people[Role.DEVELOPER]
     for _ in range(40):
         sign_in(world, person.member.email, "a wrong guess")
-        clock.instant += timedelta(minutes=5)
+        server_clock.instant += timedelta(minutes=5)
     answer = httpx.get(
         f"{world.server.url}/api/v1/audit",
         params={"action": "session.refuse"},

@@ -1,7 +1,7 @@
 """Links and tokens end with the right they depend on; what ends with a role, a token or a
 password."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -27,14 +27,6 @@ ALL = sorted(Scope)
 def world(server: Server) -> World:
     """An organization."""
     return make_world(server)
-
-
-@pytest.fixture
-def clock(server: Server) -> Iterator[FixedClock]:
-    """The server's clock; reset after each test."""
-    running: Any = server.services.clock
-    yield running
-    running.instant = NOW
 
 
 def send(world: World, by: dict[str, str], method: str, path: str, body: Any = None) -> Any:
@@ -230,7 +222,9 @@ def test_revoking_a_child_token_leaves_its_parent(world: World) -> None:
     assert status_of(world, bearer(parent["token"])) == 200
 
 
-def test_children_and_links_of_a_token_expire_with_it(world: World, clock: FixedClock) -> None:
+def test_children_and_links_of_a_token_expire_with_it(
+    world: World, server_clock: FixedClock
+) -> None:
     owner = world.people[Role.OWNER]
     parent = new_token(world, owner.cookie, timedelta(hours=1))
     by = bearer(parent["token"])
@@ -243,7 +237,7 @@ def test_children_and_links_of_a_token_expire_with_it(world: World, clock: Fixed
     shown = send(world, by, "POST", "/api/v1/invitations", body)["expiresAt"]
     assert without["expiresAt"] == later["expiresAt"] == shown == parent["expiresAt"]
     assert sooner["expiresAt"] < parent["expiresAt"]
-    clock.instant = NOW + timedelta(hours=1)
+    server_clock.instant = NOW + timedelta(hours=1)
     assert status_of(world, bearer(without["token"])) == 401
     assert (follow(invitation), follow(link)) == (404, 404)
 

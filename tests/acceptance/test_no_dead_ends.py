@@ -15,6 +15,7 @@ from tests.factories import NOW
 from typing_extensions import override
 
 from outlay.domain.actor import Plan, Role
+from outlay.domain.ids import EventId
 from outlay.domain.policy import Lack
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -127,7 +128,7 @@ def populate(world: World) -> World:
     world.reconciliation()
     reports = [
         UsageReport(
-            event_id=f"{world.canary}-{number}",
+            event_id=EventId(f"{world.canary}-{number}"),
             event_time_us=to_us(NOW) - number * 3_600_000_000,
             provider="openai",
             mapping="openai/gpt-4o",

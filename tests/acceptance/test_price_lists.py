@@ -13,7 +13,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -51,7 +51,7 @@ def taken(data: Path, price: float = 3, *, more: tuple[str, ...] = ("--accept", 
 def record(services: Services, event_id: str = "e") -> UsageEvent:
     """Record a request with a model that only newer lists have."""
     report = UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=to_us(NOW),
         provider="openai",
         mapping="openai/gpt-9",
@@ -77,7 +77,7 @@ def test_imported_list_is_active_from_the_next_start_and_revertible(data: Path) 
         assert event.cost_pusd == 3_000_000_000
         assert event.price_ref == f"genai-prices:{version}/openai/gpt-9"
         # Other processes that price with this book use the same list.
-        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301
+        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301 - of this process
         assert elsewhere.price_list.version == version
 
     assert outlay(data, "prices", "update", "--revert").exit_code == 0

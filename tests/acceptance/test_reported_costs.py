@@ -21,6 +21,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Plan, Role
 from outlay.domain.event import Amendment, CostSource, UsageEvent
+from outlay.domain.ids import EventId
 from outlay.kit.clock import to_us
 
 _numbers = itertools.count(1)
@@ -58,7 +59,7 @@ def made() -> list[UsageEvent]:
 def taken_back(event: UsageEvent) -> UsageEvent:
     return replace(
         event,
-        event_id=f"void-{event.event_id}",
+        event_id=EventId(f"void-{event.event_id}"),
         amends=event.event_id,
         amendment=Amendment.VOID,
     )

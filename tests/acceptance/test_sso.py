@@ -4,7 +4,6 @@ import html
 import http.server
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from tests.acceptance.identity_provider import (
 from tests.acceptance.world import World, make_world
 from tests.clocks import FixedClock
 from tests.factories import NOW
+from tests.http_server import serving
 from typing_extensions import override
 
 from outlay.bootstrap.installation import open_installation
@@ -494,10 +494,8 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
 
         do_POST = do_GET
 
-    with http.server.ThreadingHTTPServer((host, 0), Handler) as service:
-        threading.Thread(target=service.serve_forever).start()
+    with serving(http.server.ThreadingHTTPServer((host, 0), Handler)) as service:
         yield f"http://{host}:{service.server_address[1]}", asked
-        service.shutdown()
 
 
 def test_endpoint_with_query_on_this_machine_is_refused(

@@ -13,7 +13,8 @@ from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
-from outlay.domain.ids import MemberId, ProjectId
+from outlay.domain.ids import EventId, MemberId, ProjectId, UpstreamId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -149,7 +150,7 @@ class World:
         """A project known only from usage."""
         organization_id, name = self.organization.organization_id, self.name()
         report = UsageReport(
-            event_id=name,
+            event_id=EventId(name),
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",
@@ -177,7 +178,7 @@ class World:
             0
         ].invitation_id
 
-    def upstream(self) -> str:
+    def upstream(self) -> UpstreamId:
         """An upstream."""
         return self.administration.upstreams.create(
             self.operator,
@@ -210,7 +211,7 @@ class World:
         """A monthly limit of a project; returns the project."""
         project_id = self.project()
         self.administration.limits.put(
-            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, 10**12
+            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, Pusd(10**12)
         )
         return project_id
 

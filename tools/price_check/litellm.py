@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from tools.price_check.quotes import SIZE, Quote
+from tools.price_check.quotes import SIZE, Quote, quoting
 
 from outlay.domain.usage import TokenUsage
 from outlay.wire.providers import route_of
@@ -93,18 +93,7 @@ def read_litellm(folder: Path, at: datetime) -> Iterator[Quote]:
 
 
 def _quotes(provider: str, mapping: str, entry: Mapping[str, Any], at: datetime) -> Iterator[Quote]:
-    def quote(what: str, cost: Decimal, usage: TokenUsage, tier: str, **meters: int) -> Quote:
-        return Quote(
-            table=TABLE,
-            provider=provider,
-            mapping=mapping,
-            what=f"{tier} {what}".strip(),
-            cost=cost,
-            at=at,
-            usage=usage,
-            meters=meters,
-            context=TIERS[tier],
-        )
+    quote = quoting(TABLE, provider, mapping, at, TIERS)
 
     for key, value in entry.items():
         found = _NAME.fullmatch(key)

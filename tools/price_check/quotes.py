@@ -1,6 +1,6 @@
 """Prices of another table, and our prices for the same usage."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -40,6 +40,27 @@ class Quote:
     usage: TokenUsage
     meters: Mapping[str, int] = field(default_factory=dict)
     context: Mapping[str, str] = field(default_factory=dict)
+
+
+def quoting(
+    table: str, provider: str, mapping: str, at: datetime, contexts: Mapping[str, Mapping[str, str]]
+) -> Callable[..., Quote]:
+    """What makes quotes of one model; `contexts` are the price contexts of the table's tiers."""
+
+    def quote(what: str, cost: Decimal, usage: TokenUsage, tier: str = "", **meters: int) -> Quote:
+        return Quote(
+            table=table,
+            provider=provider,
+            mapping=mapping,
+            what=f"{tier} {what}".strip(),
+            cost=cost,
+            at=at,
+            usage=usage,
+            meters=meters,
+            context=contexts[tier] if tier else {},
+        )
+
+    return quote
 
 
 class Verdict(StrEnum):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple, get_args, get_origin, get_type_hints
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 
 EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
 """No metered LLM is older than this; an earlier time is a unit mistake (seconds read as
@@ -106,7 +106,7 @@ class ReportedRequest:
     tables of the ledger need an upgrade.
     """
 
-    event_id: Annotated[str, Column(0)]
+    event_id: Annotated[EventId, Column(0)]
     event_time_us: Annotated[int, fact(2)]
     """Start of the request, microseconds since the epoch, UTC."""
     provider: Annotated[str, fact(7)]
@@ -205,7 +205,7 @@ class UsageEvent(ReportedRequest):
     """Meters, counters and contexts without a price, sorted and comma-separated."""
 
     # Amendments.
-    amends: Annotated[str, Column(45)] = ""
+    amends: Annotated[EventId, Column(45)] = EventId("")  # noqa: RUF009 - text, which does not change
     """The id of the row that this one amends."""
     amendment: Annotated[str, Column(46)] = ""
     """An `Amendment`; empty for a request."""

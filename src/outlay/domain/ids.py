@@ -11,3 +11,7 @@ MemberId = NewType("MemberId", str)
 ProjectId = NewType("ProjectId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 GroupId = NewType("GroupId", str)
+TokenId = NewType("TokenId", str)
+UpstreamId = NewType("UpstreamId", str)
+EventId = NewType("EventId", str)
+"""The id of a reported request, or of a row that amends it."""

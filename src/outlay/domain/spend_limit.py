@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from outlay.domain.errors import LimitReached
 from outlay.domain.ids import OrganizationId
-from outlay.domain.money import render_usd
+from outlay.domain.money import Pusd, render_usd
 from outlay.domain.period import Period, period_of_dates
 from outlay.kit.clock import from_us
 
@@ -38,7 +38,7 @@ class SpendLimit:
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
-    amount_pusd: int
+    amount_pusd: Pusd
 
 
 class CounterKey(NamedTuple):

@@ -9,7 +9,7 @@ The names are OpenTelemetry's (gen_ai.usage.*); counters of providers that exclu
 the input are normalised before they get here.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from outlay.domain.errors import Invalid
 
@@ -32,6 +32,35 @@ class TokenUsage(NamedTuple):
     def total_tokens(self) -> int:
         """Input plus output; the other counts are parts of these."""
         return self.input_tokens + self.output_tokens
+
+
+class CountsTokens(Protocol):
+    """A record with a field for each count."""
+
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+    @property
+    def cache_read_input_tokens(self) -> int: ...
+    @property
+    def cache_write_input_tokens(self) -> int: ...
+    @property
+    def cache_write_1h_input_tokens(self) -> int: ...
+    @property
+    def reasoning_output_tokens(self) -> int: ...
+
+
+def tokens_of(record: CountsTokens) -> TokenUsage:
+    """The token counts of a record."""
+    return TokenUsage(
+        record.input_tokens,
+        record.output_tokens,
+        record.cache_read_input_tokens,
+        record.cache_write_input_tokens,
+        record.cache_write_1h_input_tokens,
+        record.reasoning_output_tokens,
+    )
 
 
 def check_tokens(usage: TokenUsage) -> TokenUsage:

@@ -11,7 +11,7 @@ from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.price_context import read_context
-from outlay.domain.usage import TokenUsage
+from outlay.domain.usage import tokens_of
 from outlay.domain.usage_report import BATCH
 from outlay.pricing.book import NO_TOKENS, PriceBook
 from outlay.pricing.entries import PriceOverride
@@ -76,14 +76,7 @@ def computed_cost_of(event: UsageEvent) -> int | None:
 
 
 def _calculate(event: UsageEvent, rates: TieredRates) -> tuple[CostParts, tuple[PriceLine, ...]]:
-    usage = TokenUsage(
-        event.input_tokens,
-        event.output_tokens,
-        event.cache_read_input_tokens,
-        event.cache_write_input_tokens,
-        event.cache_write_1h_input_tokens,
-        event.reasoning_output_tokens,
-    )
+    usage = tokens_of(event)
     if event.operation == BATCH:
         rates = rates._replace(tiers=())
     meters = split_meters(event.meters)

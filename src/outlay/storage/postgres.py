@@ -132,7 +132,7 @@ class PostgresDatabase:
         try:
             pooled = self.engine.raw_connection()
             try:
-                raw: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+                raw: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # its driver
                 if snapshot:
                     raw.execute(SNAPSHOT)
                 raw.execute(ENTER, (tenant,))

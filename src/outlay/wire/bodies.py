@@ -21,7 +21,7 @@ class Objects(Generic[Kind]):
     """Parser of bodies with objects of one kind."""
 
     def __init__(self, kind: type[Kind]) -> None:
-        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # known at run time
         self._one = msgspec.json.Decoder(kind)
 
     def parse(self, body: bytes) -> list[Kind]:

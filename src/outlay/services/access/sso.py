@@ -23,8 +23,9 @@ from outlay.services.access.sessions import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
 from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.groups import present_groups
+from outlay.services.directory.groups import GROUPS
 from outlay.services.directory.members import describe_member
+from outlay.services.directory.named_things import present_of
 from outlay.services.directory.sso import SsoSettings
 from outlay.services.directory.text_rules import MAX_NAME, check_email
 from outlay.storage.directory.engine import Directory
@@ -327,7 +328,7 @@ def _sync_groups(
     """Add a member to the groups of the claim, and remove the member from other mapped groups."""
     if identity.groups is None or not sso.groups:
         return [], []
-    present = {group.group_id for group in present_groups(session, actor)}
+    present = {group.group_id for group in present_of(GROUPS, session, actor)}
     wanted = {sso.groups[name] for name in identity.groups if name in sso.groups} & present
     governed = set(sso.groups.values()) & present
     current = {

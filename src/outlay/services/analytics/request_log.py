@@ -20,6 +20,7 @@ from outlay.domain.answers import Breakdown, Totals, sum_totals
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
+from outlay.domain.ids import EventId
 from outlay.domain.period import BUCKET_US
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
@@ -319,7 +320,7 @@ class RequestLog:
                 )
             yield span
 
-    def find(self, actor: Actor, event_id: str) -> LoggedRequest:
+    def find(self, actor: Actor, event_id: EventId) -> LoggedRequest:
         """The latest version of one request; raises NotFound if there is none that the actor may
         see."""
         owner = owner_of(actor, Permission.REQUESTS_READ)

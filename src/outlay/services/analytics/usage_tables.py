@@ -16,7 +16,7 @@ from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.policy import Permission
@@ -24,13 +24,13 @@ from outlay.domain.query import UsageQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.own_usage import owner_of
 from outlay.services.analytics.value_totals import read_value_totals
-from outlay.services.directory.text_rules import pick
-from outlay.storage.directory.api_keys import list_api_keys
+from outlay.services.directory.text_rules import check_found, check_owned
+from outlay.storage.directory.api_keys import find_api_key, list_api_keys
 from outlay.storage.directory.discovered import find_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
-from outlay.storage.directory.members import list_members
-from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.members import find_member, list_members
+from outlay.storage.directory.projects import find_project, list_projects
 from outlay.storage.directory.session import ReadSession
 
 MAX_PAGE_SIZE: Final = 500
@@ -161,8 +161,8 @@ class UsageTables:
     def member(self, organization_id: OrganizationId, member_id: MemberId) -> Member:
         """A current or former member; raises NotFound if there is none."""
         with self._directory.read() as session:
-            members = list_members(session, organization_id)
-        return pick(members, lambda member: member.member_id == member_id, "member")
+            found = find_member(session, member_id)
+        return check_owned(found, organization_id, "member")
 
     def project(self, actor: Actor, called: str) -> Project:
         """A project, including deleted and discovered ones; raises NotFound if there is none.
@@ -172,24 +172,21 @@ class UsageTables:
         owner = owner_of(actor, Permission.PROJECT_USAGE)
         with self._directory.read() as session:
             wanted, found = _discovered(session, actor.organization_id, Dimension.PROJECT, called)
-            projects = list_projects(session, actor.organization_id)
+            project = find_project(session, ProjectId(wanted))
         if found is not None and owner is None:
             return found.as_project()
-        return pick(projects, lambda project: project.project_id == wanted, "project")
+        return check_owned(project, actor.organization_id, "project")
 
     def key(self, actor: Actor, called: str) -> ApiKey:
         """An API key, likewise; raises NotFound also if the actor may not see it."""
         owner = owner_of(actor, Permission.KEY_USAGE)
         with self._directory.read() as session:
             wanted, found = _discovered(session, actor.organization_id, Dimension.API_KEY, called)
-            keys = list_api_keys(session, actor.organization_id)
+            key = find_api_key(session, ApiKeyId(wanted))
         if found is not None and owner is None:
             return found.as_key()
-        return pick(
-            keys,
-            lambda key: key.api_key_id == wanted and owner in {None, key.member_id},
-            "API key",
-        )
+        key = check_owned(key, actor.organization_id, "API key")
+        return check_found(key if owner in {None, key.member_id} else None, "API key")
 
     # All users
 

@@ -192,7 +192,7 @@ class Projection:
             self.rebuild()
         except Damaged as error:
             self._unbuildable = self._ledger.edition
-            logger.error("the cube cannot be rebuilt: %s", error.message)  # noqa: TRY400
+            logger.error("the cube cannot be rebuilt: %s", error.message)  # noqa: TRY400 - no traceback
 
     def _is_loader(self) -> bool:
         """Whether this node loads the cube; for a shared one, read its position."""

@@ -23,7 +23,7 @@ from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.reference import parse_ref
 from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.text_rules import check_found
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.exchange_rates import (
     create_exchange_rate,
@@ -95,7 +95,8 @@ class Prices:
 
     def find(self, own: OwnPrices, price_id: str) -> OrganizationPrice:
         """The price with an id; NotFound without one."""
-        return pick(own.prices, lambda known: known.price_id == price_id, "price")
+        with_id = (known for known in own.prices if known.price_id == price_id)
+        return check_found(next(with_id, None), "price")
 
     def draft_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
         """An exchange rate that can be created; raises Invalid with every error in it."""
@@ -117,7 +118,8 @@ class Prices:
         needs it."""
         with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             own = read_own(change.session, actor.organization_id)
-            rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
+            with_id = (known for known in own.rates if known.rate_id == rate_id)
+            rate = check_found(next(with_id, None), "exchange rate")
             _check_dispensable(own, rate)
             delete_exchange_rate(change.session, rate_id, change.now_us)
             change.note(Action.EXCHANGE_RATE_DELETE, rate_id, before=_describe(rate.entry))

@@ -1,7 +1,7 @@
 """Rules for texts entered by users."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final, Protocol, TypeVar
 
 from outlay.domain.error_codes import ErrorCode
@@ -18,15 +18,21 @@ _SLUG: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 T = TypeVar("T")
 
 
-class _Kept(Protocol):
-    """An object of an organization that is marked when it is deleted."""
+class _Owned(Protocol):
+    """An object of an organization."""
 
     @property
     def organization_id(self) -> str: ...
+
+
+class _Kept(_Owned, Protocol):
+    """A thing of an organization that is marked when it is deleted."""
+
     @property
     def is_deleted(self) -> bool: ...
 
 
+Owned = TypeVar("Owned", bound=_Owned)
 Kept = TypeVar("Kept", bound=_Kept)
 
 
@@ -66,19 +72,23 @@ def slug_of(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:63].strip("-")
 
 
-def pick(things: Iterable[T], is_it: Callable[[T], bool], noun: str) -> T:
-    """The matching object; raises NotFound, with the same message for unknown and foreign ones."""
-    for thing in things:
-        if is_it(thing):
-            return thing
-    raise NotFound(f"There is no such {noun}.")
+def check_found(thing: T | None, noun: str) -> T:
+    """The thing itself; raises NotFound, with the same message for unknown and foreign ones."""
+    if thing is None:
+        raise NotFound(f"There is no such {noun}.")
+    return thing
+
+
+def check_owned(thing: Owned | None, organization_id: OrganizationId, noun: str) -> Owned:
+    """The thing itself, also a deleted one; NotFound unless it is the organization's."""
+    is_owned = thing is not None and thing.organization_id == organization_id
+    return check_found(thing if is_owned else None, noun)
 
 
 def check_present(thing: Kept | None, organization_id: OrganizationId, noun: str) -> Kept:
     """The object itself; raises NotFound unless it is the organization's and not deleted."""
-    if thing is None or thing.is_deleted or thing.organization_id != organization_id:
-        raise NotFound(f"There is no such {noun}.")
-    return thing
+    owned = check_owned(thing, organization_id, noun)
+    return check_found(None if owned.is_deleted else owned, noun)
 
 
 def check_name_free(name: str, taken: Iterable[str], noun: str) -> None:

@@ -31,13 +31,14 @@ from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.directory.changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.text_rules import check_owned
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key
 from outlay.services.reconciliation.bills import Bill, BillFile, read_bill
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.reconciliations import (
     create_reconciliation,
+    find_reconciliation,
     list_reconciliations,
 )
 from outlay.wire.files.mapping import parse_mapping
@@ -77,11 +78,10 @@ class Reconciling:
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
         """One of them; raises NotFound if there is none."""
-        return pick(
-            self.list_for(actor),
-            lambda known: known.reconciliation_id == reconciliation_id,
-            "reconciliation",
-        )
+        permit_one_of(actor, Permission.RECONCILIATIONS_READ, Permission.RECONCILIATIONS_WRITE)
+        with self._directory.read() as session:
+            found = find_reconciliation(session, reconciliation_id)
+        return check_owned(found, actor.organization_id, "reconciliation")
 
     def reconcile(self, actor: Actor, file: BillFile) -> Reconciliation:
         """Compare a cost file with the usage recorded on its days, and store the result."""

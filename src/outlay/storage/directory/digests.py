@@ -221,7 +221,7 @@ def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
 
 def _values_of(row: object) -> tuple[Table, dict[str, Any]]:
     mapper = object_mapper(row)
-    table = Base.metadata.tables[row.__tablename__]  # type: ignore[attr-defined]
+    table = Base.metadata.tables[row.__tablename__]  # type: ignore[attr-defined]  # as every mapped row has
     return table, {each.columns[0].name: getattr(row, each.key) for each in mapper.column_attrs}
 
 

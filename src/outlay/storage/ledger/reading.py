@@ -13,7 +13,7 @@ from outlay.domain.duplicate import MIN_TOKENS, Candidate
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
@@ -237,7 +237,7 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def read_history(self, organization_id: OrganizationId, event_id: str) -> list[LoggedEvent]:
+    def read_history(self, organization_id: OrganizationId, event_id: EventId) -> list[LoggedEvent]:
         """All rows of an event in order: as reported, voided, restated; empty if there are none.
 
         `event_id` is the reported id. Raises Damaged if one of their batches is damaged.
@@ -245,7 +245,7 @@ class LedgerReader(ABC):
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
-    def read_rows(self, organization_id: OrganizationId, event_id: str) -> list[UsageEvent]:
+    def read_rows(self, organization_id: OrganizationId, event_id: EventId) -> list[UsageEvent]:
         """Like `read_history`, each row under its own id."""
         with self.snapshot(organization_id) as reader:
             return [from_row(row) for row in self._history(reader, organization_id, event_id)]
@@ -288,7 +288,7 @@ class LedgerReader(ABC):
                 yield [from_row(row) for row in rows]
 
     def _history(
-        self, reader: Connection, organization_id: OrganizationId, event_id: str
+        self, reader: Connection, organization_id: OrganizationId, event_id: EventId
     ) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.event import UsageEvent, declared
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.spend_limit import Hold
 
 _FIRST_NEW: Final = 40
@@ -88,7 +88,7 @@ class Intent(NamedTuple):
     """An admitted request, recorded until its outcome is."""
 
     organization_id: OrganizationId
-    event_id: str
+    event_id: EventId
     begun: bytes
     """What is known about it, for recovery."""
     holds: tuple[Hold, ...] = ()

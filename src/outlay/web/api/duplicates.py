@@ -9,6 +9,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of
 from outlay.domain.duplicate import Candidate
+from outlay.domain.ids import EventId
 from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
 from outlay.services.recording.duplicates import MAX_MERGED, Pair
@@ -20,13 +21,13 @@ router = Router(prefix="/duplicates", tags=["duplicates"])
 
 Writer = Annotated[Actor, Depends(Requires(Permission.REQUESTS_AMEND))]
 
-EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Reported = Annotated[EventId, StringConstraints(min_length=1, max_length=256)]
 
 
 class CandidateAnswer(Answer):
     """One of the two requests."""
 
-    event_id: str
+    event_id: EventId
     time: str | None
     source: str
     provider: str
@@ -54,8 +55,8 @@ class DuplicateList(Answer):
 class PairBody(Body):
     """Two requests to merge."""
 
-    kept: EventId
-    dropped: EventId
+    kept: Reported
+    dropped: Reported
 
 
 class MergeBody(Body):

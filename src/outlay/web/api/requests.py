@@ -12,7 +12,7 @@ from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
@@ -89,7 +89,7 @@ def get_requests(
 @router.get("/{event_id:path}")
 def get_request(
     request: Request,
-    event_id: str,
+    event_id: EventId,
     actor: Reader,
     asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
 ) -> RequestDetail:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Actor, Scope
+from outlay.domain.ids import TokenId
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Instant, render_us
 from outlay.web.http.auth import Requires, services_of
@@ -29,9 +30,9 @@ class TokenBody(Body):
 class TokenAnswer(Answer):
     """An access token, without its secret."""
 
-    token_id: str
+    token_id: TokenId
     member_id: str
-    parent_id: str | None
+    parent_id: TokenId | None
     """The access token that created it, if any; it expires or is revoked with that token."""
     description: str
     scopes: list[Scope]
@@ -86,6 +87,6 @@ def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnsw
 
 
 @router.delete("/{token_id}", status_code=204)
-def delete_token(request: Request, token_id: str, actor: Writer) -> None:
+def delete_token(request: Request, token_id: TokenId, actor: Writer) -> None:
     """Revoke an access token and everything created with it: tokens and open links."""
     services_of(request).administration.tokens.revoke(actor, token_id)

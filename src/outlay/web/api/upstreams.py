@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import UpstreamId
 from outlay.domain.policy import Permission
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.web.api.models import Answer, Body, given
@@ -42,7 +43,7 @@ class UpstreamChange(Body):
 class UpstreamAnswer(Answer):
     """An upstream, without its secret."""
 
-    upstream_id: str
+    upstream_id: UpstreamId
     name: str
     provider: str
     base_url: str
@@ -60,7 +61,7 @@ class MappingBody(Body):
     """The model that a name maps to."""
 
     name: str
-    upstream_id: str
+    upstream_id: UpstreamId
     model: str
 
 
@@ -68,7 +69,7 @@ class MappingAnswer(Answer):
     """The organization's own name for a model of an upstream."""
 
     name: str
-    upstream_id: str
+    upstream_id: UpstreamId
     model: str
 
 
@@ -117,7 +118,7 @@ def post_upstream(request: Request, body: UpstreamBody, actor: Writer) -> Upstre
 
 @router.patch("/upstreams/{upstream_id}")
 def patch_upstream(
-    request: Request, upstream_id: str, body: UpstreamChange, actor: Writer
+    request: Request, upstream_id: UpstreamId, body: UpstreamChange, actor: Writer
 ) -> UpstreamAnswer:
     """Change the name, address or secret of an upstream."""
     upstreams = services_of(request).administration.upstreams
@@ -125,7 +126,7 @@ def patch_upstream(
 
 
 @router.delete("/upstreams/{upstream_id}", status_code=204)
-def delete_upstream(request: Request, upstream_id: str, actor: Writer) -> None:
+def delete_upstream(request: Request, upstream_id: UpstreamId, actor: Writer) -> None:
     """Delete an upstream with its model mappings and its secret."""
     services_of(request).administration.upstreams.delete(actor, upstream_id)
 

@@ -141,7 +141,10 @@ class BoundedProtocol(HttpToolsProtocol):
     # A connection's life
 
     @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn declares it
+    ) -> None:
         super().connection_made(transport)
         now = time.monotonic()
         self._taken_at = now

@@ -74,12 +74,13 @@ def render_meta(
     """The metadata of every answer; `groups_overlap` overrides that of the question."""
     verified = freshness.verified
     compared = comparison if comparison and comparison.is_compared else None
+    through = render_instant(freshness.data_through)
     return Meta(
         **period_fields(query.period),
         interval=query.interval,
         currency="USD",
-        as_of=render_instant(freshness.data_through),
-        data_through=render_instant(freshness.data_through),
+        as_of=through,
+        data_through=through,
         unpriced_request_count=total.unpriced_requests,
         partly_priced_request_count=total.partly_priced_requests,
         estimated_request_count=total.estimated_requests,

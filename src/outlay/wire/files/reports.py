@@ -10,6 +10,7 @@ from typing import Final
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import MAX_PUSD
 from outlay.domain.usage import TokenUsage
@@ -123,7 +124,7 @@ class ReportReader:
         project = self._called(row, "project", names)
         duration_us, first_token_us = self._timing(row, time_us - self._assumed.shift_us)
         return UsageReport(
-            event_id=self._event_id(row),
+            event_id=EventId(self._event_id(row)),
             event_time_us=time_us,
             provider=provider,
             mapping=mapping,

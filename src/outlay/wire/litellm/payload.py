@@ -21,6 +21,7 @@ import msgspec
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import (
@@ -139,7 +140,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport | None:
     call_type = text_of(payload.call_type)
     counted = _counted(payload, metadata, has_failed=has_failed)
     report = UsageReport(
-        event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
+        event_id=EventId(f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id),
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,
@@ -203,9 +204,8 @@ def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], di
 
 def _user_of(metadata: Fields) -> str:
     """The owner of the key: the e-mail address, which other systems know too, or the id."""
-    return text_of(metadata.get("user_api_key_user_email")) or text_of(
-        metadata.get("user_api_key_user_id")
-    )
+    email = text_of(metadata.get("user_api_key_user_email"))
+    return email or text_of(metadata.get("user_api_key_user_id"))
 
 
 def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counted:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from outlay.domain.event import Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import count_of, text_of, tier_context
@@ -222,7 +223,9 @@ def report_of(span: Span) -> UsageReport | None:
     provider, mapping = route_of(text_of(first_of(found, *_PROVIDER)), model or "unknown")
     first_token_us = _first_token_us(found, start_us)
     return UsageReport(
-        event_id=text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}",
+        event_id=EventId(
+            text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}"
+        ),
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,

@@ -177,8 +177,8 @@ def _json_span(span: Fields, shared: Attributes, scope: str, index: int) -> Span
 def _json_id(span: Fields, name: str, index: int) -> str:
     value = span.get(name)
     try:
-        return bytes.fromhex(value).hex()  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+        return bytes.fromhex(value if isinstance(value, str) else "-").hex()
+    except ValueError as error:
         raise _wrong(index, name, f"hexadecimal digits, not {value!r}"[:200]) from error
 
 

@@ -51,7 +51,7 @@ def test_a_change_that_raises_or_is_cancelled_leaves_nothing(
         rename_project(change.session, project.project_id, "Cancelled")
         change.cancel()
     with (
-        pytest.raises(RuntimeError, match="must say"),
+        pytest.raises(RuntimeError, match="must record its action"),
         trail.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, project.project_id, "Silent")

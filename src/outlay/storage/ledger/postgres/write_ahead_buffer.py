@@ -15,7 +15,7 @@ import pysqlite3 as driver
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.sqlite import connect
 
@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     """One commit that is not in the database yet."""
 
     events: list[UsageEvent]
-    intents: list[tuple[OrganizationId, str, bytes]]
+    intents: list[tuple[OrganizationId, EventId, bytes]]
     settled: list[tuple[str, str]]
 
     @property

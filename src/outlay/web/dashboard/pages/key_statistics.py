@@ -19,12 +19,9 @@ from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.pages.project import read_project, remember
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
-    usage_context,
-    view_of,
+    models_context,
 )
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.templating import render_page
@@ -109,14 +106,7 @@ def _render(
     services = services_of(request)
     query = query.only(Dimension.API_KEY, key.api_key_id)
     with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, *filters),
-            with_errors=True,
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor, *filters))
     subject = Subject(
         title=mark_deleted(key.description, key),
         crumbs=crumbs,
@@ -136,8 +126,6 @@ def _render(
         key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
         creator=creators.get(key.member_id, "an unknown member"),
         requests_path=context["links"].travel("/monitoring/requests", apiKeyId=key.api_key_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=urlencode({"apiKeyId": key.api_key_id}),
         **context,
     )

@@ -33,14 +33,11 @@ from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import describe_totals
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
     has_usage,
+    models_context,
     render_first_steps,
-    usage_context,
-    view_of,
 )
 from outlay.web.dashboard.sorting import (
     SORTING,
@@ -180,9 +177,7 @@ def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response
     query = query.only(Dimension.MEMBER, member_id)
     with services.analytics.read() as reader:
         profile = read_profile_in(reader, services.analytics, query)
-        context = usage_context(
-            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor), with_errors=True
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor))
     subject = Subject(
         title=mark_deleted(member.name, member),
         crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
@@ -225,8 +220,6 @@ def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response
             if key.member_id == member_id
         ],
         requests_path=links.travel("/monitoring/requests", memberId=member_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=f"memberId={member_id}",
         **context,
     )

@@ -29,14 +29,12 @@ from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.log_lines import LogLine, lines_of
 from outlay.web.dashboard.parts.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
     has_usage,
+    models_context,
     render_first_steps,
     usage_context,
-    view_of,
 )
 from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
@@ -105,8 +103,8 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     with services_of(request).analytics.read() as reader:
-        context = usage_context(
-            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor, "projectId")
+        context = models_context(
+            request, reader, query, filters=filters_for(actor, "projectId"), with_errors=False
         )
     return remember(
         request,
@@ -117,8 +115,6 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
             actor=actor,
             title=f"{subject.title} · {project.name}",
             subject=subject,
-            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-            view=view_of(request, MODEL_VIEWS),
             project=project,
             filter_scope=urlencode({"projectId": project.project_id}),
             **context,

@@ -12,6 +12,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.answers import Breakdown
 from outlay.domain.errors import NotFound
 from outlay.domain.event import CostSource, Status
+from outlay.domain.ids import EventId
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Period, Step, parse_zone
@@ -131,7 +132,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     usage = own_requests_only(actor, page_query(request, params, actor, group_by=None))
     query = LogParams.parse(accepted_params(request, params)).log_query_of(usage)
     search = read_text(params, "search") or ""
-    chosen = read_text(params, "id") or search
+    chosen = EventId(read_text(params, "id") or search)
     with services.analytics.read() as reader:
         plan = services.request_log.plan(reader, query)
         frame = frame_of(
@@ -295,7 +296,7 @@ def _filled(links: Links) -> Links:
 
 
 def _detail(
-    services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: str
+    services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: EventId
 ) -> RequestDetail | None:
     """One request; None if there is none that the actor may see."""
     try:

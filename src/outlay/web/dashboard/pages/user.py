@@ -17,12 +17,9 @@ from outlay.services.bundle import Services
 from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
-    usage_context,
-    view_of,
+    models_context,
 )
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
@@ -48,14 +45,7 @@ def get_user(
     query = page_query(request, params, actor)
     query = query.only(Dimension.USER, user_id)
     with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, "userId"),
-            with_errors=True,
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor, "userId"))
     labels = services.analytics.labels(actor.organization_id, Dimension.USER)
     subject = Subject(
         title=labels.get(user_id, user_id),
@@ -80,8 +70,6 @@ def get_user(
         member=member,
         member_path=links.travel(f"/organization/members/{user_id}") if member else "",
         requests_path=links.travel("/monitoring/requests", userId=user_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=urlencode({"userId": user_id}),
         **context,
     )

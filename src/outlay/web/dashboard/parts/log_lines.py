@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
@@ -132,6 +132,24 @@ def describe_parts(event: UsageEvent) -> str:
     )
 
 
+class NoCost(NamedTuple):
+    """Why a request has no cost."""
+
+    short: str
+    explanation: str
+
+
+def why_no_cost(event: UsageEvent) -> NoCost | None:
+    """Why a request has no cost; None if it has one."""
+    if has_used_nothing(event):
+        return NoCost("–", "It failed before any tokens were used")
+    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
+        return NoCost("unknown", "Cost unknown: no token counts were reported")
+    if event.cost_source is CostSource.UNPRICED:
+        return NoCost("unpriced", "No price for this model")
+    return None
+
+
 def has_used_nothing(event: UsageEvent) -> bool:
     """Whether a request failed before it used anything, so that there is nothing to price."""
     return (
@@ -143,23 +161,14 @@ def has_used_nothing(event: UsageEvent) -> bool:
 
 def cost_of(event: UsageEvent) -> str:
     """The cost of a request: `unpriced` if unknown, a dash if nothing was used."""
-    if has_used_nothing(event):
-        return "–"
-    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
-        return "unknown"
-    if event.cost_source is CostSource.UNPRICED:
-        return "unpriced"
-    return format_money(event.cost_pusd)
+    missing = why_no_cost(event)
+    return missing.short if missing else format_money(event.cost_pusd)
 
 
 def exact_cost_of(event: UsageEvent) -> str:
     """The cost with all digits."""
-    if has_used_nothing(event):
-        return "It failed before any tokens were used"
-    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
-        return "Cost unknown: no token counts were reported"
-    if event.cost_source is CostSource.UNPRICED:
-        return "No price for this model"
+    if missing := why_no_cost(event):
+        return missing.explanation
     if event.cost_source is CostSource.PARTIAL:
         return f"{format_exact_money(event.cost_pusd)} without {describe_parts(event)}"
     return format_exact_money(event.cost_pusd)

@@ -8,6 +8,7 @@ import msgspec
 
 from outlay.domain.amendment import root_of
 from outlay.domain.duplicate import Duplicate
+from outlay.domain.ids import EventId
 from outlay.domain.period import parse_zone
 from outlay.kit.clock import from_us
 from outlay.web.dashboard.dates import describe_time
@@ -88,7 +89,7 @@ def _row(pair: Duplicate, links: Links, zone: str) -> DuplicateRow:
     )
 
 
-def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> DuplicateReport:
+def _report(event_id: EventId, source: str, cost_pusd: int, links: Links) -> DuplicateReport:
     return DuplicateReport(
         source=source,
         cost=format_money(cost_pusd),

@@ -103,6 +103,24 @@ def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
     return view
 
 
+def models_context(
+    request: Request,
+    reader: CubeReader,
+    query: UsageQuery,
+    *,
+    filters: Mapping[str, str],
+    with_errors: bool = True,
+) -> dict[str, Any]:
+    """What a page about one subject needs: headline numbers, and models in two views."""
+    return {
+        **usage_context(
+            request, reader, query, MODEL_DIMENSIONS, filters=filters, with_errors=with_errors
+        ),
+        "views": {dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+        "view": view_of(request, MODEL_VIEWS),
+    }
+
+
 def has_usage(request: Request, actor: Actor) -> bool:
     """Whether the actor's organization has ever had a request."""
     return services_of(request).analytics.has_events(actor.organization_id)

@@ -55,6 +55,7 @@ class Meta(PeriodAnswer):
     interval: Interval
     currency: str
     as_of: Instant
+    """The same as `dataThrough`, under its earlier name."""
     data_through: Instant
     unpriced_request_count: int
     partly_priced_request_count: int
