@@ -491,7 +491,7 @@ def test_change_without_an_action_is_rolled_back(opened: Administration) -> None
     projects = opened.projects
     kept = projects.create(operator, "Kept")
     with (
-        pytest.raises(RuntimeError, match="must say"),
+        pytest.raises(RuntimeError, match="must record its action"),
         opened.audited.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, kept.project_id, "Renamed in silence")
