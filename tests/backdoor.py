@@ -114,7 +114,7 @@ class OutdatedPosition:
         self._cube = cube
 
     def __enter__(self) -> None:
-        self._cube._state = lambda: (0, 0)  # type: ignore[method-assign]
+        self._cube._state = lambda: (0, 0)  # type: ignore[method-assign]  # undone at the end
 
     def __exit__(self, *_: object) -> None:
         del self._cube._state

@@ -11,5 +11,5 @@ from outlay.cli.main import run
 IDLE_SECONDS = 0.02
 
 if __name__ == "__main__":
-    WorkerThread.MAX_IDLE_TIME = IDLE_SECONDS  # type: ignore[assignment]
+    WorkerThread.MAX_IDLE_TIME = IDLE_SECONDS  # type: ignore[assignment]  # Final, but read each time
     run()

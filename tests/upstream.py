@@ -167,20 +167,10 @@ async def _write_body(
         f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n".encode()
     )
     cut = script.get("cut")
-    for piece in _cut(body[:cut], script.get("sizes")):
-        writer.write(piece)
-        served.sent += 1
-        await writer.drain()
-        if pause := script.get("pause"):
-            await asyncio.sleep(pause)
-    if script.get("stall") == "after":
-        await asyncio.sleep(script.get("seconds", 3600))
+    await _write_pieces(writer, script, _cut(body[:cut], script.get("sizes")), served)
     if cut is None and not script.get("extra_length"):
         return True
-    if script.get("reset") == "after":
-        _reset(writer)
-    else:
-        writer.close()
+    _leave(writer, script)
     return False
 
 
@@ -196,28 +186,41 @@ async def _write_stream(
     )
     if "sizes" in script:
         pieces = _cut(b"".join(pieces), script["sizes"])
-    for piece in pieces[: script.get("cut")]:
-        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        served.sent += 1
-        await writer.drain()
-        if pause := script.get("pause"):
-            await asyncio.sleep(pause)
-    if script.get("stall") == "after":
-        await asyncio.sleep(script.get("seconds", 3600))
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces[: script.get("cut")]]
+    await _write_pieces(writer, script, chunks, served)
     if "half" in script:
         writer.write(b"ff\r\nhalf a chu")
         await writer.drain()
         writer.close()
         return False
     if "cut" in script:
-        if script.get("reset") == "after":
-            _reset(writer)
-        else:
-            writer.close()
+        _leave(writer, script)
         return False
     writer.write(b"0\r\n\r\n")
     await writer.drain()
     return True
+
+
+async def _write_pieces(
+    writer: asyncio.StreamWriter, script: dict[str, Any], pieces: list[bytes], served: Served
+) -> None:
+    """Write the pieces of an answer at the pace of the script."""
+    for piece in pieces:
+        writer.write(piece)
+        served.sent += 1
+        await writer.drain()
+        if pause := script.get("pause"):
+            await asyncio.sleep(pause)
+    if script.get("stall") == "after":
+        await asyncio.sleep(script.get("seconds", 3600))
+
+
+def _leave(writer: asyncio.StreamWriter, script: dict[str, Any]) -> None:
+    """End the connection within an answer."""
+    if script.get("reset") == "after":
+        _reset(writer)
+    else:
+        writer.close()
 
 
 def _cut(body: bytes, sizes: list[int] | None) -> list[bytes]:

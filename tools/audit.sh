@@ -1,5 +1,6 @@
 #!/bin/sh
-# Known vulnerabilities of what is shipped: exit 0 for none, 1 for some, 2 where nobody could say.
+# Reports known vulnerabilities of the shipped packages: exit code 0 for none, 1 for some, 2 if they
+# could not be determined.
 set -eu
 cd "$(dirname "$0")/.."
 found=$(mktemp)

@@ -1,7 +1,7 @@
 """Screenshots of every page and state, at 1440 and 390 px, light and dark, into ./screenshots/.
 
-Starts the demo on a free port, or uses one that runs already, by its line of JSON:
-`python -m tools.screenshots [--server demo.json]`. With `--picture`, only the picture of README and
+Starts the demo on a free port, or uses a running one, given its line of JSON: `python -m
+tools.screenshots [--server demo.json]`. With `--picture`, only the picture of README and
 the overview of the documentation, into docs/images.
 """
 
@@ -69,7 +69,7 @@ def demo_server(given: str | None) -> Iterator[dict[str, Any]]:
 
 
 def sign_in(page: Page, server: dict[str, Any]) -> None:
-    """Through the form, as a person would."""
+    """Sign in through the form, like a user."""
     page.goto(f"{server['url']}/login")
     page.get_by_label("E-mail address").fill(server["ownerEmail"])
     page.get_by_label("Password").fill(server["ownerPassword"])
@@ -78,7 +78,7 @@ def sign_in(page: Page, server: dict[str, Any]) -> None:
 
 
 def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> None:
-    """All pages and states at one width and theme."""
+    """Take pictures of all pages and states at one width and theme."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -127,7 +127,7 @@ def take_picture(browser: Browser, server: dict[str, Any]) -> None:
 
 
 def save(page: Page, name: str, *, full: bool = True) -> None:
-    """One picture."""
+    """Save one picture."""
     page.screenshot(path=OUT / f"{name}.png", full_page=full)
 
 
@@ -141,7 +141,7 @@ def shoot_all(browser: Browser, server: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """The picture, or everything."""
+    """Take the picture of README, or all pictures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--server")
     parser.add_argument("--picture", action="store_true")

@@ -11,7 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.same_answer import GATEWAY, MAX_REPORTS
 from outlay.kit.clock import to_us
@@ -67,7 +67,7 @@ def logged(ledger: Ledger) -> list[str]:
 
 def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
     first = report(answer_id(), input_tokens=10, cost_pusd=7)
-    second = replace(first, event_id="span-1", source="otel")
+    second = replace(first, event_id=EventId("span-1"), source="otel")
 
     assert ledger.append([first]) == [Outcome.ACCEPTED]
     assert ledger.append([second]) == [Outcome.DUPLICATE]
@@ -83,7 +83,9 @@ def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
 
 def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
     trace = report(answer_id(), "otel", input_tokens=10, cost_pusd=7)
-    relayed = replace(trace, event_id="req-1", source=GATEWAY, project_id="prj_1", cost_pusd=8)
+    relayed = replace(
+        trace, event_id=EventId("req-1"), source=GATEWAY, project_id="prj_1", cost_pusd=8
+    )
 
     assert ledger.append([trace]) == [Outcome.ACCEPTED]
     assert ledger.append([relayed]) == [Outcome.ACCEPTED]
@@ -101,12 +103,12 @@ def test_report_with_usage_replaces_one_without(ledger: Ledger) -> None:
     queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
     fetched = replace(
         queued,
-        event_id="poll-1",
+        event_id=EventId("poll-1"),
         source="gateway-poll",
         usage_source=UsageSource.PROVIDER,
         input_tokens=5,
     )
-    again = replace(fetched, event_id="poll-2")
+    again = replace(fetched, event_id=EventId("poll-2"))
 
     outcomes = [ledger.append([event])[0] for event in (queued, fetched, again)]
 
@@ -132,16 +134,18 @@ def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
     for start in range(0, len(relayed), 90):
         ledger.append(relayed[start : start + 90])
     # Among many other ids, where the number of rows alone says nothing.
-    others = [replace(report(answer_id(), "otel"), event_id=f"many-{n}") for n in range(200)]
-    among = replace(relayed[9], event_id="span-among-many", source="otel")
+    others = [
+        replace(report(answer_id(), "otel"), event_id=EventId(f"many-{n}")) for n in range(200)
+    ]
+    among = replace(relayed[9], event_id=EventId("span-among-many"), source="otel")
     assert ledger.append([*others, among]) == [Outcome.ACCEPTED] * 201
-    traced = replace(relayed[7], event_id="span-of-constant", source="otel")
+    traced = replace(relayed[7], event_id=EventId("span-of-constant"), source="otel")
 
     assert ledger.append([traced]) == [Outcome.ACCEPTED]
     assert ledger.read_reports(traced) == []
     # Others of the same commit are known by theirs.
     other = report(answer_id(), "otel")
-    again = replace(other, event_id=f"again-{other.event_id}", source="litellm")
+    again = replace(other, event_id=EventId(f"again-{other.event_id}"), source="litellm")
     more = [report("constant", provider="local"), other, again]
     assert [*map(str, ledger.append(more))] == ["accepted", "accepted", "duplicate"]
 
@@ -159,7 +163,7 @@ def test_different_answers_are_different_requests(
     ledger: Ledger, difference: dict[str, str]
 ) -> None:
     first = report(answer_id(), "otel")
-    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
+    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]  # all text
 
     assert ledger.append([first, second]) == [Outcome.ACCEPTED] * 2
     assert counted(ledger) == [first, second]
@@ -170,13 +174,23 @@ def test_short_answer_id_needs_matching_fields(ledger: Ledger) -> None:
     first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
         first,
-        replace(first, event_id="a", source="litellm"),
-        replace(first, event_id="b", source="litellm", output_tokens=10),
-        replace(first, event_id="c", source="litellm", model="llama3"),
-        replace(first, event_id="d", source="x", event_time_us=first.event_time_us - 3_600_000_001),
-        replace(first, event_id="d2"),
-        replace(first, event_id="e", provider="openai", source="litellm"),
-        replace(first, event_id="f", provider="openai", event_time_us=first.event_time_us - 10**11),
+        replace(first, event_id=EventId("a"), source="litellm"),
+        replace(first, event_id=EventId("b"), source="litellm", output_tokens=10),
+        replace(first, event_id=EventId("c"), source="litellm", model="llama3"),
+        replace(
+            first,
+            event_id=EventId("d"),
+            source="x",
+            event_time_us=first.event_time_us - 3_600_000_001,
+        ),
+        replace(first, event_id=EventId("d2")),
+        replace(first, event_id=EventId("e"), provider="openai", source="litellm"),
+        replace(
+            first,
+            event_id=EventId("f"),
+            provider="openai",
+            event_time_us=first.event_time_us - 10**11,
+        ),
     ]
 
     assert [*map(str, ledger.append(events))] == [
@@ -215,7 +229,7 @@ def test_repriced_event_is_still_found_by_its_answer(ledger: Ledger) -> None:
     ledger.append([event])
     ledger.append(restated(event, "run-1", replace(event, cost_pusd=6)))
 
-    trace = replace(event, event_id="span-1", source="otel")
+    trace = replace(event, event_id=EventId("span-1"), source="otel")
     assert ledger.append([trace]) == [Outcome.DUPLICATE]
     assert [each.cost_pusd for each in counted(ledger)] == [6]
 
@@ -299,7 +313,7 @@ def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None
     """A run that prices again has read the request before it was merged."""
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
-    relayed = replace(event, event_id="req", source=GATEWAY)
+    relayed = replace(event, event_id=EventId("req"), source=GATEWAY)
     ledger.append([relayed])
 
     late = restated(event, "run", replace(event, cost_pusd=6))
@@ -312,7 +326,7 @@ def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None
 def test_better_report_and_amendment_in_one_commit_count_once(ledger: Ledger) -> None:
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
-    relayed = replace(event, event_id=f"req-{event.event_id}", source=GATEWAY)
+    relayed = replace(event, event_id=EventId(f"req-{event.event_id}"), source=GATEWAY)
 
     ledger.append([*restated(event, "run", replace(event, cost_pusd=6)), relayed])
 

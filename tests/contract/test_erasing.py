@@ -11,7 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import erasing
 from outlay.storage.ledger.erasing import Drafts, Pace, Replacement
@@ -119,7 +119,7 @@ def test_damaged_batch_is_skipped_and_others_are_erased(
     with pytest.raises(Damaged, match="Batch 2"):
         stored(ledger)
     for name in ("0", "2"):
-        (found,) = ledger.read_history(OrganizationId("org_test"), name)
+        (found,) = ledger.read_history(OrganizationId("org_test"), EventId(name))
         assert found.event.end_user == ""
 
 

@@ -17,7 +17,7 @@ from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import Clock, to_us
@@ -182,7 +182,7 @@ def test_full_queue_refuses_before_anything_is_stored(
 
 def test_outcomes_delete_intents(ledger: Ledger) -> None:
     intents = [
-        Intent(OrganizationId("org_test"), f"e{number}", bytes([number, 0, 255]))
+        Intent(OrganizationId("org_test"), EventId(f"e{number}"), bytes([number, 0, 255]))
         for number in range(3)
     ]
     ledger.submit([], intents=intents).result(10)

@@ -189,7 +189,7 @@ def test_rows_have_two_lines_on_phones(page: Page, demo: Demo) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
-    assert boxes["log-model"]["y"] < boxes["log-time"]["y"]  # type: ignore[index]
+    assert boxes["log-model"]["y"] < boxes["log-time"]["y"]  # type: ignore[index]  # none is None
     assert row.locator(".log-cost").evaluate("node => node.scrollWidth <= node.clientWidth")
 
     page.get_by_role("group", name="Sort by").get_by_role("link", name="Cost").click()

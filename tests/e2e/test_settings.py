@@ -16,6 +16,7 @@ from tests.e2e.pages import SIZES, check_access, fill_in, take_secret
 from tests.factories import NOW
 
 from outlay.domain.actor import Role, Scope
+from outlay.domain.ids import EventId
 from outlay.domain.organization import Member
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -218,7 +219,7 @@ def wait_for_runs(world: World, count: int) -> None:
 def test_percentage_is_previewed_before_saving(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     report = UsageReport(
-        event_id="evt_last_month",
+        event_id=EventId("evt_last_month"),
         event_time_us=to_us(NOW - timedelta(days=30)),
         provider="openai",
         mapping="openai/gpt-4o",

@@ -16,6 +16,7 @@ from tests.upstream import Upstream, running_upstream
 from outlay.bootstrap.administration import open_administration
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import EventId
 from outlay.domain.organization import operator_of
 from outlay.settings import read_settings
 from outlay.storage.ledger.rows import from_row
@@ -152,7 +153,7 @@ def check_account(
     assert len(by_id) == len(events)
     served = {entry.response_id: entry for entry in upstream.served}
     for request_id, response_id in finished:
-        event = by_id[request_id]
+        event = by_id[EventId(request_id)]
         assert event.response_id == response_id
         assert event.usage_source is UsageSource.PROVIDER
         assert tokens_of(event) == counted(served[response_id])

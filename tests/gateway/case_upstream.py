@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from typing_extensions import override
+
+from tests.http_server import serving
 
 TYPES = {".json": "application/json", ".sse": "text/event-stream", ".gz": "application/json"}
 
@@ -86,12 +87,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def running_case_upstream() -> Iterator[CaseUpstream]:
     """The upstream on loopback."""
-    server = CaseUpstream(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(CaseUpstream(("127.0.0.1", 0), _Handler)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

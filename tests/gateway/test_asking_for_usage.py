@@ -1,7 +1,6 @@
 """Upstreams that refuse `stream_options`: the client does not notice; none is asked twice."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,6 +11,7 @@ from typing_extensions import override
 from outlay.domain.event import UsageSource
 from outlay.domain.upstream import Upstream
 from tests.gateway.conftest import Gate, chat_body
+from tests.http_server import serving
 
 
 class Strict(ThreadingHTTPServer):
@@ -53,12 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
 def strict() -> Iterator[Strict]:
     server = Strict(("127.0.0.1", 0), _Handler)
     server.bodies = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture

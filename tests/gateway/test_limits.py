@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from outlay.domain.event import Status
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.organization import ApiKey
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.storage.directory.spend_limits import (
@@ -48,7 +48,7 @@ def limit_of(gate: Gate, api_key: ApiKey, pusd: int) -> SpendLimit:
         scope=LimitScope.API_KEY,
         scope_id=api_key.api_key_id,
         interval=LimitInterval.DAY,
-        amount_pusd=pusd,
+        amount_pusd=Pusd(pusd),
     )
 
 
@@ -152,7 +152,7 @@ def test_every_scope_is_enforced(gate: Gate, key: tuple[ApiKey, str], scope: Lim
             scope=scope,
             scope_id=ids[scope],
             interval=LimitInterval.MONTH,
-            amount_pusd=1,
+            amount_pusd=Pusd(1),
         ),
     )
     answer = gate.post(authorization=f"Bearer {text}")

@@ -4,7 +4,6 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from outlay.domain.errors import Invalid
 from outlay.kit.logs import FIELDS, JsonFormatter, TextFormatter
 from outlay.settings import Settings
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
+from tests.http_server import serving
 from tests.program import kill_group, start, wait_for_server
 from tests.upstream import Upstream
 
@@ -143,15 +143,9 @@ def collector() -> Iterator[Collector]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         taken.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield taken
-        finally:
-            server.shutdown()
-            thread.join()
+        yield taken
 
 
 @pytest.mark.parametrize("is_standard", [False, True])

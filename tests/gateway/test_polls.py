@@ -1,7 +1,6 @@
 """Answers asked for by their id: background responses have their usage once, and polls none."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Amendment, Status, UsageSource
 from outlay.settings import Settings
 from tests.gateway.conftest import Gate, serve, set_up, tokens_of
+from tests.http_server import serving
 
 USAGE = {
     "input_tokens": 1000,
@@ -77,12 +77,8 @@ class _Handler(BaseHTTPRequestHandler):
 def background() -> Iterator[Background]:
     server = Background(("127.0.0.1", 0), _Handler)
     server.seen = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 
 from outlay.domain.errors import LimitReached, Unavailable
 from outlay.domain.ids import OrganizationId
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -175,7 +175,7 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=10 * PUSD_PER_USD,
+        amount_pusd=Pusd(10 * PUSD_PER_USD),
     )
     amounts = [usd * PUSD_PER_USD for usd in (cost, spent, held)]
     hold = Hold(key, limit, amounts[0])

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 from tests.factories import NOW
 
 from outlay.domain.actor import Issuer
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import MemberId, OrganizationId, TokenId
 from outlay.kit.clock import to_us
 from outlay.storage.directory.access_tokens import list_access_tokens
 from outlay.storage.directory.invitations import list_invitations
@@ -97,14 +97,16 @@ def check_handed_out(session: ReadSession) -> None:
         "orphan": "gone",
         "alone": None,
     }
-    assert {tokens[name].expires_at_us for name in ("one", "two", "three")} == {US + HOUR}
+    assert {tokens[name].expires_at_us for name in map(TokenId, ("one", "two", "three"))} == {
+        US + HOUR
+    }
     assert {name for name, token in tokens.items() if token.is_revoked} == {"gone", "orphan"}
     assert [
         invitation.issuer for invitation in list_invitations(session, OrganizationId("org_a"))
     ] == [
-        Issuer(member_id=MemberId("mem_a"), token_id="two"),
+        Issuer(member_id=MemberId("mem_a"), token_id=TokenId("two")),
         Issuer(member_id=None, token_id=None),
     ]
     assert [link.issuer for link in list_password_links(session, OrganizationId("org_a"))] == [
-        Issuer(member_id=MemberId("mem_a"), token_id="one")
+        Issuer(member_id=MemberId("mem_a"), token_id=TokenId("one"))
     ]

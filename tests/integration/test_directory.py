@@ -25,7 +25,7 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId
+from outlay.domain.ids import ApiKeyId, EventId, GroupId, MemberId, TokenId
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -164,7 +164,7 @@ def test_revoked_expired_and_altered_tokens_are_refused(
     short = new_token(services, owner, NOW + SESSION_IDLE)
     revoked = new_token(services, owner)
     with services.directory.write() as session:
-        revoke_access_token(session, revoked.split("_")[1], to_us(NOW))
+        revoke_access_token(session, TokenId(revoked.split("_")[1]), to_us(NOW))
     assert access.actor_of_token(good).scopes == {Scope.USAGE_READ}
     assert access.actor_of_token(short).role is Role.OWNER
     clock.instant += SESSION_IDLE
@@ -242,7 +242,7 @@ def test_request_is_attributed_to_project_creator_and_current_groups(
             )
     reports = [
         UsageReport(
-            event_id=str(at_us),
+            event_id=EventId(str(at_us)),
             event_time_us=at_us,
             provider="openai",
             mapping="openai/gpt-4o",

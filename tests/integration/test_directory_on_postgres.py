@@ -22,6 +22,7 @@ from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.ids import MemberId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import to_us
@@ -102,8 +103,8 @@ def test_organization_is_managed_as_on_sqlite(
         operator, name="fast", upstream_id=upstream.upstream_id, model="gpt-5.5"
     )
     a.prices.create(operator, {"model": "openai/gpt-5.5", "input": "4.25", "output": "1"})
-    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**12)
-    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**13)
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(10**12))
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(10**13))
     assert [limit.amount_pusd for limit in a.limits.list_for(operator)] == [10**13]
     _, token = a.tokens.create(
         operator, description="t", scopes=[Scope.USAGE_READ], member_id=ada.member_id

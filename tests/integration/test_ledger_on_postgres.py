@@ -17,8 +17,8 @@ from tests.postgres import Cluster, running_postgres
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.ids import EventId, OrganizationId
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.outcome import Outcome
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -161,8 +161,8 @@ def test_person_erased_by_one_node_is_not_cached_by_another(open_node: Open) -> 
 def test_node_settles_only_its_own_intents(open_node: Open) -> None:
     first, second = open_node("a"), open_node("b")
     mine, theirs = (
-        Intent(OrganizationId("org_a"), "e1", b"1"),
-        Intent(OrganizationId("org_a"), "e2", b"2"),
+        Intent(OrganizationId("org_a"), EventId("e1"), b"1"),
+        Intent(OrganizationId("org_a"), EventId("e2"), b"2"),
     )
     first.submit([], intents=[mine]).result(5)
     second.submit([], intents=[theirs]).result(5)
@@ -173,9 +173,9 @@ def test_node_settles_only_its_own_intents(open_node: Open) -> None:
 
 def test_intents_of_a_gone_node_are_orphans(open_node: Open, url: str) -> None:
     first, second = open_node("a"), open_node("b")
-    intent = Intent(OrganizationId("org_a"), "e1", b"1")
+    intent = Intent(OrganizationId("org_a"), EventId("e1"), b"1")
     first.submit([], intents=[intent]).result(5)
-    second.submit([], intents=[Intent(OrganizationId("org_a"), "e2", b"2")]).result(5)
+    second.submit([], intents=[Intent(OrganizationId("org_a"), EventId("e2"), b"2")]).result(5)
     assert second.orphans() == []
 
     with psycopg.connect(url) as connection:
@@ -190,7 +190,7 @@ def test_row_level_security_hides_other_organizations(open_node: Open, url: str)
     """Not even a statement that forgot to say which organization it is about."""
     ledger = open_node("a")
     ledger.append([make_event(organization_id=name) for name in ("org_a", "org_b", "org_b")])
-    ledger.submit([], intents=[Intent(OrganizationId("org_b"), "e", b"")]).result(5)
+    ledger.submit([], intents=[Intent(OrganizationId("org_b"), EventId("e"), b"")]).result(5)
     database = PostgresDatabase(url)
 
     def count(tenant: str, table: str) -> int:
@@ -279,7 +279,7 @@ def test_full_buffer_refuses_and_keeps_its_content(own_cluster: Cluster, tmp_pat
     url = own_cluster.create_database()
     node = Node(url, journal, "a", 10)
     limit = limit_of(10)
-    limited = Intent(OrganizationId("org_test"), "limited", b"", (hold_of(limit, 1),))
+    limited = Intent(OrganizationId("org_test"), EventId("limited"), b"", (hold_of(limit, 1),))
     node.ledger.spending.start(limited.holds[0].counter, 0, 0)
     first = make_event(event_id="first")
     node.ledger.append([first])
@@ -329,7 +329,7 @@ def test_long_buffer_is_drained_in_few_transactions(own_cluster: Cluster, tmp_pa
         intent = Intent(OrganizationId("org_test"), event.event_id, b"")
         spool.append([], [intent], [])
         spool.append([event], [], [intent[:2]])
-    spool.append([], [Intent(OrganizationId("org_test"), "open", b"1")], [])
+    spool.append([], [Intent(OrganizationId("org_test"), EventId("open"), b"1")], [])
     spool.close()
 
     node = Node(url, journal, "a")
@@ -351,8 +351,8 @@ def test_missing_counter_refuses_only_its_request(open_node: Open, url: str) -> 
     done = ledger.submit(
         [outcome],
         intents=[
-            Intent(OrganizationId("org_test"), "limited", b"", (hold,)),
-            Intent(OrganizationId("org_test"), "free", b""),
+            Intent(OrganizationId("org_test"), EventId("limited"), b"", (hold,)),
+            Intent(OrganizationId("org_test"), EventId("free"), b""),
         ],
         refused=lambda intent, why: refused.update({intent.event_id: why.code}),
     )
@@ -408,7 +408,7 @@ def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
         scope=scope,
         scope_id="key_1" if scope is LimitScope.API_KEY else "prj_1",
         interval=LimitInterval.DAY,
-        amount_pusd=usd * PUSD_PER_USD,
+        amount_pusd=Pusd(usd * PUSD_PER_USD),
     )
 
 
@@ -446,16 +446,18 @@ def test_limit_counts_spend_and_reservations_of_all_nodes(open_node: Open) -> No
     first.spending.start(hold.counter, 0, 0)
     second.spending.start(hold.counter, 0, 0)
 
-    assert not open_intents(first, Intent(OrganizationId("org_test"), "i1", b"", (hold,)))
-    (why,) = open_intents(second, Intent(OrganizationId("org_test"), "i2", b"", (hold,))).values()
+    assert not open_intents(first, Intent(OrganizationId("org_test"), EventId("i1"), b"", (hold,)))
+    (why,) = open_intents(
+        second, Intent(OrganizationId("org_test"), EventId("i2"), b"", (hold,))
+    ).values()
     assert "$3 of the API key's $10 per day is left" in why
     assert "$3 is spent and $4 is reserved" in why
     # The outcome costs less than was held: what is left is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
-    assert not open_intents(second, Intent(OrganizationId("org_test"), "i3", b"", (hold,)))
-    assert open_intents(first, Intent(OrganizationId("org_test"), "i4", b"", (hold,))).keys() == {
-        "i4"
-    }
+    assert not open_intents(second, Intent(OrganizationId("org_test"), EventId("i3"), b"", (hold,)))
+    assert open_intents(
+        first, Intent(OrganizationId("org_test"), EventId("i4"), b"", (hold,))
+    ).keys() == {"i4"}
     assert [intent.event_id for intent in (*first.intents(), *second.intents())] == ["i3"]
 
 
@@ -465,14 +467,16 @@ def test_request_is_reserved_against_all_its_limits_or_none(open_node: Open) -> 
     holds = (hold_of(wide, 3), hold_of(narrow, 3))
     for hold in holds:
         ledger.spending.start(hold.counter, 0, 0)
-    intents = [Intent(OrganizationId("org_test"), f"i{number}", b"", holds) for number in range(3)]
+    intents = [
+        Intent(OrganizationId("org_test"), EventId(f"i{number}"), b"", holds) for number in range(3)
+    ]
 
     refused = open_intents(ledger, *intents)
 
     assert refused.keys() == {"i1", "i2"}
     assert all("of the project's $5 per" in why for why in refused.values())
     assert not open_intents(
-        ledger, Intent(OrganizationId("org_test"), "i9", b"", (hold_of(wide, 97),))
+        ledger, Intent(OrganizationId("org_test"), EventId("i9"), b"", (hold_of(wide, 97),))
     )
 
 
@@ -487,7 +491,7 @@ def test_concurrent_nodes_do_not_exceed_a_limit(open_node: Open) -> None:
 
     def work(node: PostgresLedger, name: int) -> None:
         for number in range(40):
-            intent = Intent(OrganizationId("org_test"), f"{name}-{number}", b"", (hold,))
+            intent = Intent(OrganizationId("org_test"), EventId(f"{name}-{number}"), b"", (hold,))
             if not open_intents(node, intent):
                 passed.append(1)
                 outcome = spend(1, event_id=intent.event_id)

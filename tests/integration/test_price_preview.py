@@ -15,7 +15,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -76,8 +76,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         voided, seen_twice = [event for event in events if event.mapping == MODEL][2:4]
         services.ledger.submit(
             [
-                replace(voided, event_id="void", amends=voided.event_id, amendment="void"),
-                replace(seen_twice, event_id="w", amends=seen_twice.event_id, amendment="witness"),
+                replace(voided, event_id=EventId("void"), amends=voided.event_id, amendment="void"),
+                replace(
+                    seen_twice,
+                    event_id=EventId("w"),
+                    amends=seen_twice.event_id,
+                    amendment="witness",
+                ),
             ]
         ).result()
         october = [
@@ -98,7 +103,7 @@ def _report(number: int, at: datetime, random: Random) -> UsageReport:
         is_known = random.random() < 0.5
         usage = TokenUsage() if is_known else None
     return UsageReport(
-        event_id=f"evt_{number}",
+        event_id=EventId(f"evt_{number}"),
         event_time_us=to_us(at),
         provider=mapping.partition("/")[0],
         mapping=mapping,

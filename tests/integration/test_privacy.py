@@ -21,7 +21,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
@@ -128,7 +128,9 @@ def use(services: Services, organization_id: str) -> None:
     """Requests that claim to be Ada's, in her own spelling and others, and one refused one."""
     spellings = [ADDRESS, ADDRESS.lower(), ADDRESS.upper(), "someone@example.test", ""]
     for number in range(200):
-        intent = Intent(OrganizationId(organization_id), f"req-{number}", ADDRESS.encode() * 3)
+        intent = Intent(
+            OrganizationId(organization_id), EventId(f"req-{number}"), ADDRESS.encode() * 3
+        )
         services.ledger.submit([], intents=[intent]).result()
         event = make_event(
             organization_id=organization_id,
@@ -357,7 +359,7 @@ def test_claimed_end_users_expire_and_totals_remain(data: Path, clock: FixedCloc
     with open_installation(Settings(data=data, end_user_days=30), clock) as services:
         organization = services.administration.organizations.create("Acme")
         use(services, organization.organization_id)
-        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]
+        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]  # unused
         before = place.totals()
         boundary_us = end_users_kept_from(services.now_us(), 30)
         kept = {
@@ -483,7 +485,7 @@ def test_damaged_batch_blocks_neither_retention_nor_new_events(
         services.projection.work_once()
 
         assert services.projection.pending_events == 0
-        (found,) = services.ledger.read_history(organization.organization_id, "2")
+        (found,) = services.ledger.read_history(organization.organization_id, EventId("2"))
         assert found.event.end_user == ""
 
 

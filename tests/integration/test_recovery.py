@@ -13,7 +13,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
@@ -33,7 +33,8 @@ def begun(user: str) -> bytes:
 
 def open_requests(count: int) -> list[Intent]:
     return [
-        Intent(OrganizationId("org_test"), f"request-{n}", begun(f"user-{n}")) for n in range(count)
+        Intent(OrganizationId("org_test"), EventId(f"request-{n}"), begun(f"user-{n}"))
+        for n in range(count)
     ]
 
 
@@ -73,8 +74,8 @@ def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 
-    assert by_id["request-0"] == known
-    assert by_id["request-1"].usage_source is UsageSource.UNKNOWN
+    assert by_id[EventId("request-0")] == known
+    assert by_id[EventId("request-1")].usage_source is UsageSource.UNKNOWN
     assert len(by_id) == 2
 
 

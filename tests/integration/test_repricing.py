@@ -11,7 +11,7 @@ from tests.factories import NOW
 
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import METERS, join_meters, join_names
 from outlay.domain.price_context import read_context, render_context
 from outlay.domain.usage import TokenUsage
@@ -102,7 +102,7 @@ def test_images_of_earlier_versions_are_priced_as_images(
 ) -> None:
     _, book, organization_id = installation
     event = UsageEvent(
-        event_id="evt_1",
+        event_id=EventId("evt_1"),
         organization_id=OrganizationId(organization_id),
         event_time_us=to_us(NOW),
         provider="google",

@@ -11,7 +11,8 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -56,12 +57,14 @@ def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: Cou
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=limit,
+        amount_pusd=Pusd(limit),
     )
     told: list[str] = []
     ledger.submit(
         [],
-        intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
+        intents=[
+            Intent(OrganizationId("org_test"), EventId(name), b"", (Hold(key, wanted, amount),))
+        ],
         refused=lambda _, why: told.append(why.message),
     ).result(5)
     return "".join(told)

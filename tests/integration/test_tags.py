@@ -10,7 +10,7 @@ from tests.factories import NOW
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.tag import MAX_KEYS, MAX_VALUES, MORE
 from outlay.domain.usage import TokenUsage
@@ -40,7 +40,7 @@ def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
     """The tags that events are stored with."""
     reports = [
         UsageReport(
-            event_id=f"tagged-{next(_numbers)}",
+            event_id=EventId(f"tagged-{next(_numbers)}"),
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",

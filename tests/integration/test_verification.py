@@ -326,7 +326,9 @@ def test_verification_is_due_nightly_and_after_a_rebuild(
     assert not maintenance.is_due(clock.now())
 
 
-def test_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
+def test_scheduled_verification_gives_way(
+    services: Services, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     services.ledger.append(random_events(500))
     clock.instant += SETTLE
     is_held = threading.Event()
@@ -337,14 +339,14 @@ def test_scheduled_verification_gives_way(services: Services, clock: FixedClock)
         while True:
             yield Progress("events", 0, 1)
 
-    services.projection.load_steps = wait  # type: ignore[method-assign]
+    monkeypatch.setattr(services.projection, "load_steps", wait)
     outcome: list[object] = []
     thread = threading.Thread(
         target=lambda: outcome.append(services.maintenance.verify_on_schedule())
     )
     thread.start()
     assert is_held.wait(30)
-    services.projection.load_steps = load_steps  # type: ignore[method-assign]
+    monkeypatch.setattr(services.projection, "load_steps", load_steps)
 
     assert verify(services).is_proven
     thread.join()
@@ -368,11 +370,12 @@ def test_failed_verification_is_logged_as_error(
     assert found.finding in caplog.text
 
 
-def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None:
+def test_closing_stops_a_verification(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_installation(Settings(data=tmp_path), clock) as services:
-        services.projection.load_steps = lambda: iter(  # type: ignore[method-assign]
-            lambda: Progress("events", 0, 1), None
-        )
+        endless = iter(lambda: Progress("events", 0, 1), None)
+        monkeypatch.setattr(services.projection, "load_steps", lambda: endless)
         services.maintenance.verify()
         services.maintenance.stop()
         assert not services.maintenance.is_busy

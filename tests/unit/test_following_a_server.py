@@ -1,12 +1,12 @@
 """What commands make of a server's answer that ends too early, or says that something failed."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import orjson
 import pytest
+from tests.http_server import serving
 from typing_extensions import override
 
 from outlay.cli.installation import RemoteInstallation
@@ -49,15 +49,8 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield ServerInfo(pid=1, url=f"http://127.0.0.1:{server.server_port}", token="t")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize(

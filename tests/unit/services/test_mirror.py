@@ -43,6 +43,7 @@ ELSEWHERE: Final = {
     "directory/api_keys": "acceptance/test_api.py",
     "directory/discovery": "acceptance/test_discovered.py",
     "directory/issuing": "acceptance/test_issuing.py",
+    "directory/named_things": "unit/services/directory/test_projects.py",
     "directory/prices": "integration/test_organization_prices.py",
     "directory/sso": "acceptance/test_sso.py",
     "directory/upstreams": "gateway/test_egress.py",

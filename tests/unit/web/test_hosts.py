@@ -21,9 +21,9 @@ FOREIGN = {"evil.example", "example.com", "teams.example.com", "xoutlay.example.
     ("variables", "taken"),
     [
         ({}, LOCAL | ADDRESSES),
-        ({"OUTLAY_HOST": "0.0.0.0"}, LOCAL | ADDRESSES | NAMED | BELOW | FOREIGN),  # noqa: S104
+        ({"OUTLAY_HOST": "0.0.0.0"}, LOCAL | ADDRESSES | NAMED | BELOW | FOREIGN),  # noqa: S104 - not bound
         (
-            {"OUTLAY_HOST": "0.0.0.0", "OUTLAY_PUBLIC_URL": "https://outlay.example.com"},  # noqa: S104
+            {"OUTLAY_HOST": "0.0.0.0", "OUTLAY_PUBLIC_URL": "https://outlay.example.com"},  # noqa: S104 - not bound
             LOCAL | ADDRESSES | NAMED,
         ),
         (

@@ -14,7 +14,7 @@ from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Buckets
@@ -236,7 +236,7 @@ def test_paging_in_any_order_gives_each_request_once(
     assert page.preceding is None
     forward += [entry.seq for entry in page.entries]
     # What comes in meanwhile is on none of the pages.
-    late = [replace(event, event_id=f"late {event.event_id}") for event in made]
+    late = [replace(event, event_id=EventId(f"late {event.event_id}")) for event in made]
     later, cube = [*made, *late], Cube([*made, *late])
     ledger.events = later
     last = page

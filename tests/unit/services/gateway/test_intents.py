@@ -12,7 +12,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.services.gateway import intents as journal_module
 from outlay.services.gateway.intents import IntentLog
@@ -108,7 +108,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def intent(number: int) -> Intent:
-    return Intent(OrganizationId("org_test"), f"request-{number}", b"begun")
+    return Intent(OrganizationId("org_test"), EventId(f"request-{number}"), b"begun")
 
 
 def pair(event: UsageEvent) -> Settled:

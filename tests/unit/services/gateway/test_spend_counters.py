@@ -9,6 +9,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -70,7 +71,7 @@ def hold_of(amount: int, limit: int, key: CounterKey | None = None) -> Hold:
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=limit,
+        amount_pusd=Pusd(limit),
     )
     return Hold(key, wanted, amount)
 

@@ -6,7 +6,7 @@ import pytest
 from tests.factories import NOW
 
 from outlay.domain.actor import Actor
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Member
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -69,7 +69,7 @@ def test_what_a_report_names_and_is_new_is_looked_up(
         operator, project_id=project.project_id, description="k", member_id=owner.member_id
     )
     report = UsageReport(
-        event_id="e",
+        event_id=EventId("e"),
         event_time_us=to_us(NOW),
         provider="openai",
         mapping="openai/gpt",

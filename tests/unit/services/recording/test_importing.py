@@ -18,6 +18,7 @@ from tests.factories import NOW
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
+from outlay.domain.ids import EventId
 from outlay.domain.meter import settle_meters
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage import TokenUsage, settle_tokens
@@ -113,7 +114,7 @@ def test_litellm_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
     (report,) = reports_of(path)
 
     assert report == UsageReport(
-        event_id="chatcmpl-7",
+        event_id=EventId("chatcmpl-7"),
         event_time_us=NINE_US,
         provider="openai",
         mapping="openai/gpt-5.4",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.services.recording.repeated_rows import WINDOW, ReadRow, last_of_each
@@ -10,7 +11,7 @@ from outlay.services.recording.repeated_rows import WINDOW, ReadRow, last_of_eac
 
 def report(event_id: str, output: int, at_us: int = 0) -> UsageReport:
     return UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=at_us,
         provider="anthropic",
         mapping="anthropic/claude",

@@ -1,4 +1,4 @@
-"""Headline numbers compared with the previous period, and the largest driver of the change."""
+"""Headline numbers compared with the previous period, and the main driver of the change."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class Card:
     title: str
     value: str
     cents: str = ""
-    """The receding end of an amount of money."""
+    """The decimals of an amount of money, shown smaller."""
     exact: str
     change: Change | None = None
     has_tone: bool = False
@@ -40,7 +40,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """The sentence on what moved the bill."""
+    """A sentence on what changed the spend most."""
 
     verb: str
     amount: str
@@ -84,7 +84,7 @@ def cards_of(comparison: Comparison) -> list[Card]:
 
 
 def error_card(comparison: Comparison) -> Card:
-    """The error rate: (upstream + gateway errors) of the requests that could be answered."""
+    """The error rate: (upstream + gateway errors) / (requests − client errors)."""
     now, before = comparison.current.total, comparison.earlier_total
     return Card(
         metric=None,
@@ -102,7 +102,7 @@ def error_card(comparison: Comparison) -> Card:
 
 
 def render_error_rate(totals: Totals) -> str:
-    """The error rate in percent, a dash without requests."""
+    """The error rate in percent; a dash without requests."""
     return format_percent(totals.errors, totals.requests - totals.client_errors, 2)
 
 
@@ -121,7 +121,7 @@ def _sparkline(comparison: Comparison, metric: Rank) -> Sparkline | None:
 
 
 def driver_of(comparison: Comparison) -> Driver | None:
-    """What moved the spend most, in the direction in which it moved."""
+    """What contributed most to the change of spend."""
     moved = comparison.current.total.cost_pusd - comparison.earlier_total.cost_pusd
     if not moved or not comparison.has_growth or not comparison.earlier_total.requests:
         return None
