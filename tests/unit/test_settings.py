@@ -216,3 +216,4 @@ def test_config_prints_values_and_origins_without_secrets(
     assert found["OUTLAY_GRACE"]["unit"] == "seconds"
     assert found["OUTLAY_PORT"]["origin"] == "default"
     assert str(tmp_path) in table.stdout
+    assert "`" not in table.stdout  # the marks are for the reference
