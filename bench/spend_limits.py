@@ -50,7 +50,7 @@ def run() -> list[str]:
 
 @contextmanager
 def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
-    """The measured operations, with so many limits and their counters."""
+    """The measured operations, with a number of limits and their counters."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open_installation(Settings(data=Path(folder))) as services,
@@ -114,7 +114,7 @@ def _set_up(services: Services, count: int) -> ApiKey:
 
 
 def _nanoseconds(calls: Callable[[], None]) -> float:
-    """Per call."""
+    """Nanoseconds per call."""
     begin = time.perf_counter_ns()
     calls()
     return (time.perf_counter_ns() - begin) / CALLS

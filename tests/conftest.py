@@ -26,6 +26,10 @@ from tests.shared import copy_of
 # Tests that read nothing of a server's standard error would fill its pipe with access lines.
 os.environ.setdefault("OUTLAY_LOG", "warning")
 
+# Tests use plain HTTP. Clients of httpx would read the machine's certificates first, 15 ms each.
+os.environ.pop("SSL_CERT_FILE", None)
+os.environ["SSL_CERT_DIR"] = os.devnull
+
 settings.register_profile(
     "outlay", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
 )

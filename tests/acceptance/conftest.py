@@ -1,5 +1,6 @@
-"""A real server on loopback, in this process so that its clock stands still."""
+"""A real server on loopback, in this process, so that tests control its clock."""
 
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -37,13 +38,13 @@ class Tenant:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its requests carry."""
+        """The headers of its requests."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass
 class Server:
-    """A running server and what is behind it."""
+    """A running server with its services."""
 
     services: Services
     url: str
@@ -85,13 +86,25 @@ class Server:
         )
         return Tenant(organization, member, token)
 
+    def tenants(self) -> Iterator[Tenant]:
+        """New organizations without end.
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server; the cube is loaded when a test says so."""
-    folder: Path = tmp_path_factory.mktemp("server")
+        They are made in batches, as the server reads all that it knows again after each change.
+        """
+        while True:
+            yield from [self.tenant() for _ in range(50)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, empty_installation: Path) -> Iterator[Server]:
+    """The server of a file's tests; the cube is loaded only when a test does so.
+
+    One for all files would hold thousands of members and access tokens in the end, all of which it
+    reads again after each change.
+    """
+    data = shutil.copytree(empty_installation, tmp_path_factory.mktemp("server") / "data")
     listener = socket.create_server(("127.0.0.1", 0))
-    with open_installation(Settings(data=folder / "data"), FixedClock(NOW)) as services:
+    with open_installation(Settings(data=data), FixedClock(NOW)) as services:
         config = server_config(Application(services, "operator-secret"), grace_seconds=5)
         services.watch.start()
         running = uvicorn.Server(config)

@@ -1,4 +1,4 @@
-"""The command line: imports that add up, and errors that say what to mend."""
+"""The command line: imports with correct totals, and errors that say what to fix."""
 
 import json
 import re
@@ -362,7 +362,7 @@ def test_unwritable_directory_is_refused(tmp_path: Path) -> None:
 
 
 def try_the_demo(url: str, key: str) -> int:
-    """Call its provider as a visitor would: whole, streamed, and in Anthropic's words."""
+    """Call the demo's provider as a visitor would: whole, streamed, and in Anthropic's format."""
     headers = {"Authorization": f"Bearer {key}"}
     body = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]}
     chat = f"{url}/v1/chat/completions"

@@ -1,4 +1,4 @@
-"""What reports name first: found, named and merged, with every total as it was."""
+"""Discovered entities: recorded, renamed and merged, without changing any total."""
 
 import random
 from decimal import Decimal
@@ -32,7 +32,7 @@ def get(server: Server, tenant: Tenant, path: str, **params: Any) -> Any:
 
 
 def discovered(server: Server, tenant: Tenant) -> dict[str, dict[str, Any]]:
-    """What was discovered, by value."""
+    """The discovered entities by value."""
     found = get(server, tenant, "/api/v1/discovered")["discovered"]
     return {entry["value"]: entry for entry in found}
 
@@ -110,7 +110,7 @@ FIELDS = {"project": "projectId", "apiKey": "apiKeyId", "user": "userId", "group
 
 @pytest.fixture(scope="module")
 def crowd(server: Server) -> Tenant:
-    """Several hundred events of things that nobody has set up."""
+    """Several hundred events with entities that nobody has set up."""
     tenant = server.tenant()
     chance = random.Random(7)
     events = []

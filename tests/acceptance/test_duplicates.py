@@ -1,4 +1,4 @@
-"""What is probably counted twice is listed and merged; what is not alike never is."""
+"""Probable duplicates are listed and merged; different requests never are."""
 
 import json
 from datetime import timedelta
@@ -25,7 +25,7 @@ def tenant(server: Server) -> Tenant:
 def record_from(
     server: Server, tenant: Tenant, source: str, *events: dict[str, Any]
 ) -> list[UsageReport]:
-    """Events as another way in would report them."""
+    """Record events as another source would report them."""
     reports = parse_events(json.dumps(list(events)).encode(), source)
     server.services.recorder.record(tenant.organization.organization_id, reports)
     server.services.projection.catch_up()

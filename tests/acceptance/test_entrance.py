@@ -1,4 +1,4 @@
-"""Coming in: links that work once, doors that close, cookies that others cannot have."""
+"""Entrance: links that work once, throttled sign-ins, cookies that nobody else can obtain."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> 
 
 
 def password_link(world: World, role: Role) -> str:
-    """The path of a new link that sets somebody's password."""
+    """The path of a new link to set a member's password."""
     member_id = world.people[role].member.member_id
     answer = httpx.post(
         f"{world.server.url}/api/v1/members/{member_id}/password-link",
@@ -136,14 +136,14 @@ def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[s
 
 
 def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
-    """Whether a session still says who somebody is."""
+    """Whether a session is still valid."""
     status = httpx.get(f"{world.server.url}/api/v1/me", headers=cookie).status_code
     assert status in {200, 303, 401}
     return status == 200
 
 
 def test_role_change_ends_every_session(world: World) -> None:
-    """Otherwise who is an admin no more would stay one in the browser."""
+    """Otherwise a demoted admin would remain one in the browser."""
     admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
     cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
     other = session_cookie(world, developer.member.email)
@@ -162,7 +162,7 @@ def test_role_change_ends_every_session(world: World) -> None:
 
 
 def test_password_change_ends_all_other_sessions(world: World) -> None:
-    """Whoever knew the password before is signed out by changing it."""
+    """Changing the password signs out anyone who knew the old one."""
     person = world.people[Role.DEVELOPER].member
     own, others = session_cookie(world, person.email), session_cookie(world, person.email)
     same_site = {**own, "Origin": world.server.url, "Sec-Fetch-Site": "same-origin"}
@@ -201,7 +201,7 @@ def test_link_created_for_a_developer_does_not_open_an_owner_account(world: Worl
 
 
 def test_address_used_in_another_organization_is_available(world: World) -> None:
-    """Nor is it told: the answers are those to an address that nobody has."""
+    """Its existence is not revealed: the answers are those for an unknown address."""
     path, other = invite(world), make_world(world.server)
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
@@ -324,7 +324,7 @@ def test_known_browser_is_not_blocked_by_failures_elsewhere(
             answer = attempt(other, "me@example.test", PASSWORD)
             assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
             assert attempt(known, "me@example.test", PASSWORD).status_code == 303
-            # Its note is of one account, and good for a few mistakes.
+            # Its cookie is for one account, and allows a few mistakes.
             assert attempt(known, "n1@example.test", "x").status_code == 429
             mistakes = [attempt(known, "me@example.test", "x") for _ in range(FREE_OF_DEVICE + 1)]
             assert [answer.status_code for answer in mistakes] == [401] * FREE_OF_DEVICE + [429]
@@ -415,7 +415,7 @@ def test_links_use_the_public_url(public: Any) -> None:
 
 
 def session_of(http: Any) -> str:
-    """The session that the last sign-in opened."""
+    """The session created by the last sign-in."""
     found = [cookie.value for cookie in http.cookies.jar]
     http.cookies.clear()
     return str(found[0])

@@ -1,6 +1,6 @@
-"""The examples of the OpenAPI description have the shape of real answers.
+"""The examples of the OpenAPI document have the shape of real answers.
 
-`OUTLAY_WRITE_EXAMPLES=1` writes them anew.
+`OUTLAY_WRITE_EXAMPLES=1` rewrites them.
 """
 
 import json
@@ -49,7 +49,7 @@ ENDPOINTS = {
 
 @pytest.fixture(scope="module")
 def place(server: Server) -> tuple[Tenant, dict[str, str]]:
-    """An organization with one of everything, and the ids of each."""
+    """An organization with one of everything, and their ids."""
     tenant, made = make_place(server)
     member_id = made["user_a"]
     events = [

@@ -1,4 +1,4 @@
-"""`outlay prices`: a newer list without a new release, taken back again, never half."""
+"""`outlay prices`: a newer list without a new release; reverted completely or not at all."""
 
 import json
 import pickle
@@ -49,7 +49,7 @@ def taken(data: Path, price: float = 3, *, more: tuple[str, ...] = ("--accept", 
 
 
 def record(services: Services, event_id: str = "e") -> UsageEvent:
-    """A request of a model that only newer lists have."""
+    """Record a request with a model that only newer lists have."""
     report = UsageReport(
         event_id=EventId(event_id),
         event_time_us=to_us(NOW),
@@ -83,7 +83,7 @@ def test_imported_list_is_active_from_the_next_start_and_revertible(data: Path) 
     assert outlay(data, "prices", "update", "--revert").exit_code == 0
     with open_installation(Settings(data=data)) as services:
         assert services.price_books.base.price_list.version == BUNDLED
-        # What it priced is still explained: its file is kept.
+        # Costs priced with it are still explained: its file is kept.
         assert [line.amount_pusd for line in services.price_books.explain(event).lines] == [
             3_000_000_000
         ]

@@ -1,4 +1,4 @@
-"""Prices of an organization over HTTP: every field of the file, previews, faults at fields."""
+"""Prices of an organization over HTTP: every field of the file, previews, errors by field."""
 
 from datetime import timedelta
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reported beside computed costs: what the page, the answer and the file say, event by event."""
+"""Reported and computed costs: page, answer and file agree, event by event."""
 
 import csv
 import itertools
@@ -30,7 +30,7 @@ PAGE = "/organization/reported-costs"
 
 
 def made() -> list[UsageEvent]:
-    """Requests of two days, with either cost, both or none, and some that were taken back."""
+    """Requests of two days with either cost, both or none, some of them voided."""
     chance = random.Random(7)
     events = []
     for number in range(160):
@@ -66,7 +66,7 @@ def taken_back(event: UsageEvent) -> UsageEvent:
 
 
 def signed_in(server: Server) -> tuple[Tenant, Callable[[str], str]]:
-    """An organization's owner, and what reads a page as they see it."""
+    """An organization's owner, and a function that reads a page as the owner."""
     organization = server.services.administration.organizations.create(
         f"Costs {next(_numbers)}", plan=Plan.ENTERPRISE
     )

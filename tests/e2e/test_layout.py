@@ -59,6 +59,14 @@ ROWS = """(node) => {
 """The rows in which the children of an element stand."""
 
 
+INTO_VIEW = """async (panel) => {
+  await new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+  const { left, right } = panel.getBoundingClientRect();
+  return { left, right, width: document.documentElement.clientWidth };
+}"""
+"""The sides of an opened panel once it has moved, and the width of the window."""
+
+
 def rows_of(page: Page, selector: str) -> list[dict[str, Any]]:
     """The rows of the first element that a selector finds."""
     found: list[dict[str, Any]] = page.locator(selector).first.evaluate(ROWS)
@@ -129,6 +137,21 @@ def test_chart_buttons_are_beside_the_title_on_phones(watched: Watched, demo: De
             assert title
             assert tools
             assert tools["y"] < title["y"] + title["height"], head.inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_opened_panels_are_within_the_window(page: Page, demo: Demo, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    pages = every_page(demo.get)
+    for name in ("users-analytics", "dashboard", "members", "project-keys", "requests"):
+        page.goto(demo.url + pages[name])
+        settled(page)
+        for button in page.locator("main :is(.range, .menu) > summary:visible").all():
+            button.evaluate("button => { button.parentElement.open = true; }")
+            box = button.locator("xpath=following-sibling::*").evaluate(INTO_VIEW)
+            assert box["left"] >= 0, (name, button.inner_text())
+            assert box["right"] <= box["width"], (name, button.inner_text())
+            button.evaluate("button => { button.parentElement.open = false; }")
 
 
 def test_report_charts_keep_their_font_size(page: Page, demo: Demo) -> None:

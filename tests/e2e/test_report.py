@@ -35,6 +35,16 @@ def test_every_section_equals_the_api_and_adds_up(page: Page, demo: Demo) -> Non
         assert foot.get_attribute("title") == exact(answer["totals"]["cost"])
 
 
+def test_changes_say_whether_they_are_up_or_down(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{REPORT}")
+
+    changes = page.locator(".report-table td:last-child").all_text_contents()
+
+    assert changes
+    for change in changes:
+        assert re.match(r"(up|down) |[+\u2212]|new|\u2013|0", " ".join(change.split())), change
+
+
 def test_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
     page.goto(f"{demo.url}{REPORT}")
     page.get_by_label("Report of").select_option("project")

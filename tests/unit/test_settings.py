@@ -67,7 +67,7 @@ def test_a_misspelt_variable_is_named_in_a_warning_and_those_of_kubernetes_are_n
     }
 
     assert read_settings(environment=environment).warnings == (
-        "OUTLAY_PROT is not a setting of Outlay; `outlay config` lists those that there are",
+        "OUTLAY_PROT is not a setting of Outlay; `outlay config` lists all settings",
     )
 
 

@@ -28,7 +28,7 @@ PROVIDERS: Final = {
     "vertex-openai": "google",
     "xai": "x-ai",
 }
-"""Its names of providers that have another one here."""
+"""Its names of providers that have a different name here."""
 
 TIERS: Final[Mapping[str, Mapping[str, str]]] = {
     "flex": {"service_tier": "flex"},

@@ -55,7 +55,7 @@ def administer(
     passwords: Passwords,
     clock: Clock,
 ) -> Administration:
-    """What sets up the organizations of a directory."""
+    """The services that set up organizations in a directory."""
     sealer = open_sealer(settings, directory)
     organizations = Organizations(directory, audited)
     return Administration(

@@ -325,7 +325,7 @@ def _assemble(
 
 
 def _close_all(*ends: Callable[[], object]) -> None:
-    """Call one function after the other, even if one of them fails."""
+    """Call functions one after the other, even if one of them fails."""
     for end in ends:
         try:
             end()

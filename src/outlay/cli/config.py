@@ -19,7 +19,7 @@ def config(
     for warning in found.warnings:
         warn(warning)
     if as_json:
-        # Not by Rich, which would wrap what is wider than the terminal.
+        # Not with Rich, which would wrap lines that are wider than the terminal.
         print(json.dumps([_as_json(each) for each in found.settings], indent=2))
         return
     table = Table("variable", "value", "origin", box=None)

@@ -192,7 +192,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _tier(text: str) -> dict[str, Any]:
-    """A tier; what is not a number is left for validation."""
+    """A tier; values that are not numbers are left for validation."""
     tier: dict[str, Any] = _pairs(text.split(","), "tier")
     above = tier.get("above", "")
     return {**tier, "above": int(above)} if above.isdecimal() else tier

@@ -25,7 +25,7 @@ def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
         backlog=BACKLOG,
         headers=[("X-Content-Type-Options", "nosniff")],
         ws="none",
-        log_config=None,  # its loggers pass their records to ours (outlay.cli.serving)
+        log_config=None,  # its loggers pass their records to Outlay's (outlay.cli.serving)
         access_log=False,
         server_header=False,
         proxy_headers=False,

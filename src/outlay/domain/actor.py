@@ -69,7 +69,7 @@ class Actor:
     organization_name: str
     plan: Plan
     timezone: str
-    """The organization's time zone, the default of requests that name none."""
+    """The organization's time zone, the default for requests without one."""
     member_id: MemberId = MemberId("")  # noqa: RUF009 - text, which does not change
     """Empty for the operator."""
     member_name: str = "Operator"

@@ -21,7 +21,7 @@ _RESTATED: Final = re.compile(rf"{RESERVED}(\d+):(.*)", re.DOTALL)
 
 
 def void_id(event_id: EventId) -> EventId:
-    """The id of the row that voids the given one."""
+    """Whether this is the operator of the installation, who has every permission."""
     return EventId(f"{_VOID}{event_id}")
 
 
@@ -66,7 +66,7 @@ def restated(event: UsageEvent, amendment_id: str, instead: UsageEvent) -> list[
 
 
 def as_witness(event: UsageEvent, counted_id: EventId) -> UsageEvent:
-    """The event as a witness: another report of an answer that is counted under another id."""
+    """The event marked as a repeated report: its answer is already counted under another id."""
     return replace(event, amends=counted_id, amendment=Amendment.WITNESS)
 
 

@@ -9,7 +9,7 @@ from outlay.domain.ids import EventId
 from outlay.domain.same_answer import GATEWAY
 
 APART_US: Final = 120_000_000
-"""Largest distance between the times of two reports of one request."""
+"""Maximum distance between the times of two reports of one request."""
 
 MIN_TOKENS: Final = 20
 """Requests with fewer tokens match by chance."""

@@ -15,7 +15,7 @@ unit.
 
 PUSD_PER_USD: Final = 10**12
 MAX_PUSD: Final = 9 * 10**18
-"""The largest amount one event may carry: nine million dollars, which fits a signed 64-bit cell."""
+"""The largest amount of one event: nine million dollars, which fits a signed 64-bit integer."""
 
 
 def parse_usd(text: str | int | Decimal) -> Pusd:

@@ -27,7 +27,7 @@ class Upstream:
     upstream_id: UpstreamId
     organization_id: OrganizationId
     name: str
-    """The prefix that callers put before the slash, `openai` in `openai/gpt-5.5`."""
+    """The prefix in model names, `openai` in `openai/gpt-5.5`."""
     provider: str
     """The provider whose prices apply."""
     base_url: str

@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     lines: tuple[PriceLine, ...] = ()
     """They add up to the computed cost; empty if the price is no longer known."""
     note: str = ""
-    """Why there are no lines, or remarks on them, in sentences."""
+    """Why there are no lines, or remarks on them, as sentences."""
 
 
 class _Found(NamedTuple):
@@ -127,7 +127,7 @@ def _find_listed(
 
 
 def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
-    """The lines of the price book's cost of a request whose reported cost counts.
+    """The lines of the computed cost of a request whose reported cost counts.
 
     No reference identifies that price: it is one that yields the recorded amount.
     """
@@ -143,7 +143,7 @@ def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
     if not event.computed_cost_pusd:
         return Evidence()
     return Evidence(
-        note="The price book gives another amount today: its prices have changed since."
+        note="The price book gives a different amount today: its prices have changed since."
     )
 
 

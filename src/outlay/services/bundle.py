@@ -124,7 +124,7 @@ class Services:
 
 
 def operator_in(services: Services, organization: str | None) -> Actor:
-    """The operator, acting in the given organization; NotFound if there is none."""
+    """The operator, acting in the given organization; raises NotFound if there is none."""
     found = services.administration.organizations.find_by_name(organization)
     if found is None:
         raise NotFound("There is no organization yet.")

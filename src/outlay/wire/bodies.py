@@ -10,7 +10,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_EVENTS: Final = 10_000
-"""Most events in one body."""
+"""Maximum number of events in one body."""
 
 _OBJECT: Final = re.compile(rb"\s*\{")
 
@@ -27,7 +27,7 @@ class Objects(Generic[Kind]):
     def parse(self, body: bytes) -> list[Kind]:
         """The objects of a body.
 
-        Invalid names the index of the event (blank lines are not counted) and the field.
+        Raises Invalid with the index of the event (not counting blank lines) and the field.
         """
         try:
             found = self._decode(body)

@@ -42,7 +42,8 @@ class Access:
         self._clock = clock
 
     def actor_of_session(self, token: str) -> Actor:
-        """The member of a session token; Unauthenticated if the session has ended."""
+        """The member that a session token belongs to; raises Unauthenticated if the session has
+        ended."""
         digest = digest_secret(token)
         now_us = to_us(self._clock.now())
         with self._directory.read() as session:
@@ -67,7 +68,8 @@ class Access:
             logger.debug("the use of a session is not recorded: %s", error.message)
 
     def actor_of_token(self, token: str) -> Actor:
-        """The owner of an access token; Unauthenticated if it is unknown, expired or revoked."""
+        """The owner of an access token; raises Unauthenticated if it is unknown, expired or
+        revoked."""
         token_id, secret = parse_token(token)
         return check_token(self.find_token(token_id), secret, to_us(self._clock.now()))
 

@@ -300,9 +300,8 @@ class SignIn:
         password: str,
         request_id: str,
     ) -> str:
-        """Create the first organization and its owner; returns a session token. Conflict if there
-        is one already.
-        """
+        """Create the first organization and its owner; returns a session token. Raises Conflict if
+        there is one already."""
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(

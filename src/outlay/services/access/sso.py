@@ -111,7 +111,8 @@ class Sso:
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
     async def begin(self, slug: str, target: str, base_url: str) -> SignInRedirect:
-        """Begin a sign-in for the organization with a slug; NotFound if it has no provider."""
+        """Begin a sign-in for the organization with a slug; raises NotFound if it has no
+        provider."""
         stored = await asyncio.to_thread(self._called, slug)
         organization_id = stored.sso.organization_id
         known = await self._providers.read(stored.sso.issuer)
@@ -289,7 +290,7 @@ def _check_sender(provider: Provider, iss: str | None) -> None:
 def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
     """Raise Unauthenticated for a Google account that is not managed by a listed domain.
 
-    Anybody can create a consumer account with a company's address, and it stays verified after that
+    Anyone can create a consumer account with a company's address, and it stays verified after that
     person has left. Only the claim `hd` shows that the company manages the account.
     """
     if (

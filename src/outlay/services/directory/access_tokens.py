@@ -119,7 +119,7 @@ class Tokens:
 
 
 def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | None:
-    """The token that the actor uses; Unauthenticated if it has ended in the meantime."""
+    """The token that the actor uses; raises Unauthenticated if it has ended in the meantime."""
     if not actor.credential_id:
         return None
     found = find_access_token(session, actor.credential_id)

@@ -48,7 +48,7 @@ class Members:
             return present_members(session, actor)
 
     def find(self, actor: Actor, member_id: MemberId) -> Member:
-        """A current member; NotFound for all others."""
+        """A current member; raises NotFound for all others."""
         permit(
             actor,
             Permission.ACCOUNT_READ if member_id == actor.member_id else Permission.MEMBERS_READ,
@@ -254,7 +254,7 @@ def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
 
 
 def find_present_member(session: ReadSession, actor: Actor, member_id: MemberId) -> Member:
-    """A current member of the actor's organization; NotFound for all others."""
+    """A current member of the actor's organization; raises NotFound for all others."""
     return check_present(find_member(session, member_id), actor.organization_id, "member")
 
 

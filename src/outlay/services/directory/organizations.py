@@ -59,7 +59,7 @@ class Organizations:
     def draft(
         self, name: str, *, plan: Plan, timezone: str, slug: str | None = None
     ) -> Organization:
-        """An organization that is not stored yet; Invalid if a property is not valid."""
+        """An organization that is not stored yet; raises Invalid if a property is not valid."""
         parse_zone(timezone)
         organization_id = OrganizationId(new_id("org"))
         return Organization(

@@ -50,9 +50,8 @@ class Projects(NamedThings[Project, ProjectId]):
         super().__init__(directory, audited, PROJECTS)
 
     def ensure(self, actor: Actor, name: str) -> tuple[Project, bool]:
-        """The current project with a name or id, created if necessary; the flag tells whether it
-        was.
-        """
+        """The current project with a name or id, created if necessary; also returns whether it
+        was."""
         try:
             return self.find_by_name(actor, name), False
         except NotFound:

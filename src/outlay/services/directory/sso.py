@@ -132,7 +132,8 @@ class SsoSettings:
 
 
 def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
-    """`url` itself; Invalid unless it is https, or http on this machine, and in plain form."""
+    """`url` itself; raises Invalid unless it is https, or http on this machine, and in plain
+    form."""
     try:
         check_base_url(url, egress)
     except Invalid as error:

@@ -50,7 +50,7 @@ class Tags:
             return list_tag_keys(session, actor.organization_id)
 
     def add(self, actor: Actor, key: str) -> TagKey:
-        """Register a key; Conflict if it exists, Invalid if there are too many."""
+        """Register a key; raises Conflict if it exists, Invalid if there are too many."""
         check_key(key)
         with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}

@@ -192,7 +192,7 @@ class Upstreams:
         return mapping
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
-        """Delete a mapping; NotFound if there is none."""
+        """Delete a mapping; raises NotFound if there is none."""
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             mappings = list_model_mappings(change.session, actor.organization_id)
             with_name = (known for known in mappings if known.name == name)
@@ -260,7 +260,7 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
 
 
 def check_base_url(text: str, egress: Egress = OPEN) -> str:
-    """A base URL without its trailing slash; Invalid if it is not allowed.
+    """A base URL without its trailing slash; raises Invalid if it is not allowed.
 
     Allowed are HTTP or HTTPS, a host in plain form, no credentials, no query. Addresses that the
     egress policy forbids are rejected here and when connecting.

@@ -242,7 +242,7 @@ class Gateway:
             exchange.reservation = None
 
     def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
-        """The largest possible cost of a request in pico-USD, as far as it is known beforehand."""
+        """The largest possible cost of a request in pico-USD, if it is known beforehand."""
         return highest_cost(
             self._prices.book_for(exchange.api_key.organization_id),
             provider=exchange.provider,

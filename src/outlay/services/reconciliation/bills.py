@@ -79,7 +79,7 @@ def read_bill(
     canonical: Callable[[str], str],
     now: datetime,
 ) -> Bill:
-    """The lines of a cost file; Invalid if a row cannot be read, or it has no costs."""
+    """The lines of a cost file; raises Invalid if a row cannot be read, or it has no costs."""
     provider = find_provider(file.provider)
     return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
 
@@ -186,9 +186,9 @@ class _Reading:
     def _notes(self) -> list[str]:
         notes = []
         for currency, rate in sorted(self._file.rates.items()):
-            notes.append(f"Amounts in {currency} count at {rate:f} USD, the rate that was given.")
+            notes.append(f"Amounts in {currency} count at {rate:f} USD, the given rate.")
         if self._repeated:
-            counted = "once" if self._are_told_apart else "as often as they stand there"
+            counted = "once" if self._are_told_apart else "each time"
             notes.append(
                 f"{self._repeated:,} rows of {render_usd(self._repeated_pusd)} USD stand in the "
                 f"file more than once, as when a page was pasted twice; they count {counted}."

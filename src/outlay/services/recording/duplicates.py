@@ -26,7 +26,7 @@ KEPT: Final = timedelta(minutes=1)
 """How long a result is cached."""
 MAX_SHOWN: Final = 200
 MAX_MERGED: Final = 200
-"""Most pairs per merge."""
+"""Maximum number of pairs per merge."""
 
 
 @dataclass(frozen=True, slots=True)

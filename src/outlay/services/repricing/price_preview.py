@@ -35,7 +35,7 @@ MAX_SECONDS: Final = 60.0
 FEW_EVENTS: Final = 50_000
 """A ledger with fewer events is read faster than a process starts."""
 TOP: Final = 5
-"""Rows of a table; the rest is one sum."""
+"""Rows of a table; the rest is summed in one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class PricePreviews:
         self._previews = BoundedPreviews()
 
     def of_price(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """Preview a new price; Invalid names every error in it."""
+        """Preview a new price; raises Invalid with every error in it."""
         price, own = self._prices.draft(actor, entry), self._prices.list_for(actor)
         added = compile_prices(replace(own, prices=[price]))
         known = compile_prices(own)
@@ -129,7 +129,7 @@ class PricePreviews:
         )
 
     def of_rate(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """Preview a new exchange rate; Invalid names every error in it."""
+        """Preview a new exchange rate; raises Invalid with every error in it."""
         rate, own = self._prices.draft_rate(actor, entry), self._prices.list_for(actor)
         others = [known for known in own.rates if known.currency != rate.currency]
         changed = replace(own, rates=[*others, replace(rate, effective_from=None)])

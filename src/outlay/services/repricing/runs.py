@@ -71,7 +71,7 @@ Change = tuple[UsageEvent, UsageEvent]
 """The current and the new version of an event."""
 
 Look = Callable[[], None]
-"""Called often while requests are read; raises to stop."""
+"""Called often while requests are read; raises an exception to stop."""
 
 Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
 
@@ -89,7 +89,7 @@ class Reprices:
         labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
         merges: Callable[[OrganizationId], Merges],
     ) -> None:
-        """`labels` are display names of dimension values, `merges` the merged values."""
+        """`labels` returns display names of dimension values, `merges` the merged values."""
         self._labels = labels
         self._merges = merges
         self._previews = BoundedPreviews()
@@ -109,7 +109,7 @@ class Reprices:
             return list_reprices(session, actor.organization_id)
 
     def find(self, actor: Actor, reprice_id: str) -> Reprice:
-        """One of them; NotFound if there is none."""
+        """One of them; raises NotFound if there is none."""
         permit_one_of(actor, Permission.PRICES_READ, Permission.REQUESTS_AMEND)
         with self._directory.read() as session:
             found = find_reprice(session, reprice_id)
@@ -118,7 +118,7 @@ class Reprices:
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
     ) -> RepriceTable:
-        """What a run would change now; TooWide if that takes longer than `seconds`.
+        """What a run would change now; raises TooWide if that takes longer than `seconds`.
 
         Bounded previews run one at a time: raises Unavailable while another is running.
         """
@@ -249,7 +249,7 @@ class Reprices:
                 },
             )
         run = LongRun[Reprice](
-            what=f"pricing again ({reprice.reprice_id})",
+            what=f"repricing {reprice.reprice_id}",
             asked_by=actor.member_name,
             since=self._clock.now(),
         )
@@ -295,7 +295,7 @@ class Reprices:
                 if outcome is Outcome.ACCEPTED:
                     tally.add(*change)
                     done += 1
-            run.tell(Progress("requests priced again", done, tally.seen))
+            run.tell(Progress("requests repriced", done, tally.seen))
             look()
         table = tally.table()
         finished = replace(

@@ -52,7 +52,7 @@ def find_discovered_id(session: ReadSession, discovered_id: str) -> Discovered |
 def find_discovered(
     session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> Discovered | None:
-    """The entry with the value, or else the id, `called`; None if there is none."""
+    """The entry with this value, or else this id; None if there is none."""
     found = _read(
         session,
         select(DiscoveredRow).where(

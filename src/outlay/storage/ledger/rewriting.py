@@ -1,4 +1,4 @@
-"""Erasing identities in a ledger that goes on taking events."""
+"""Erasing identities in a ledger that continues to accept events."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Jinja's environment, and what every page has around it."""
+"""Jinja's environment, and the context of every page."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -52,7 +52,7 @@ MODULES: Final = (
     "series",
     "tip",
 )
-"""Scripts that every page needs: fetched at once rather than one after the other."""
+"""Scripts that every page needs: preloaded together rather than one after the other."""
 
 REFUSALS: Final = frozenset({"plan-required", "role-required"})
 """Error codes for which the page explains what is missing."""
@@ -63,7 +63,8 @@ _UNSAFE_IN_SCRIPT: Final = str.maketrans(
 
 
 def embed_json(value: object) -> Markup:
-    """JSON for a `<script type="application/json">`, with nothing that could end it."""
+    """JSON for a `<script type="application/json">`, without anything that could end the
+    element."""
     return Markup(dump_json(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
 
 
@@ -95,7 +96,7 @@ def render_page(
     status: int = 200,
     **context: Any,
 ) -> HTMLResponse:
-    """A page in its shell, or its inside alone for the fragment navigator."""
+    """A page with its frame, or its content only, for in-place navigation."""
     theme = request.cookies.get(THEME_COOKIE, "system")
     period: Period | None = context.get("period")
     zone = period.timezone if period else actor.timezone if actor else "UTC"
@@ -119,7 +120,7 @@ def render_page(
 
 
 def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
-    """The foot of every sheet of paper: whose page it is, what it shows, of when and as of when."""
+    """The footer of printed pages: organization, page, period and date."""
     parts = [actor.organization_name] if actor else []
     parts.append(context["title"])
     period: Period | None = context.get("period")

@@ -384,4 +384,4 @@ class _Relay:
                 is_final=failure.is_final,
             )
         # If the answer has begun, the server closes the connection in the middle of it: the only
-        # way to tell a client that it is incomplete.
+        # way to show a client that it is incomplete.

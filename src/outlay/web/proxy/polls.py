@@ -36,7 +36,7 @@ ROUTE: Final = "/v1/responses/{response_id}"
 _METHODS: Final = {False: "GET", True: "POST"}
 MAX_BODY: Final = 64 * 1024
 MAX_ASKED: Final = 4
-"""Most upstreams that are asked for an unknown id."""
+"""Maximum number of upstreams that are asked for an unknown id."""
 _SPEAKERS: Final = ("openai", "azure")
 """Providers that are asked first, because the dialect is theirs."""
 

@@ -48,7 +48,7 @@ class Counting:
         self._ignored = mapping.ignored or ()
 
     def is_cached(self, row: Row) -> bool:
-        """Whether a row is an answer from a cache, which used nothing."""
+        """Whether a row is an answer from a cache, which used no tokens."""
         return any(str(get(row)) in values for get, values in self._unused)
 
     def counted(self, row: Row, *, provider: str, is_ok: bool) -> Counted:

@@ -86,7 +86,7 @@ _PAYLOAD: Final = {
     "description": "LiteLLM's StandardLoggingPayload; most of it is skipped.",
     "required": ["startTime"],
     "properties": {
-        "litellm_call_id": {"description": "Text; `id` stands in where it is missing."},
+        "litellm_call_id": {"description": "Text; `id` is used if it is missing."},
         "startTime": {"type": ["number", "string"], "description": "Seconds since the epoch."},
     },
 }
@@ -221,7 +221,7 @@ def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counte
 
 
 def _caller(metadata: Fields, payload: _Payload) -> Caller:
-    """The claims in the caller's headers, as far as LiteLLM forwards them."""
+    """The claims in the caller's headers, if LiteLLM forwards them."""
     headers = {
         name.lower().encode(errors="ignore"): value.encode(errors="ignore")
         for found in (
@@ -256,7 +256,7 @@ def _status(code: int | None) -> Status:
 
 
 def _code(value: object) -> int | None:
-    """An HTTP status; None for anything else, as failures without one have a word or nothing."""
+    """An HTTP status; None for anything else: failures without one have a word or nothing."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and 100 <= int(text) <= 599 else None
 

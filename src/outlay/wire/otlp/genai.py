@@ -2,8 +2,8 @@
 
 Sources: OpenTelemetry GenAI semantic conventions (current names and those they replaced),
 OpenInference, Traceloop's OpenLLMetry, Langfuse's and LiteLLM's attributes, OpenRouter's Broadcast,
-and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` lists
-them in a table.
+and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` has a table
+of them.
 """
 
 from collections.abc import Mapping
@@ -351,7 +351,7 @@ def _first_token_us(found: Attributes, start_us: int) -> int | None:
 
 
 def _is_stream(found: Attributes) -> bool | None:
-    """Whether the answer was streamed; None if the span does not tell."""
+    """Whether the answer was streamed; None if the span does not say."""
     told = first_of(found, *_STREAM)
     return None if told is None else told in (True, "true", "True")
 

@@ -66,7 +66,7 @@ def test_other_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
     bill = read(tmp_path, content, rates={"EUR": Decimal("1.1")})
 
     assert bill.lines[0].cost_pusd == 11 * USD
-    assert bill.notes == ["Amounts in EUR count at 1.1 USD, the rate that was given."]
+    assert bill.notes == ["Amounts in EUR count at 1.1 USD, the given rate."]
 
 
 def test_page_pasted_twice_counts_once(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def take_keys(
     drafts: Sequence[EventRow],
     outcomes: list[Outcome],
 ) -> list[EventRow]:
-    """The drafts whose ids were free; they are claimed now."""
+    """The drafts whose ids were free; the ids are claimed now."""
     first: dict[_Key, EventRow] = {}
     for draft in drafts:
         first.setdefault(_key_of(draft), draft)

@@ -1,7 +1,8 @@
-"""A write-ahead buffer on disk for while the database is unreachable: a bounded queue of commits.
+"""A write-ahead buffer on disk for times when the database is unreachable: a bounded queue of
+commits.
 
 Its content is acknowledged. It is moved to the database in order once that is reachable, by this
-process or its successor. Event ids count once, so duplicates add nothing.
+process or its successor. Event ids count once, so moving an entry twice adds nothing.
 """
 
 from collections.abc import Sequence

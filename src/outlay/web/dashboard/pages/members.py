@@ -1,4 +1,4 @@
-"""The members of the organization by spend, and all about the usage of one."""
+"""The members of the organization by spend, and the usage of one member."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ Leader = Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
-    """A member and what their API keys were used for."""
+    """A member and the usage of their API keys."""
 
     name: str
     email: str
@@ -96,7 +96,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MostUsed:
-    """What of a kind was used for most requests."""
+    """The value with the most requests."""
 
     title: str
     name: str
@@ -120,7 +120,7 @@ class TopRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopTable:
-    """The first of a kind; the complete ranking has the others."""
+    """The top values; the complete ranking has the others."""
 
     title: str
     rows: Sequence[TopRow]
@@ -129,7 +129,7 @@ class TopTable:
 
 @router.get("")
 def get_members(request: Request, actor: Leader) -> Response:
-    """The list, by spend at first; former members with usage are there, too."""
+    """The list, by spend by default; includes former members with usage."""
     services, params = services_of(request), page_params(request, LIST)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
@@ -169,7 +169,7 @@ def get_members(request: Request, actor: Leader) -> Response:
 
 @router.get("/{member_id}")
 def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response:
-    """One member, present or former."""
+    """One current or former member."""
     services = services_of(request)
     params = page_params(request, PROFILE)
     member = services.usage_tables.member(actor.organization_id, member_id)
@@ -234,7 +234,7 @@ _MOST: Final = {
 
 
 def initials_of(name: str) -> str:
-    """Up to two letters that stand for a person."""
+    """Up to two initials of a person."""
     words = name.split()
     letters = [words[0][:1], words[-1][:1]] if len(words) > 1 else [name[:2]]
     return "".join(letters).upper()
@@ -243,7 +243,7 @@ def initials_of(name: str) -> str:
 def _values(
     key_counts: Mapping[str, int],
 ) -> Mapping[str, Callable[[UsageRow[Member]], Any]]:
-    """What each column is sorted by."""
+    """The sort value of each column."""
     return {
         "name": lambda row: row.name.casefold(),
         "role": lambda row: role_of(row),

@@ -1,4 +1,4 @@
-"""The monthly report: a page that is read, printed and passed on, of all or of a part."""
+"""The monthly report: a page to read, print and pass on, about everything or a part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -53,7 +53,7 @@ SECTIONS: Final = {
 
 
 class Scope(StrEnum):
-    """What a report is about."""
+    """The scope of a report."""
 
     ORGANIZATION = "organization"
     PROJECT = "project"
@@ -149,7 +149,7 @@ def get_report(
 def _compare(
     services: Services, reader: CubeReader, query: UsageQuery, scope: Scope
 ) -> Mapping[Dimension, Comparison]:
-    """Each section against the month before; without what it is about."""
+    """Each section compared with the month before, without the scope's own dimension."""
     return {
         dimension: services.analytics.compare_in(
             reader,
@@ -207,7 +207,7 @@ def _exports(
 
 
 def _month(request: Request, params: QueryParams, carried: Period, today: date) -> date:
-    """The first day of the month that is asked for; of the last day of a period carried along."""
+    """The first day of the requested month; else of the last day of a period carried along."""
     usual = min(carried.to_date, today).replace(day=1)
     try:
         text = read_text(params, "month")
@@ -231,7 +231,7 @@ def _parse_month(text: str, today: date) -> date:
 
 
 def _months(today: date, shown: date) -> Mapping[str, str]:
-    """The months offered: the last ones, and the one that is shown."""
+    """The selectable months: the last ones, and the displayed one."""
     months = [today.replace(day=1)]
     while len(months) < MONTHS_OFFERED:
         months.append(_previous(months[-1]))

@@ -1,4 +1,4 @@
-"""All about the usage of one user: a member, or whom reports name and who is none."""
+"""The usage of one user: a member, or a user known only from reports."""
 
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -36,7 +36,7 @@ PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 def get_user(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """Render the usage of the user that `userId` names."""
+    """Render the usage of the user in `userId`."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     user_id = read_text(params, "userId")
@@ -56,7 +56,7 @@ def get_user(
         groupings={},
     )
     links = context["links"]
-    # Whom the page is about is no filter that could be taken off it.
+    # The user of the page is not a filter that could be removed.
     context["chips"] = [chip for chip in context["chips"] if chip.name != "userId"]
     context["filter_params"] = [name for name in context["filter_params"] if name != "userId"]
     member = _member(services, actor, user_id)
@@ -76,7 +76,7 @@ def get_user(
 
 
 def _member(services: Services, actor: Actor, user_id: str) -> Member | None:
-    """Whom an organization knows the user as, None for whom reports alone name."""
+    """The member for a user; None if the user is known only from reports."""
     try:
         return services.usage_tables.member(actor.organization_id, MemberId(user_id))
     except NotFound:

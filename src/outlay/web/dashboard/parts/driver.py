@@ -1,4 +1,4 @@
-"""The largest driver of a change in spend."""
+"""The main driver of a change in spend."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from outlay.web.dashboard.formatting import MINUS, format_money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driver:
-    """The sentence on what moved the bill."""
+    """A sentence on what changed the spend most."""
 
     verb: str
     amount: str
@@ -18,7 +18,7 @@ class Driver:
 
 
 def driver_of(comparison: Comparison) -> Driver | None:
-    """What moved the spend most, in the direction in which it moved."""
+    """What contributed most to the change of spend."""
     moved = comparison.current.total.cost_pusd - comparison.earlier_total.cost_pusd
     if not moved or not comparison.has_growth or not comparison.earlier_total.requests:
         return None

@@ -27,7 +27,7 @@ class Card:
     title: str
     value: str
     cents: str = ""
-    """The receding end of an amount of money."""
+    """The decimals of an amount of money, shown smaller."""
     exact: str
     change: Change | None = None
     has_tone: bool = False
@@ -72,7 +72,7 @@ def cards_of(comparison: Comparison) -> list[Card]:
 
 
 def error_card(comparison: Comparison) -> Card:
-    """The error rate: (upstream + gateway errors) of the requests that could be answered."""
+    """The error rate: (upstream + gateway errors) / (requests − client errors)."""
     now, before = comparison.current.total, comparison.earlier_total
     return Card(
         metric=None,
@@ -90,7 +90,7 @@ def error_card(comparison: Comparison) -> Card:
 
 
 def render_error_rate(totals: Totals) -> str:
-    """The error rate in percent, a dash without requests."""
+    """The error rate in percent; a dash without requests."""
     return format_percent(totals.errors, totals.requests - totals.client_errors, 2)
 
 

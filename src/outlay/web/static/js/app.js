@@ -14,6 +14,9 @@ import { onSelection, prepareSelection } from "./selection.js";
 
 /** @import { UsageArea } from "./area.js" */
 
+/** Pixels between an opened panel and the side of the window. */
+const MARGIN = 8;
+
 /**
  * Shows a metric in the cards, the charts and the address.
  * @param {string} metric
@@ -208,6 +211,23 @@ document.addEventListener("click", (event) => {
       menu.removeAttribute("open");
   }
 });
+
+// A panel opens at an edge of its button; near a side of a narrow window it moves until all of
+// it is visible.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!(target instanceof HTMLDetailsElement) || !target.matches(".range[open],.menu[open]"))
+      return;
+    const panel = /** @type {HTMLElement} */ (target.lastElementChild);
+    panel.style.translate = "";
+    const { left, right } = panel.getBoundingClientRect();
+    const end = document.documentElement.clientWidth - MARGIN;
+    const move = Math.max(MARGIN - left, Math.min(end - right, 0));
+    if (move) panel.style.translate = `${move}px`;
+  },
+  true, // it does not bubble
+);
 
 document.addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
