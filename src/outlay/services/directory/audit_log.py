@@ -21,7 +21,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, permit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
