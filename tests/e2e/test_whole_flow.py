@@ -97,6 +97,10 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     owner.get_by_role("button", name="Create").click()
     expect(owner.get_by_role("heading", name="No requests yet")).to_be_visible()
     check_access(owner)
+    owner.set_viewport_size({"width": 390, "height": 844})
+    width = owner.evaluate("document.documentElement.clientWidth")
+    assert owner.evaluate("document.documentElement.scrollWidth") <= width
+    owner.set_viewport_size({"width": 1440, "height": 900})
     assert httpx.get(fresh.setup, headers={"Accept": "text/html"}).status_code == 404
 
     # An upstream, a project.

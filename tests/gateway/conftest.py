@@ -94,7 +94,7 @@ class Gate:
 
     def events(self, count: int = 1) -> list[UsageEvent]:
         """The next `count` recorded events since the last call; fails unless that is all."""
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while self.services.ledger.last_seq < self.seen + count and time.monotonic() < deadline:
             time.sleep(0.01)
         batches = self.services.ledger.read_batches(self.seen)

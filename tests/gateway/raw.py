@@ -31,7 +31,7 @@ def connect(gate: Gate, *, receive_buffer: int | None = None) -> socket.socket:
     sock = socket.socket()
     if receive_buffer:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-    sock.settimeout(20)
+    sock.settimeout(60)
     sock.connect(gate.address)
     return sock
 

@@ -163,8 +163,9 @@ def test_damage_is_found_in_every_part(services: Services, job: ScanJob) -> None
     assert services.analytics.freshness().verified.state is VerificationState.DIFFERS
 
 
+@pytest.mark.parametrize("has_ended", [False, True], ids=["at work", "before its job"])
 def test_killed_process_is_an_error_and_leaves_none_behind(
-    services: Services, job: ScanJob, monkeypatch: pytest.MonkeyPatch
+    services: Services, job: ScanJob, monkeypatch: pytest.MonkeyPatch, has_ended: bool
 ) -> None:
     started = []
     popen = subprocess.Popen
@@ -174,6 +175,8 @@ def test_killed_process_is_an_error_and_leaves_none_behind(
         started.append(process)
         if len(started) == 2:
             os.kill(process.pid, signal.SIGKILL)
+            if has_ended:
+                process.wait()
         return process
 
     monkeypatch.setattr(subprocess, "Popen", start)

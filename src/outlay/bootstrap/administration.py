@@ -14,7 +14,7 @@ from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.discovery import DiscoveredEntities
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members

@@ -30,7 +30,7 @@ from outlay.services.bundle import Administration, Services
 from outlay.services.cube.maintenance import Maintenance
 from outlay.services.cube.projection import Projection
 from outlay.services.cube.verification import Verification
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.discovery import Discovery
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.tags import TagKeeper

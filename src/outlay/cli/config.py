@@ -29,7 +29,7 @@ def config(
 
 
 def _value(effective: Effective) -> str:
-    text = effective.value or f"({effective.declared.default_text})"
+    text = effective.value or f"({effective.declared.default_text.replace('`', '')})"
     return text.replace("[", r"\[")
 
 

@@ -14,7 +14,7 @@ from outlay.domain.actor import Actor, Plan
 from outlay.domain.organization import Member, operator_of
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory

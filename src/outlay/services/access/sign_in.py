@@ -21,7 +21,7 @@ from outlay.services.access.passwords import Passwords, check_password
 from outlay.services.access.sessions import open_session, put_password
 from outlay.services.access.sign_in_throttle import Attempt, Throttle
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.issuing import (
     ended,
     good_invitation,

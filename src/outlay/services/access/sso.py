@@ -22,7 +22,7 @@ from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access.sessions import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.groups import GROUPS
 from outlay.services.directory.members import describe_member
 from outlay.services.directory.named_things import present_of

@@ -68,14 +68,17 @@ def _receive(connection: "Connection[Any, Any]") -> Any:
     try:
         received = connection.recv()
     except (EOFError, OSError) as error:
-        raise Unavailable(
-            "A process that read the ledger was terminated. Check that the machine has enough "
-            "memory.",
-            code=ErrorCode.SCAN_ENDED,
-        ) from error
+        raise _terminated() from error
     if isinstance(received, Exception):
         raise received
     return received
+
+
+def _terminated() -> Unavailable:
+    return Unavailable(
+        "A process that read the ledger was terminated. Check that the machine has enough memory.",
+        code=ErrorCode.SCAN_ENDED,
+    )
 
 
 @contextmanager
@@ -96,7 +99,10 @@ def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[
     finally:
         theirs.close()
     try:
-        ours.send((open_reader, job))
+        try:
+            ours.send((open_reader, job))
+        except OSError as error:
+            raise _terminated() from error
         yield ours
     finally:
         ours.close()

@@ -16,7 +16,7 @@ from outlay.domain.ids import MemberId, TokenId
 from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.text_rules import check_found, check_name

@@ -15,7 +15,7 @@ from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.named_things import find_present
 from outlay.services.directory.projects import PROJECTS

@@ -28,7 +28,7 @@ from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_owned
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import (
@@ -251,7 +251,7 @@ def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
 
 def _find(session: ReadSession, actor: Actor, discovered_id: str) -> Discovered:
     found = find_discovered_id(session, discovered_id)
-    return check_owned(found, actor.organization_id, "discovered thing")
+    return check_owned(found, actor.organization_id, "discovered entity")
 
 
 def _noted(entry: Discovered, text: str) -> str | Personal:

@@ -12,7 +12,7 @@ from outlay.domain.organization import GroupMembership, UserGroup
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
 from outlay.services.directory.named_things import NamedKind, NamedThings, find_present, present_of
 from outlay.services.directory.text_rules import check_found

@@ -14,7 +14,7 @@ from outlay.domain.policy import Permission, may_manage, permit, permit_admissio
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges, Change
+from outlay.services.directory.audited_changes import AuditedChanges, Change
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.text_rules import check_email, check_found, check_name, check_present
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of

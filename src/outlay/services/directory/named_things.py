@@ -10,7 +10,7 @@ from outlay.domain.errors import NotFound
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import Project, UserGroup
 from outlay.domain.policy import Permission, permit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_name_free, check_present
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.session import ReadSession, WriteSession

@@ -22,7 +22,7 @@ from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.reference import parse_ref
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.text_rules import check_found
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.exchange_rates import (

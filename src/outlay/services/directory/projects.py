@@ -9,7 +9,7 @@ from outlay.domain.ids import OrganizationId, ProjectId
 from outlay.domain.organization import Project
 from outlay.domain.policy import Permission
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.named_things import NamedKind, NamedThings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import (

@@ -6,7 +6,7 @@ from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import MAX_PUSD, Pusd, render_usd
 from outlay.domain.policy import Permission, permit
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import present_members
 from outlay.services.directory.named_things import present_of
 from outlay.services.directory.projects import PROJECTS

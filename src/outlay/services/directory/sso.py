@@ -14,7 +14,7 @@ from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
 from outlay.kit.sealing import Sealer
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.groups import GROUPS
 from outlay.services.directory.named_things import find_present
 from outlay.services.directory.sealed_secrets import open_secret, seal_secret

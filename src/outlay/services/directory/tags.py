@@ -23,7 +23,7 @@ from outlay.domain.tag import (
 )
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.tags import (
     create_tag_key,

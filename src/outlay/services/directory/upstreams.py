@@ -19,7 +19,7 @@ from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
 from outlay.kit.sealing import Sealer
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.own_address import OwnAddress
 from outlay.services.directory.sealed_secrets import open_secret, seal_secret
 from outlay.services.directory.text_rules import check_found

@@ -29,7 +29,7 @@ from outlay.domain.reconciliation import (
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import check_owned
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key

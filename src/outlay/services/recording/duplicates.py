@@ -18,7 +18,7 @@ from outlay.domain.outcome import Outcome
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=7)

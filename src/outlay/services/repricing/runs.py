@@ -36,7 +36,7 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.progress import Progress
 from outlay.services.analytics.request_log import TooWide
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
 from outlay.services.directory.text_rules import check_owned
 from outlay.services.long_run import LongRun

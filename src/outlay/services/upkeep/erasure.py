@@ -18,7 +18,7 @@ from outlay.domain.organization import Member
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import check_manages, check_other_owner, release_member
 from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
 from outlay.storage.directory.discovered import forget_discovered

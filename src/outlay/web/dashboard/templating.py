@@ -1,7 +1,5 @@
 """Jinja's environment, and the context of every page."""
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,12 +10,14 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError
+from outlay.domain.freshness import Freshness
 from outlay.domain.period import Period
 from outlay.web.dashboard import dates, formatting
 from outlay.web.dashboard.dates import describe_clock, describe_date, describe_dates
 from outlay.web.dashboard.navigation import lock_of, page_at
 from outlay.web.dashboard.page_query import refused_of
 from outlay.web.dashboard.places import discovered_path, key_path, project_path
+from outlay.web.dashboard.refreshing import is_fragment, page_response
 from outlay.web.dashboard.refusals import Refusal, describe_refusal
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
@@ -26,7 +26,6 @@ from outlay.wire.json_money import dump_json
 
 THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
-FRAGMENT_HEADER: Final = "x-fragment"
 
 MODULES: Final = (
     "api",
@@ -47,6 +46,7 @@ MODULES: Final = (
     "multiselect",
     "navigate",
     "pointing",
+    "question",
     "scale",
     "selection",
     "series",
@@ -56,9 +56,6 @@ MODULES: Final = (
 
 REFUSALS: Final = frozenset({"plan-required", "role-required"})
 """Error codes for which the page explains what is missing."""
-
-_CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
-"""The part of a page that shows its freshness."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -103,7 +100,7 @@ def render_page(
     theme = request.cookies.get(THEME_COOKIE, "system")
     period: Period | None = context.get("period")
     zone = period.timezone if period else actor.timezone if actor else "UTC"
-    is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
+    is_inside = is_fragment(request)
     if status == 200 and refused_of(request).errors:
         status = 400
     body = environment.get_template(template).render(
@@ -112,18 +109,14 @@ def render_page(
         page_zone=zone,
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        shell=None if actor is None or is_fragment else shell_of(request, actor),
-        base="fragment.html" if is_fragment else "layout.html",
+        shell=None if actor is None or is_inside else shell_of(request, actor),
+        base="fragment.html" if is_inside else "layout.html",
         running=_running(actor, context),
         **context,
     )
-    tag = _tag_of(body)
-    headers = {"Vary": "X-Fragment", "ETag": tag}
-    if "freshness" in context:
-        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, zone)
-    if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
-        return HTMLResponse(b"", 304, headers=headers)
-    return HTMLResponse(body, status, headers=headers)
+    freshness: Freshness | None = context.get("freshness")
+    as_of = describe_clock(freshness.data_through, zone) if freshness else None
+    return page_response(request, body, status, as_of)
 
 
 def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
@@ -136,12 +129,6 @@ def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
     if "freshness" in context:
         parts.append(f"as of {describe_date(context['freshness'].data_through)}")
     return " · ".join(parts)
-
-
-def _tag_of(body: str) -> str:
-    """A weak ETag: the same for two pages that differ only in their freshness."""
-    digest = hashlib.blake2b(_CLOCK.sub("", body).encode(), digest_size=12).hexdigest()
-    return f'W/"{digest}"'
 
 
 def render_error(

@@ -29,8 +29,9 @@ from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_period, refuse, refused_of
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
+from outlay.web.dashboard.parts.driver import driver_of
 from outlay.web.dashboard.parts.frame import FILTER_OF, missing_of
-from outlay.web.dashboard.parts.headlines import Card, cards_of, driver_of, error_card
+from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of

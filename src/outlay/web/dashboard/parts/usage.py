@@ -19,9 +19,10 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
+from outlay.web.dashboard.parts.driver import driver_of
 from outlay.web.dashboard.parts.first_steps import steps_of
 from outlay.web.dashboard.parts.frame import frame_of, metrics_of
-from outlay.web.dashboard.parts.headlines import cards_of, describe_totals, driver_of, error_card
+from outlay.web.dashboard.parts.headlines import cards_of, describe_totals, error_card
 from outlay.web.dashboard.parts.panels import Panel, panel_of
 from outlay.web.dashboard.parts.ranking import SHOWN
 from outlay.web.dashboard.templating import render_page
