@@ -91,12 +91,12 @@ bench: $(VENV)/.dev
 soak: $(VENV)/.dev
 	$(BIN)/python -m bench.soak --minutes $(MINUTES)
 
-# Our prices beside those of genai-prices and, with TABLES (docs/concepts/prices-and-meters.md), of other tables.
+# Compares our prices with those of genai-prices and, with TABLES (docs/concepts/prices-and-meters.md), of other tables.
 TABLES ?=
 price-check: $(VENV)/.dev
 	$(BIN)/python -m tools.price_check $(TABLES)
 
-# Formats everything that `lint` checks the format of.
+# Formats everything whose format `lint` checks.
 format: $(VENV)/.dev
 	tools/ensure_frontend_checks.sh
 	$(BIN)/ruff format
@@ -118,7 +118,7 @@ sbom: $(VENV)/.dev
 	$(BIN)/cyclonedx-py requirements requirements/scale.txt --pyproject pyproject.toml \
 	  --output-reproducible --of JSON --output-file dist/outlay-sbom.json
 
-# Known vulnerabilities of what is shipped, where a package index is reachable.
+# Known vulnerabilities of the shipped packages; needs a package index.
 audit: $(VENV)/.dev
 	tools/audit.sh
 
@@ -150,7 +150,7 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# With what PostgreSQL and ClickHouse need.
+# Adds the drivers of PostgreSQL and ClickHouse.
 scale: $(VENV)/.scale
 
 $(VENV)/.scale: requirements/scale.txt $(VENV)/.runtime

@@ -29,7 +29,7 @@ from bench.data import (
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
+from outlay.domain.ids import ApiKeyId, EventId, GroupId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Organization, Project, UserGroup, operator_of
 from outlay.services.bundle import Services
 from outlay.settings import Settings
@@ -144,11 +144,11 @@ def fill(services: Services, rows: int) -> str:
 
 
 def logged(generator: random.Random, number: int) -> UsageEvent:
-    """An event somewhere in the year."""
+    """An event at a random time in the year."""
     key = generator.randrange(500)
     at = (FIRST_BUCKET + generator.randrange(YEAR_BUCKETS)) * 900 * 1_000_000
     return UsageEvent(
-        event_id=f"evt-{number}",
+        event_id=EventId(f"evt-{number}"),
         organization_id=OrganizationId(ORGANIZATION),
         event_time_us=at,
         project_id=f"prj_{key // 10}",
@@ -278,7 +278,7 @@ TODAY: Final = -30
 
 
 def _asked(path: str, window: str, days_ago: int) -> str:
-    """A question about a window that ends so many days before the last of the rows."""
+    """A question about a window that ends this many days before the last of the rows."""
     first, last = (day - timedelta(days=days_ago) for day in WINDOWS[window])
     return f"{path}{'&' if '?' in path else '?'}from={first}&to={last}"
 
@@ -292,7 +292,7 @@ class _Dashboards:
     paths: list[str]
 
     def look(self, seed: int, seconds: float, pause: float) -> list[float]:
-        """Seconds of each answer of one client."""
+        """Seconds of each answer to one client."""
         taken: list[float] = []
         end = time.monotonic() + seconds
         with httpx.Client(base_url=self.url, headers=self.headers, timeout=120) as http:
@@ -304,7 +304,7 @@ class _Dashboards:
         return taken
 
     def look_together(self, pause: float) -> list[float]:
-        """The same of several at a time."""
+        """Seconds of each answer to several clients at a time."""
         with ThreadPoolExecutor(CLIENTS) as pool:
             parts = pool.map(lambda seed: self.look(seed, LOAD_SECONDS, pause), range(CLIENTS))
             return [taken for part in parts for taken in part]

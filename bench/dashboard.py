@@ -1,4 +1,5 @@
-"""The pages in a browser: first paint, charts drawn, weight, stillness, and how fast they react."""
+"""The pages in a browser: first paint, drawn charts, weight, layout stability, and reaction
+times."""
 
 import gzip
 import json
@@ -35,7 +36,7 @@ TARGETS = {"first paint": 300, "charts drawn": 500, "tab": 60, "change": 200}
 
 
 def run() -> list[str]:
-    """The tables."""
+    """The tables, as lines of Markdown."""
     with tempfile.TemporaryDirectory() as folder:
         process = start(
             "demo", "--port", "0", "--data", Path(folder) / "d", "--days", str(DAYS), "--json"
@@ -55,7 +56,7 @@ def run() -> list[str]:
 
 
 def sign_in(context: BrowserContext, server: dict[str, Any]) -> None:
-    """Through the form."""
+    """Sign in through the form."""
     page = context.new_page()
     page.goto(f"{server['url']}/login")
     page.get_by_label("E-mail address").fill(server["ownerEmail"])
@@ -66,7 +67,7 @@ def sign_in(context: BrowserContext, server: dict[str, Any]) -> None:
 
 
 def loads(context: BrowserContext, server: dict[str, Any]) -> list[str]:
-    """Every page, the server warm and the browser's cache empty."""
+    """Every page, with a warm server and an empty browser cache."""
     lines = [
         "| page | first paint (ms) | charts drawn (ms) | KB | layout shift |",
         "|---|---|---|---|---|",
@@ -74,7 +75,7 @@ def loads(context: BrowserContext, server: dict[str, Any]) -> list[str]:
     worst = {"first paint": 0.0, "charts drawn": 0.0, "KB": 0.0, "shift": 0.0}
     pages = every_page(asker(server))
     for path in pages.values():
-        load(context, server["url"] + path)  # server and browser are warm then
+        load(context, server["url"] + path)  # server and browser are warm from here on
     for name, path in pages.items():
         rounds = [load(context, server["url"] + path) for _ in range(ROUNDS)]
         paint, drawn, size, shift = (
@@ -98,7 +99,7 @@ def loads(context: BrowserContext, server: dict[str, Any]) -> list[str]:
 
 
 def load(context: BrowserContext, url: str) -> tuple[float, float, float, float]:
-    """First paint, last chart drawn, kilobytes, layout shift of one visit."""
+    """First paint, last drawn chart, kilobytes and layout shift of one visit."""
     page = context.new_page()
     page.add_init_script(WATCH)
     context.new_cdp_session(page).send("Network.clearBrowserCache")
@@ -114,7 +115,7 @@ def load(context: BrowserContext, url: str) -> tuple[float, float, float, float]
 
 
 def reactions(context: BrowserContext, server: dict[str, Any]) -> list[str]:
-    """From a click to the last chart drawn."""
+    """Times from a click to the last drawn chart."""
     pages = every_page(asker(server))
     cases: dict[str, tuple[str, str, list[str]]] = {
         "metric tab": (
@@ -158,7 +159,7 @@ def reactions(context: BrowserContext, server: dict[str, Any]) -> list[str]:
 
 
 def react(page: Page, selector: str) -> float:
-    """Milliseconds from a click to the last chart drawn."""
+    """Milliseconds from a click to the last drawn chart."""
     target = page.locator(selector).first
     target.evaluate("node => node.click()")
     for _ in range(200):
@@ -172,6 +173,6 @@ def react(page: Page, selector: str) -> float:
 
 
 def verdict(what: str, worst: float, target: float, unit: str) -> str:
-    """Whether the worst of a kind is under its target."""
+    """Whether the worst value of a kind is within its target."""
     state = "met" if worst < target else "**missed**"
     return f"- {what}: at most {worst:.3g} {unit}, to be under {target} {unit}: {state}"

@@ -54,7 +54,7 @@ FROM usage_rollup
 
 
 def fill_cube(cube: DuckDBCube, rows: int) -> None:
-    """Fill the compacted usage rollup with `rows` generated rows, in order of time."""
+    """Fill the usage rollup with `rows` generated rows, in order of time."""
     put_rows(cube, rows)
     settle(cube)
 

@@ -13,7 +13,7 @@ from typing import Final
 from outlay.bootstrap.installation import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.settings import Settings
 
@@ -33,7 +33,7 @@ def events(first: int, count: int) -> list[UsageEvent]:
         model = min(int(random.expovariate(0.5)), 11)
         made.append(
             UsageEvent(
-                event_id=f"0198f2a1-{number:012d}",
+                event_id=EventId(f"0198f2a1-{number:012d}"),
                 organization_id=OrganizationId("org_bench"),
                 event_time_us=start_us + number * 3_000,
                 project_id=f"prj_{key % 6}",

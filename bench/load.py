@@ -66,18 +66,26 @@ def closed_loop(side: Side, *, seconds: int, connections: int = 64, is_stream: b
         cpu = side.cpu_seconds() - before
     if "Non-2xx" in found:
         raise AnswersErrors(f"{side.name} answers with errors")
-    count = int(re.search(r"(\d+) requests in", found)[1])  # type: ignore[index]
+    count = int(_found(r"(\d+) requests in", found))
     return Closed(
-        float(re.search(r"Requests/sec:\s+([\d.]+)", found)[1]),  # type: ignore[index]
-        _milliseconds(re.search(r"50%\s+([\d.]+\w+)", found)[1]),  # type: ignore[index]
-        _milliseconds(re.search(r"99%\s+([\d.]+\w+)", found)[1]),  # type: ignore[index]
+        float(_found(r"Requests/sec:\s+([\d.]+)", found)),
+        _milliseconds(_found(r"50%\s+([\d.]+\w+)", found)),
+        _milliseconds(_found(r"99%\s+([\d.]+\w+)", found)),
         cpu / count * 1e6,
     )
 
 
+def _found(pattern: str, text: str) -> str:
+    """The group of a pattern in what the program printed."""
+    match = re.search(pattern, text)
+    if match is None:
+        raise AssertionError(f"no {pattern!r} in {text!r}")
+    return match[1]
+
+
 def _milliseconds(text: str) -> float:
-    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s|m)", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[unit]
+    number = _found(r"^([\d.]+)", text)
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000, "m": 60_000}[text[len(number) :]]
 
 
 def open_loop(side: Side, *, rate: int, seconds: int, is_stream: bool) -> list[float]:

@@ -11,7 +11,8 @@ from typing import Final
 
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import ApiKeyId, MemberId
+from outlay.domain.ids import ApiKeyId, EventId, MemberId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import ApiKey, operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.kit.clock import to_us
@@ -49,7 +50,7 @@ def run() -> list[str]:
 
 @contextmanager
 def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
-    """The measured operations, with so many limits and their counters."""
+    """The measured operations, with a number of limits and their counters."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open_installation(Settings(data=Path(folder))) as services,
@@ -62,7 +63,7 @@ def _limited(count: int) -> Iterator[dict[str, Callable[[], None]]]:
             key = replace(api_key, api_key_id=ApiKeyId(f"key_{number}"))
             limits.settle(runner.run(limits.reserve(key, 1)))
         event = UsageEvent(
-            event_id="event",
+            event_id=EventId("event"),
             organization_id=api_key.organization_id,
             event_time_us=to_us(services.clock.now()),
             provider="openai",
@@ -106,14 +107,14 @@ def _set_up(services: Services, count: int) -> ApiKey:
                 scope=LimitScope.API_KEY,
                 scope_id=f"key_{number}",
                 interval=LimitInterval.DAY,
-                amount_pusd=AMOUNT_PUSD,
+                amount_pusd=Pusd(AMOUNT_PUSD),
             )
             put_spend_limit(session, limit, 0)
     return first
 
 
 def _nanoseconds(calls: Callable[[], None]) -> float:
-    """Per call."""
+    """Nanoseconds per call."""
     begin = time.perf_counter_ns()
     calls()
     return (time.perf_counter_ns() - begin) / CALLS

@@ -16,7 +16,7 @@ from typing import Final
 from outlay.bootstrap.installation import open_installation
 from outlay.cli.serving import GC_THRESHOLD
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.verification import VerifyReport
 from outlay.services.bundle import Services
@@ -43,7 +43,7 @@ def year_events(first: int, count: int, total: int) -> list[UsageEvent]:
         key, model = random.randrange(400), random.randrange(30)
         made.append(
             UsageEvent(
-                event_id=f"{random.getrandbits(128):032x}",
+                event_id=EventId(f"{random.getrandbits(128):032x}"),
                 organization_id=OrganizationId("org_bench"),
                 event_time_us=_START_US + number * (_YEAR_US // total),
                 project_id=f"prj_{key % 12}",

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes the secrets of deploy/compose.yaml in deploy/secrets, once: those that are there stay.
+# Creates the secrets of deploy/compose.yaml in deploy/secrets; existing ones are kept.
 # Keep a copy of outlay_master_key and outlay_audit_key: without them the secrets of upstreams cannot
 # be opened, nor can the audit trail be continued.
 set -eu
 folder=$(dirname "$0")/secrets
-# The folder keeps others out. The files in it can be read by the users of the containers, whose
-# numbers are not those of this machine.
+# The folder is private. The files in it are readable by the users of the containers, whose ids
+# differ from those of this machine.
 mkdir -p "$folder"
 chmod 700 "$folder"
 

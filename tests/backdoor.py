@@ -1,7 +1,7 @@
-"""Behind the stores: what tests damage, watch or hold still where no caller could.
+"""Access to private parts for tests that damage, watch or block what no caller could.
 
-The only module of the tests that uses private members of the product, each for the reason that
-its function states (`tests/unit/test_private_members.py`).
+The only module of the tests that uses private members of the product, each for the reason stated by
+its function (`tests/unit/test_private_members.py`).
 """
 
 from contextlib import AbstractContextManager
@@ -29,45 +29,45 @@ if TYPE_CHECKING:
 
 
 def engine_of(directory: Directory) -> Engine:
-    """The database of a directory: to compare its tables, count statements, refuse commits."""
+    """The database of a directory: to compare its tables, count statements, or fail commits."""
     return directory._engine
 
 
 def sql_session(session: Any) -> Session:
-    """The session of a transaction of the directory: to ask for its pragmas."""
+    """The session of a directory transaction: to read its pragmas."""
     found: Session = session._session
     return found
 
 
 def duckdb_of(cube: Cube) -> Any:
-    """The database of a cube: to damage rows while it is open, which its file is locked against."""
+    """The database of a cube: to damage rows while it is open, because its file is locked."""
     assert isinstance(cube, DuckDBCube)
     return cube._database
 
 
 def writer_of(ledger: SqliteLedger) -> Any:
-    """The connection that writes a ledger: to ask for its pragmas."""
+    """The connection that writes a ledger: to read its pragmas."""
     return ledger._writer
 
 
 def connection_of(spool: "WriteAheadBuffer") -> Any:
-    """The connection of a journal: to ask for its pragmas."""
+    """The connection of a write-ahead buffer: to read its pragmas."""
     return spool._connection
 
 
 def spool_of(ledger: "PostgresLedger") -> "WriteAheadBuffer":
-    """The journal of a ledger: to let its disk fail."""
+    """The write-ahead buffer of a ledger: to make its disk fail."""
     return ledger._buffer
 
 
 def reading_of(ledger: Any) -> AbstractContextManager[Any]:
-    """A connection that reads a ledger: to run a statement without end, to look at its tables."""
+    """A connection that reads a ledger: to run an endless statement, or to read its tables."""
     found: AbstractContextManager[Any] = ledger._reading()
     return found
 
 
 def fail_writes(patch: pytest.MonkeyPatch, spool: "WriteAheadBuffer", error: Exception) -> None:
-    """Let the connection of a journal raise an error, as a full disk does."""
+    """Make the connection of a write-ahead buffer raise an error, like a full disk."""
 
     class Full:
         def execute(self, *_: object) -> None:
@@ -77,7 +77,7 @@ def fail_writes(patch: pytest.MonkeyPatch, spool: "WriteAheadBuffer", error: Exc
 
 
 def local_counters_of(limits: SpendLimits, api_key_id: str) -> list[tuple[int, int]]:
-    """What is spent and held of the limits of a key, which this process alone counts."""
+    """The amounts spent and held against the limits of a key, which only this process counts."""
     counters = limits._counters
     assert isinstance(counters, LocalCounters)
     return [
@@ -88,38 +88,39 @@ def local_counters_of(limits: SpendLimits, api_key_id: str) -> list[tuple[int, i
 
 
 def wait_for_tag_values(recorder: Recorder) -> None:
-    """Wait until the values seen so far are stored, which happens in the background."""
+    """Wait until the recorded values are stored, which happens in the background."""
     recorder._tags._writer.submit(int).result()
 
 
 def database_of(ledger: "PostgresLedger") -> "PostgresDatabase":
-    """The database of a ledger: to damage rows behind its back."""
+    """The database of a ledger: to damage rows outside Outlay."""
     return ledger._database
 
 
 def server_of(home: "ClickHouseHome") -> Any:
-    """The client of a server: to break off between two of its writes."""
+    """The client of a server: to interrupt it between two of its writes."""
     return home._server
 
 
 def generations_of(home: "ClickHouseHome") -> list[int]:
-    """The numbers of all cubes of a server: to see that replaced ones are dropped."""
+    """The numbers of all cubes of a server: to check that replaced ones are dropped."""
     return home._generations()
 
 
 class OutdatedPosition:
-    """A loader takes nothing to be loaded, like one that looked before another loaded it."""
+    """A loader finds nothing to load, like one that read the position before another loader changed
+    it."""
 
     def __init__(self, cube: "ClickHouseCube") -> None:
         self._cube = cube
 
     def __enter__(self) -> None:
-        self._cube._state = lambda: (0, 0)  # type: ignore[method-assign]
+        self._cube._state = lambda: (0, 0)  # type: ignore[method-assign]  # undone at the end
 
     def __exit__(self, *_: object) -> None:
         del self._cube._state
 
 
 def cached_tokens(senders: Senders) -> int:
-    """How many access tokens are remembered, good ones or not: strangers must not fill memory."""
+    """The number of cached access tokens: unauthenticated clients must not fill memory."""
     return len(senders._holders.values())

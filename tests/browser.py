@@ -1,4 +1,4 @@
-"""The browser of page tests and screenshots: a Chromium that talks to nobody but us."""
+"""The browser of page tests and screenshots: a Chromium without access to other hosts."""
 
 from pathlib import Path
 

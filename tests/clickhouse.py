@@ -1,7 +1,7 @@
-"""A ClickHouse server for tests: the engine in a process of its own, behind the HTTP interface.
+"""A ClickHouse server for tests: the engine in its own process, behind the HTTP interface.
 
-There is no server to be had from a package; the engine is the same. It speaks as much of the
-interface as the driver uses.
+No package provides a server; the engine is the same. It supports the part of the interface that the
+driver uses.
 """
 
 import json
@@ -29,7 +29,7 @@ TRANSPORT = {*CHDB_TRANSPORT_SETTINGS, "query", "query_id", "database", "user", 
 
 @contextmanager
 def running_clickhouse(folder: Path, port: int = 0) -> Iterator[str]:
-    """The URL of a server with its data in a folder, up to the database's name."""
+    """The URL of a server with its data in a folder, without the name of a database."""
     command = [sys.executable, "-m", "tests.clickhouse", str(folder), str(port)]
     process = launch(command, stderr=None)
     try:
@@ -40,7 +40,7 @@ def running_clickhouse(folder: Path, port: int = 0) -> Iterator[str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request: a statement, its parameters and settings, perhaps rows to insert."""
+    """One request: a statement, its parameters and settings, and rows to insert, if any."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
     turn = threading.Lock()
 
     def do_POST(self) -> None:
-        """Run it and answer in the format that it names."""
+        """Run it and answer in the requested format."""
         body = self._read_body()
         if self.headers.get("content-encoding") == "lz4":
             body = lz4.frame.open(BytesIO(body)).read()  # one frame per block
@@ -110,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """No output."""
 
 
 def main(folder: str, port: str) -> None:

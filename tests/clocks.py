@@ -1,10 +1,10 @@
-"""Clocks that tests move by hand."""
+"""Clocks that tests set."""
 
 from datetime import datetime
 
 
 class FixedClock:
-    """A clock that shows one instant until it is set to another."""
+    """A clock that stays at one instant until it is set to another."""
 
     def __init__(self, instant: datetime) -> None:
         self.instant = instant

@@ -1,4 +1,4 @@
-"""Fixtures: one clock, one installation, one server; and no run that hangs."""
+"""Fixtures: one clock, one installation, one server; and a guard against hanging runs."""
 
 import faulthandler
 import itertools
@@ -23,7 +23,7 @@ from tests.program import children_of, command_of, ending_programs
 from tests.reaper import reaper
 from tests.shared import copy_of
 
-# Tests that read nothing of a server's standard error would fill its pipe with access lines.
+# Tests that do not read a server's standard error would fill its pipe with access log lines.
 os.environ.setdefault("OUTLAY_LOG", "warning")
 
 # Tests use plain HTTP. Clients of httpx would read the machine's certificates first, 15 ms each.
@@ -36,7 +36,7 @@ settings.register_profile(
 settings.load_profile("outlay")
 
 EXIT_SECONDS = 300
-"""For threads and processes to end once the tests have."""
+"""Time for threads and processes to end after the tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -47,17 +47,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_unconfigure() -> None:
-    """Fail, saying where each thread stands, when one of them keeps the process from ending."""
+    """Fail, with the stack of each thread, if one of them keeps the process from ending."""
     faulthandler.dump_traceback_later(EXIT_SECONDS, exit=True)
 
 
 ENDING_SECONDS = 10
-"""For threads and processes that are already ending."""
+"""Time for threads and processes that are about to end."""
 
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_running() -> Iterator[None]:
-    """Threads and processes that a test run has started end with its fixtures."""
+    """Check that threads and processes started by a test run end with its fixtures."""
     earlier = {*threading.enumerate()}
     known = {*children_of(os.getpid()), reaper().pid}
     yield
@@ -75,20 +75,20 @@ def _left_running(earlier: set[threading.Thread], known: set[int]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def no_program_outlives_its_test() -> Iterator[None]:
-    """End what a failed test has started."""
+    """Kill programs that a failed test has started."""
     with ending_programs():
         yield
 
 
 @pytest.fixture
 def clock() -> FixedClock:
-    """A clock that stands at NOW until a test moves it."""
+    """A clock that stays at NOW until a test moves it."""
     return FixedClock(NOW)
 
 
 @pytest.fixture(scope="session")
 def empty_installation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder in which nothing has happened yet."""
+    """An unused data folder."""
 
     def build(folder: Path) -> None:
         with open_installation(Settings(data=folder), FixedClock(NOW)):
@@ -103,23 +103,23 @@ def services(tmp_path: Path, empty_installation: Path, clock: FixedClock) -> Ite
     data = shutil.copytree(empty_installation, tmp_path / "data")
     with open_installation(Settings(data=data), clock) as opened:
         yield opened
-        # Whatever a test has changed, each row has the digest that belongs to it.
+        # Whatever a test has changed, each row must match its digest.
         for table in covered_tables():
             assert opened.directory.faults(table) == []
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL server, which stays up."""
+    """A PostgreSQL server that stays up."""
     with running_postgres() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def chdb(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], str]:
-    """Gives a new place for a cube, each time, in the ClickHouse of this process.
+    """A function that returns a new location for a cube in the ClickHouse of this process.
 
-    The engine takes one folder per process.
+    The engine allows one folder per process.
     """
     folder, numbers = tmp_path_factory.mktemp("chdb"), itertools.count(1)
     return lambda: f"chdb://{folder}/cube{next(numbers)}"

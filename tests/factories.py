@@ -1,4 +1,4 @@
-"""Values for tests, with only what a test is about spelt out."""
+"""Values for tests, with defaults for everything that a test is not about."""
 
 import itertools
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ _numbers = itertools.count(1)
 
 
 def make_event(**changes: Any) -> UsageEvent:
-    """An event of organization `org_test`, a minute before NOW, with an id of its own."""
+    """An event of organization `org_test`, a minute before NOW, with a unique id."""
     values: dict[str, Any] = {
         "event_id": f"evt-{next(_numbers):08d}",
         "organization_id": "org_test",

@@ -1,7 +1,7 @@
-"""Faults at the n-th call of the operating system: every place where an operation can fail.
+"""Faults at the n-th system call: every place where an operation can fail.
 
-As SQLite is tested: an operation is run with a fault at its first call, then at its second, until
-it gets through without meeting one.
+Like SQLite's tests: an operation is run with a fault at its first call, then at its second, until
+it completes without meeting one.
 """
 
 import errno
@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 CALLS = ("open", "write", "fsync", "replace", "rename", "link", "mkdir", "ftruncate")
-"""What writing to a file system is made of, as modules call it through `os`."""
+"""The calls of file writes that modules make through `os`."""
 
 MOST_CALLS = 200
-"""An operation that needs more than these would be tested for ever."""
+"""Limit for operations with more calls, which would be tested endlessly."""
 
 
 class Faults:
-    """Counts calls, and does something at the n-th."""
+    """Counts calls and injects a fault at the n-th."""
 
     def __init__(self, at: int, act: Callable[[], None]) -> None:
         self._at = at
@@ -29,11 +29,11 @@ class Faults:
 
     @property
     def has_met(self) -> bool:
-        """Whether there have been so many calls."""
+        """Whether the n-th call was reached."""
         return self.count >= self._at
 
     def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """A call that counts."""
+        """A call that is counted."""
 
         def counted(*arguments: Any, **options: Any) -> Any:
             self.count += 1
@@ -46,7 +46,7 @@ class Faults:
 
 @contextmanager
 def fault_at(number: int, act: Callable[[], None]) -> Iterator[Faults]:
-    """Do something at one call of the block."""
+    """Inject a fault at one call of the block."""
     faults = Faults(number, act)
     with pytest.MonkeyPatch.context() as patch:
         for name in CALLS:
@@ -55,12 +55,12 @@ def fault_at(number: int, act: Callable[[], None]) -> Iterator[Faults]:
 
 
 def disk_full() -> None:
-    """What a call says when there is no room."""
+    """The error of a call on a full disk."""
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def input_output_error() -> None:
-    """What a call says when the disk fails."""
+    """The error of a call on a failing disk."""
     raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
@@ -69,9 +69,8 @@ def every_fault(
 ) -> Iterator[BaseException | None]:
     """Run an operation with a fault at each of its calls in turn, until none is met.
 
-    A `step` of more than one tries some of the calls of a long operation. What became of each run:
-    the error it ended in, or None. Between two of them the caller looks at what is there and sets
-    the scene for the next.
+    A `step` above one tries some of the calls of a long operation. Yields the result of each run:
+    its error, or None. Between two runs the caller checks the state and prepares the next run.
     """
     for number in range(1, MOST_CALLS, step):
         raised: BaseException | None = None

@@ -1,4 +1,4 @@
-"""Programs for Node, with the client libraries that `make test` installs for it."""
+"""Programs for Node, with the client libraries that `make test` installs."""
 
 import shutil
 import subprocess
@@ -11,9 +11,9 @@ INSTALL = "run tools/ensure_node_clients.sh, as `make test` does"
 
 
 def run_node(script: str, *arguments: str, packages: tuple[str, ...]) -> str:
-    """Run a script with client libraries; what it printed.
+    """Run a script with client libraries; returns its output.
 
-    Fails with a sentence when Node or a library is not there.
+    Fails with an explanation if Node or a library is not installed.
     """
     node = shutil.which("node")
     if node is None:

@@ -1,6 +1,6 @@
-"""A plugin that puts every installation that a test opens in its own process on PostgreSQL.
+"""A plugin that uses PostgreSQL for every installation that a test opens in its own process.
 
-`pytest -p tests.on_postgres …`: what holds on SQLite has to hold there.
+`pytest -p tests.on_postgres …`: tests for SQLite must pass there, too.
 """
 
 import atexit

@@ -1,6 +1,6 @@
-"""The brute-force oracle: answers computed event by event, sharing nothing with the product.
+"""The brute-force oracle: answers computed event by event, without any code of the product.
 
-It knows Python's `zoneinfo` and addition. It never looks at buckets, rollups or SQL.
+It uses Python's `zoneinfo` and addition, and never buckets, rollups or SQL.
 """
 
 from collections import defaultdict
@@ -31,7 +31,7 @@ KEYS: Mapping[str, Callable[[UsageEvent], list[str]]] = {
 
 @dataclass(frozen=True)
 class Expected:
-    """What an answer must say."""
+    """The expected answer."""
 
     total: Values
     by_step: Mapping[object, Values]
@@ -40,13 +40,13 @@ class Expected:
 
 
 def local_time(event: UsageEvent, zone: ZoneInfo) -> datetime:
-    """The event's start on a wall clock."""
+    """The local start time of an event."""
     seconds, micros = divmod(event.event_time_us, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros).astimezone(zone)
 
 
 def step_of(local: datetime, bucket: str, from_date: date) -> object:
-    """What names the step that a local time falls into."""
+    """The name of the step that a local time is in."""
     day = local.date()
     if bucket == "hour":
         return (day, local.hour, local.utcoffset())

@@ -1,4 +1,4 @@
-"""A private PostgreSQL, gone afterwards."""
+"""A private PostgreSQL, deleted afterwards."""
 
 import os
 import shutil
@@ -15,15 +15,15 @@ import psycopg
 from tests.reaper import reaper
 
 ADMIN = "admin"
-"""A superuser, whom row-level policies do not hold."""
+"""A superuser, to which row-level security does not apply."""
 USER = "outlay"
-"""Owns databases, and is nobody special otherwise."""
+"""Owns databases, and has no other privileges."""
 
 _numbers = count(1)
 
 
 class Cluster:
-    """A server on a socket in a folder of its own."""
+    """A server on a socket in its own folder."""
 
     def __init__(self, folder: Path, options: str) -> None:
         self.folder = folder
@@ -51,7 +51,7 @@ class Cluster:
         reaper().forget(self._pid)
 
     def url(self, database: str, user: str = USER) -> str:
-        """How a database is reached."""
+        """The URL of a database."""
         return f"postgresql://{user}@/{database}?host={self.folder}"
 
     def create_database(self) -> str:
@@ -66,7 +66,7 @@ class Cluster:
 
 @contextmanager
 def running_postgres(options: str = "-c fsync=off") -> Iterator[Cluster]:
-    """A server with options of its own; unless they say otherwise it does not wait for disks."""
+    """A server with the given options; by default it does not flush to disk."""
     folder = Path(tempfile.mkdtemp(prefix="outlay-pg-"))
     folder.chmod(0o777)
     cluster = Cluster(folder, options)

@@ -1,4 +1,4 @@
-"""The program as people run it: in processes of its own."""
+"""The program as people run it: in its own processes."""
 
 import json
 import os
@@ -37,7 +37,7 @@ def run(
 
 
 class _Guarded:
-    """The program as `CliRunner` calls it, with its errors as one line and an exit code."""
+    """The program as `CliRunner` calls it, with errors as one line and an exit code."""
 
     name = "outlay"
 
@@ -57,7 +57,7 @@ class _Guarded:
 def command(
     *arguments: str | Path, env_password: str = "", typed: str | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Like `run`, in this process: where a process of its own is not what is tested.
+    """Like `run`, in this process: for tests that do not need a separate process.
 
     It takes a tenth of the time.
     """
@@ -75,7 +75,7 @@ def start(*arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
 
 
 def launch(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[str]:
-    """Start a program in a process group of its own, which ends with its test at the latest.
+    """Start a program in its own process group, which ends with its test at the latest.
 
     Its output goes to pipes unless the options for `Popen` say otherwise.
     """
@@ -88,7 +88,8 @@ def launch(command: Sequence[str | Path], **options: Any) -> subprocess.Popen[st
 
 @contextmanager
 def ending_programs() -> Iterator[None]:
-    """Kill what `launch` has started meanwhile and is still running: a test may fail anywhere."""
+    """Kill what `launch` has started in the block and is still running: a test may fail
+    anywhere."""
     before = len(_started)
     try:
         yield
@@ -120,7 +121,7 @@ def serving(data: Path, port: int = 0) -> Iterator[subprocess.Popen[str]]:
 
 
 def wait_for_server(data: Path, process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What a server says about itself, once it does."""
+    """The line in which a server announces that it is ready."""
     deadline = time.monotonic() + 30
     path = data / "server.json"
     while time.monotonic() < deadline:
@@ -137,7 +138,7 @@ def wait_for_server(data: Path, process: subprocess.Popen[str]) -> dict[str, Any
 
 
 def parent_of(pid: int) -> int:
-    """The process that started one; 0 when that has ended."""
+    """The parent of a process; 0 if it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -146,7 +147,7 @@ def parent_of(pid: int) -> int:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process; empty when it has ended."""
+    """The command line of a process; empty if it has ended."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     except OSError:
@@ -154,7 +155,7 @@ def command_of(pid: int) -> str:
 
 
 def children_of(pid: int) -> list[int]:
-    """The processes that one has started and that are still there."""
+    """The running child processes of a process."""
     everybody = (int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal())
     return [each for each in everybody if parent_of(each) == pid]
 

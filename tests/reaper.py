@@ -1,7 +1,7 @@
 """No process outlives a test run, even one that is killed.
 
-Servers run in process groups of their own, so that a test can end all of one. The group therefore
-does not end with pytest. A small process waits for the other end of a pipe to close, as it does
+Servers run in their own process groups, so that a test can end a whole group. Therefore the group
+does not end with pytest. A small process waits for the other end of a pipe to close, which happens
 however this process ends, and kills the groups that are still registered.
 """
 
@@ -45,7 +45,7 @@ class Reaper:
         self._write(f"+ {group} {int(how)}")
 
     def forget(self, group: int) -> None:
-        """Leave a process group alone: it has ended."""
+        """Unregister a process group that has ended."""
         self._write(f"- {group} 0")
 
     def _write(self, line: str) -> None:
@@ -60,5 +60,5 @@ def _reaper_of(_: int) -> Reaper:
 
 
 def reaper() -> Reaper:
-    """The one of this process, started when it is first asked for."""
+    """The reaper of this process, started on demand."""
     return _reaper_of(os.getpid())

@@ -1,4 +1,4 @@
-"""What the processes of a test run build once and each use a copy of."""
+"""Data that is built once per test run; each process uses a copy."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ import pytest
 
 
 def copy_of(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], None]) -> Path:
-    """A new folder with what `build` makes; the first process that asks makes it for all."""
+    """A new folder with what `build` creates; the first process that needs it builds it for all."""
     common = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         common = common.parent

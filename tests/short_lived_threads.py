@@ -1,7 +1,7 @@
-"""`outlay`, but threads of the web framework's pool end after a moment without work.
+"""`outlay` with short-lived idle threads of the web framework's pool.
 
-They usually do after ten seconds, which is too long for a test to wait for again and again. What is
-kept for each thread and not let go with it is found this way.
+They usually end after ten seconds, which is too long for a test to wait for repeatedly. This finds
+resources that are kept per thread and not released with it.
 """
 
 from anyio._backends._asyncio import WorkerThread
@@ -11,5 +11,5 @@ from outlay.cli.main import run
 IDLE_SECONDS = 0.02
 
 if __name__ == "__main__":
-    WorkerThread.MAX_IDLE_TIME = IDLE_SECONDS  # type: ignore[assignment]
+    WorkerThread.MAX_IDLE_TIME = IDLE_SECONDS  # type: ignore[assignment]  # Final, but read each time
     run()

@@ -1,7 +1,7 @@
-"""An upstream that keeps its own account and misbehaves on request.
+"""An upstream that keeps its own record and misbehaves on request.
 
-Written on bare sockets, so that it can say things no HTTP library would. What it is to do is in the
-request's `x-script` header; its own ledger is what gateways are held against.
+Written on plain sockets, so that it can send what no HTTP library would. Its instructions are in
+the request's `x-script` header; its record is what gateways are compared with.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Any
 
 @dataclass
 class Served:
-    """One request as the upstream saw it."""
+    """One request as the upstream received it."""
 
     number: int
     path: str
@@ -26,9 +26,9 @@ class Served:
     script: dict[str, Any]
     response_id: str = ""
     usage: dict[str, Any] | None = None
-    """What it counted, whether or not it said so."""
+    """Its count, whether or not it was sent."""
     sent: int = 0
-    """Pieces of the answer that were written."""
+    """Pieces of the answer that were sent."""
 
     @property
     def json(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Upstream:
             while await self._serve_one(reader, writer):
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the other side has gone, or the upstream is being stopped
+            pass  # the other side has disconnected, or the upstream is being stopped
         finally:
             self.open_connections -= 1
             writer.close()
@@ -82,7 +82,7 @@ class Upstream:
 
 
 def script_in(body: bytes) -> dict[str, Any]:
-    """The script in a body, where it is too long for a header."""
+    """The script in a body, if it is too long for a header."""
     if b'"script"' not in body:
         return {}
     script: dict[str, Any] = json.loads(body).get("script", {})
@@ -90,7 +90,7 @@ def script_in(body: bytes) -> dict[str, Any]:
 
 
 async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
-    """Write the answer that the script asks for; whether the connection goes on."""
+    """Send the answer that the script requests; returns whether the connection continues."""
     script = served.script
     if served.path.endswith("/models"):
         listed = {"id": "gpt-5.5", "created": 1_750_000_000, "capabilities": {"vision": True}}
@@ -124,7 +124,7 @@ async def answer(served: Served, writer: asyncio.StreamWriter) -> bool:
 
 
 async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
-    """A stream of so many bytes that is never held in memory."""
+    """A stream of many bytes that is never held in memory."""
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n")
     event = b"data: " + b"x" * 16_376 + b"\n\n"
     for _ in range(size // len(event)):
@@ -135,7 +135,7 @@ async def _flood(writer: asyncio.StreamWriter, size: int) -> bool:
 
 
 async def _hint(writer: asyncio.StreamWriter, count: int) -> bool:
-    """So many informational answers, and none after them."""
+    """Informational responses, and no final one."""
     hint = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" * 1_000
     for _ in range(count // 1_000):
         writer.write(hint)
@@ -167,20 +167,10 @@ async def _write_body(
         f"HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n".encode()
     )
     cut = script.get("cut")
-    for piece in _cut(body[:cut], script.get("sizes")):
-        writer.write(piece)
-        served.sent += 1
-        await writer.drain()
-        if pause := script.get("pause"):
-            await asyncio.sleep(pause)
-    if script.get("stall") == "after":
-        await asyncio.sleep(script.get("seconds", 3600))
+    await _write_pieces(writer, script, _cut(body[:cut], script.get("sizes")), served)
     if cut is None and not script.get("extra_length"):
         return True
-    if script.get("reset") == "after":
-        _reset(writer)
-    else:
-        writer.close()
+    _leave(writer, script)
     return False
 
 
@@ -196,28 +186,41 @@ async def _write_stream(
     )
     if "sizes" in script:
         pieces = _cut(b"".join(pieces), script["sizes"])
-    for piece in pieces[: script.get("cut")]:
-        writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
-        served.sent += 1
-        await writer.drain()
-        if pause := script.get("pause"):
-            await asyncio.sleep(pause)
-    if script.get("stall") == "after":
-        await asyncio.sleep(script.get("seconds", 3600))
+    chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces[: script.get("cut")]]
+    await _write_pieces(writer, script, chunks, served)
     if "half" in script:
         writer.write(b"ff\r\nhalf a chu")
         await writer.drain()
         writer.close()
         return False
     if "cut" in script:
-        if script.get("reset") == "after":
-            _reset(writer)
-        else:
-            writer.close()
+        _leave(writer, script)
         return False
     writer.write(b"0\r\n\r\n")
     await writer.drain()
     return True
+
+
+async def _write_pieces(
+    writer: asyncio.StreamWriter, script: dict[str, Any], pieces: list[bytes], served: Served
+) -> None:
+    """Write the pieces of an answer at the pace of the script."""
+    for piece in pieces:
+        writer.write(piece)
+        served.sent += 1
+        await writer.drain()
+        if pause := script.get("pause"):
+            await asyncio.sleep(pause)
+    if script.get("stall") == "after":
+        await asyncio.sleep(script.get("seconds", 3600))
+
+
+def _leave(writer: asyncio.StreamWriter, script: dict[str, Any]) -> None:
+    """End the connection within an answer."""
+    if script.get("reset") == "after":
+        _reset(writer)
+    else:
+        writer.close()
 
 
 def _cut(body: bytes, sizes: list[int] | None) -> list[bytes]:
@@ -240,7 +243,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 def make_answer(served: Served) -> tuple[list[bytes], str]:
-    """The answer's pieces and content type, for whatever API was asked."""
+    """The answer's pieces and content type, for any API."""
     asked = served.json if served.body.startswith(b"{") else {}
     operation = served.path.partition("?")[0].removeprefix("/v1/")
     return _MAKERS[operation](served, asked)
@@ -258,7 +261,7 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
         "completion_tokens_details": {"reasoning_tokens": number % 3},
     }
     served.usage = usage
-    told = script.get("usage", usage)
+    counts = script.get("usage", usage)
     head = {"id": served.response_id, "model": asked["model"], "created": 1}
     text = "text" if "prompt" in asked else None
     if not asked.get("stream"):
@@ -269,7 +272,7 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
             choice["message"] = {"role": "assistant", "content": "".join(words)}
             if "tools" in asked:
                 choice["message"]["tool_calls"] = [_tool_call()]
-        body = {**head, "object": "chat.completion", "choices": [choice], "usage": told}
+        body = {**head, "object": "chat.completion", "choices": [choice], "usage": counts}
         return [_dump(body, script)], "application/json"
     wants_usage = (asked.get("stream_options") or {}).get("include_usage")
     head["object"] = "chat.completion.chunk"
@@ -283,8 +286,8 @@ def _chat(served: Served, asked: dict[str, Any]) -> tuple[list[bytes], str]:
         pieces.append(_event({**head, "choices": [choice]}, script))
     last = {"index": 0, "delta": {}, "finish_reason": "stop"}
     pieces.append(_event({**head, "choices": [last]}, script))
-    if wants_usage and told != "missing":
-        pieces.append(_event({**head, "choices": [], "usage": told}, script))
+    if wants_usage and counts != "missing":
+        pieces.append(_event({**head, "choices": [], "usage": counts}, script))
     pieces += [piece.encode("latin-1") for piece in script.get("more", [])]
     if not script.get("no_done"):
         pieces.append(b"data: [DONE]\n\n")
@@ -460,7 +463,7 @@ def _typed(body: dict[str, Any]) -> bytes:
 
 @contextmanager
 def running_upstream() -> Iterator[Upstream]:
-    """An upstream on loopback, in a thread of its own."""
+    """An upstream on loopback, in its own thread."""
     upstream = Upstream()
     loop = asyncio.new_event_loop()
     started = threading.Event()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Boots an image as deploy/compose.yaml does, without rights and on a read-only file system, and
+# Boots an image as deploy/compose.yaml does, without privileges and on a read-only file system, and
 # waits until it is ready.
 set -eu
 image=${1:?usage: tools/boot_container.sh IMAGE}

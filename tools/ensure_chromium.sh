@@ -1,6 +1,6 @@
 #!/bin/sh
-# The browser of the page tests: Debian's headless Chromium, else whatever Chromium is there. The
-# headless one opens a page with half the work, as it has no windows.
+# The browser of the page tests: Debian's headless Chromium, which opens a page with half the work,
+# else any installed Chromium, else Debian's.
 set -eu
 install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$1"; }
 if command -v chromium-headless-shell >/dev/null 2>&1; then exit 0; fi

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Generators of API clients: for Python in an environment of its own, for it needs an older typer
-# than the product; for TypeScript with the compiler that checks what it makes.
+# Generators of API clients: for Python in a separate environment, because it needs an older typer
+# than the product; for TypeScript with the compiler that checks its output.
 set -eu
 folder=.venv/clients
 if ! cmp -s requirements/clients.txt $folder/installed.txt; then

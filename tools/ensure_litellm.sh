@@ -1,5 +1,5 @@
 #!/bin/sh
-# LiteLLM's proxy in an environment of its own: a peer to receive from and to measure beside.
+# LiteLLM's proxy in a separate environment: a source of usage in tests and a peer in benchmarks.
 set -eu
 folder=bench/.peers/litellm
 if [ ! -e $folder/bin/litellm ]; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Node and npm: whatever is there, else Debian's.
+# Node and npm: the installed ones, else Debian's.
 set -eu
 if command -v npm >/dev/null 2>&1; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

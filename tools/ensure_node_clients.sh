@@ -1,5 +1,5 @@
 #!/bin/sh
-# The clients for JavaScript that tests call the gateway with.
+# The JavaScript clients with which tests call the gateway.
 set -eu
 "$(dirname "$0")/ensure_node.sh"
 if [ ! -d .venv/node/node_modules/openai ] || [ ! -d .venv/node/node_modules/@anthropic-ai/sdk ]; then

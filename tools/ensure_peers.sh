@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the gateway is measured beside: nginx and wrk from Debian, Portkey's gateway, LiteLLM's proxy.
+# The peers of the benchmarks: nginx and wrk from Debian, Portkey's gateway, LiteLLM's proxy.
 set -eu
 if ! command -v nginx >/dev/null 2>&1 || ! command -v wrk >/dev/null 2>&1; then
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# The server that a test and the benchmarks use: whatever PostgreSQL is there, else Debian's.
+# The server for a test and the benchmarks: an installed PostgreSQL, else Debian's.
 set -eu
 if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then

@@ -1,4 +1,4 @@
-"""Write the migration that is missing between the newest revision and the mapped tables.
+"""Writes the migration that is missing between the newest revision and the mapped tables.
 
 Usage: `python tools/new_migration.py "subject"`.
 """

@@ -1,9 +1,10 @@
-"""Writes `pricing/data/output_limits.json`: how many tokens an answer of a model has at most.
+"""Writes `pricing/data/output_limits.json`: the maximum number of tokens in an answer of each
+model.
 
-    python tools/new_output_limits.py model_prices_and_context_window.json
+python tools/new_output_limits.py model_prices_and_context_window.json
 
-The argument is LiteLLM's list of models (MIT). Where routes to a model differ, the number that most
-of them have counts, and the larger of two: some routes have the context length in its place.
+The argument is LiteLLM's list of models (MIT). If routes to a model differ, the most frequent
+number counts, or the larger of two: some routes have the context length instead.
 """
 
 import json
@@ -18,7 +19,7 @@ NO_TEXT = {"embedding", "rerank", "moderation", "search", "ocr", "vector_store"}
 
 
 def main() -> None:
-    """Read the list and write Outlay's."""
+    """Read LiteLLM's list and write Outlay's."""
     listed = json.loads(Path(sys.argv[1]).read_text())
     stated: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for name, entry in listed.items():

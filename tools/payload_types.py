@@ -1,6 +1,6 @@
-"""Write the TypeScript declarations of what the server sends to the dashboard's scripts.
+"""Writes the TypeScript declarations of the data that the server sends to the dashboard's scripts.
 
-Usage: `python -m tools.payload_types`. The Python types are the source; a test fails when the
+Usage: `python -m tools.payload_types`. The Python types are the source; a test fails if the
 declarations differ from them.
 """
 

@@ -1,6 +1,7 @@
-"""What a tag releases: `python -m tools.release_notes v1.2.3` prints the section of CHANGELOG.md.
+"""The release notes of a tag: `python -m tools.release_notes v1.2.3` prints the section of
+CHANGELOG.md.
 
-It fails unless the tag is the version of the package and CHANGELOG.md has a section for it.
+Fails unless the tag is the version of the package and CHANGELOG.md has a section for it.
 """
 
 import re
@@ -14,7 +15,7 @@ CHANGELOG: Final = Path(__file__).parents[1] / "CHANGELOG.md"
 
 
 def notes_of(tag: str, version: str, changelog: str) -> str:
-    """The notes of a release; ValueError for a tag that does not fit."""
+    """The notes of a release; raises ValueError for a tag that does not match."""
     if tag != f"v{version}":
         raise ValueError(f"the tag {tag} is not that of version {version}; tag v{version}")
     heading = rf"^## \[?{re.escape(version)}\]?[^\n]*\n"
@@ -25,7 +26,7 @@ def notes_of(tag: str, version: str, changelog: str) -> str:
 
 
 def main(tag: str) -> int:
-    """Print the notes; the exit code."""
+    """Print the notes; returns the exit code."""
     try:
         print(notes_of(tag, __version__, CHANGELOG.read_text()))
     except ValueError as error:

@@ -1,7 +1,8 @@
 """Screenshots of every page and state, at 1440 and 390 px, light and dark, into ./screenshots/.
 
-Starts the demo on a free port, or uses one that runs already, by its line of JSON:
-`python -m tools.screenshots [--server demo.json]`.
+Starts the demo on a free port, or uses a running one, given its line of JSON: `python -m
+tools.screenshots [--server demo.json]`. With `--picture`, only the picture of README and
+the overview of the documentation, into docs/images.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from tests.e2e.pages import asker, every_page
 from outlay.web.dashboard.navigation import SETTINGS
 
 OUT = Path("screenshots")
+PICTURE = Path("docs/images/organization-analytics.png")
 ANALYTICS = "/organization/analytics"
 STATES = {
     "by-project-tokens": f"{ANALYTICS}?groupBy=project&metric=totalTokens&preset=3m",
@@ -67,7 +69,7 @@ def demo_server(given: str | None) -> Iterator[dict[str, Any]]:
 
 
 def sign_in(page: Page, server: dict[str, Any]) -> None:
-    """Through the form, as a person would."""
+    """Sign in through the form, like a user."""
     page.goto(f"{server['url']}/login")
     page.get_by_label("E-mail address").fill(server["ownerEmail"])
     page.get_by_label("Password").fill(server["ownerPassword"])
@@ -76,7 +78,7 @@ def sign_in(page: Page, server: dict[str, Any]) -> None:
 
 
 def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> None:
-    """All pages and states at one width and theme."""
+    """Take pictures of all pages and states at one width and theme."""
     context = browser.new_context(
         viewport={"width": width, "height": 900},
         color_scheme="dark" if scheme == "dark" else "light",
@@ -90,11 +92,7 @@ def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> 
         page.goto(server["url"] + path)
         page.evaluate("document.fonts.ready")
         save(page, f"{name}-{scheme}-{width}")
-    page.goto(server["url"] + ANALYTICS)
-    plot = page.locator(".plot")
-    box = plot.bounding_box()
-    assert box is not None
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 120)
+    point_at_chart(page, server)
     save(page, f"state-hover-{scheme}-{width}")
     page.get_by_role("button", name="View as table").first.click()
     save(page, f"state-table-{scheme}-{width}")
@@ -111,24 +109,48 @@ def shoot(browser: Browser, server: dict[str, Any], width: int, scheme: str) -> 
     context.close()
 
 
+def point_at_chart(page: Page, server: dict[str, Any]) -> None:
+    """Opens organization analytics, with the pointer on a day of the chart."""
+    page.goto(server["url"] + ANALYTICS)
+    page.evaluate("document.fonts.ready")
+    box = page.locator(".plot").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 120)
+
+
+def take_picture(browser: Browser, server: dict[str, Any]) -> None:
+    """The picture of README."""
+    page = browser.new_page(viewport={"width": 1440, "height": 1180}, color_scheme="light")
+    sign_in(page, server)
+    point_at_chart(page, server)
+    page.screenshot(path=PICTURE)
+
+
 def save(page: Page, name: str, *, full: bool = True) -> None:
-    """One picture."""
+    """Save one picture."""
     page.screenshot(path=OUT / f"{name}.png", full_page=full)
 
 
+def shoot_all(browser: Browser, server: dict[str, Any]) -> None:
+    """Everything at both widths, light and dark."""
+    OUT.mkdir(exist_ok=True)
+    for width in (1440, 390):
+        for scheme in ("light", "dark"):
+            shoot(browser, server, width, scheme)
+    print(f"{len(list(OUT.glob('*.png')))} screenshots in {OUT}/")
+
+
 def main() -> None:
-    """Shoot everything."""
+    """Take the picture of README, or all pictures."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--server")
+    parser.add_argument("--picture", action="store_true")
     arguments = parser.parse_args()
-    OUT.mkdir(exist_ok=True)
     with demo_server(arguments.server) as server, sync_playwright() as playwright:
         browser = launch(playwright)
-        for width in (1440, 390):
-            for scheme in ("light", "dark"):
-                shoot(browser, server, width, scheme)
+        take = take_picture if arguments.picture else shoot_all
+        take(browser, server)
         browser.close()
-    print(f"{len(list(OUT.glob('*.png')))} screenshots in {OUT}/")
 
 
 main()

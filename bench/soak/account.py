@@ -9,6 +9,7 @@ from tests.upstream import Served
 
 from bench.soak.load import Load
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import EventId
 from outlay.engines import open_reading
 from outlay.settings import Settings
 from outlay.storage.ledger.rows import from_row
@@ -65,7 +66,7 @@ def compare_relayed(
             account.faults.append(f"{event.response_id} is on record with {tokens_of(event)}")
     recorded = {event.event_id: event.response_id for event in events}
     for request_id, response_id in load.finished.items():
-        if recorded.get(request_id) != response_id:
+        if recorded.get(EventId(request_id)) != response_id:
             account.faults.append(f"request {request_id} is not on record as {response_id}")
 
 
@@ -76,7 +77,7 @@ def compare_sent(account: Account, events: list[UsageEvent], load: Load) -> None
     if len(recorded) != len(events):
         account.faults.append(f"{len(events) - len(recorded)} events are on record twice")
     for event_id, tokens in load.acknowledged.items():
-        if recorded.get(event_id) != tokens:
+        if recorded.get(EventId(event_id)) != tokens:
             account.faults.append(f"{event_id} was acknowledged and is not on record")
     foreign = set(recorded) - set(load.acknowledged) - load.given_up
     if foreign:

@@ -4,4 +4,4 @@ from importlib.metadata import version
 from typing import Final
 
 __version__: Final = version("outlay")
-"""As pyproject.toml had it when the package was installed."""
+"""The version in pyproject.toml at installation time."""

@@ -1,5 +1,5 @@
-"""Settings → stores: selects the database engines of an installation, and is the only place that
-names them.
+"""Opening stores according to the settings: selects the database engines of an installation, and is
+the only place that names them.
 
 The engines of multi-machine installations are imported on demand: a single machine runs without
 them.
@@ -117,8 +117,7 @@ def open_directory(settings: Settings) -> Iterator[Directory]:
 
 def describe_database(settings: Settings) -> str:
     """The engine and version of the shared database; empty without one. Raises Damaged for an
-    unsafe one.
-    """
+    unsafe one."""
     with ExitStack() as stack:
         database = connect_database(settings, stack)
         return database.describe() if database is not None else ""
@@ -134,7 +133,7 @@ def describe_cube(settings: Settings) -> str:
 
 
 def connect_database(settings: Settings, stack: ExitStack) -> "PostgresDatabase | None":
-    """The shared database, None for a single-machine installation."""
+    """The shared database; None for a single-machine installation."""
     if not settings.database_url:
         if settings.moved_path.exists():
             raise Invalid(
@@ -231,7 +230,7 @@ def _node_id(settings: Settings, clock: Clock) -> str:
     """The id of this process among the nodes: the same after a restart with the same folder."""
     path = settings.node_path
     if not path.exists():
-        # Several workers may create one: the first wins.
+        # Several workers may create it: the first one wins.
         with contextlib.suppress(FileExistsError):
             create_file(path, uuid7(clock).encode())
     return f"{path.read_text(encoding='ascii')}.{settings.worker}"

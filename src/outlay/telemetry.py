@@ -1,6 +1,6 @@
 """OpenTelemetry traces of Outlay itself, sent over OTLP/HTTP. Needs the extra `tracing`.
 
-The packages are imported when traces are switched on: without them nothing is loaded or run.
+The packages are imported only if traces are enabled: otherwise nothing is loaded or run.
 """
 
 import logging
@@ -62,7 +62,7 @@ class _OtelTracer(Tracer):
             name,
             kind=SpanKind.SERVER if is_server else SpanKind.INTERNAL,
             attributes=dict(attributes),
-            # The message of an exception may hold what must not leave this machine.
+            # The message of an exception may contain data that must not leave this machine.
             record_exception=False,
             set_status_on_exception=False,
         ) as found:
@@ -76,9 +76,9 @@ class _OtelTracer(Tracer):
 
 @contextmanager
 def sending_traces(settings: Settings) -> Iterator[Tracer | None]:
-    """A tracer whose spans are sent where the settings say; None where they say nothing.
+    """A tracer whose spans are sent as the settings say; None if they name no target.
 
-    What is left is sent at the end. Raises Invalid when `OUTLAY_TRACES` cannot be used.
+    Remaining spans are sent at the end. Raises Invalid if `OUTLAY_TRACES` cannot be used.
     """
     url = _target(settings)
     if not url:
@@ -107,7 +107,8 @@ def sending_traces(settings: Settings) -> Iterator[Tracer | None]:
 
 
 def _target(settings: Settings) -> str:
-    """Where spans are sent; empty for nowhere. Never to this server: that would not end."""
+    """Where spans are sent; empty for nowhere. Never to this server, which would create an endless
+    loop."""
     if settings.traces_url:
         if is_configured_address(settings, settings.traces_url):
             raise Invalid(

@@ -1,4 +1,4 @@
-"""A real server on loopback, in this process so that its clock stands still."""
+"""A real server on loopback, in this process, so that tests control its clock."""
 
 import shutil
 import socket
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -37,13 +38,13 @@ class Tenant:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its requests carry."""
+        """The headers of its requests."""
         return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass
 class Server:
-    """A running server and what is behind it."""
+    """A running server with its services."""
 
     services: Services
     url: str
@@ -96,7 +97,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, empty_installation: Path) -> Iterator[Server]:
-    """The server of a file's tests; the cube is loaded when a test says so.
+    """The server of a file's tests; the cube is loaded only when a test does so.
 
     One for all files would hold thousands of members and access tokens in the end, all of which it
     reads again after each change.
@@ -117,3 +118,11 @@ def server(tmp_path_factory: pytest.TempPathFactory, empty_installation: Path) -
             running.should_exit = True
             thread.join()
             listener.close()
+
+
+@pytest.fixture
+def server_clock(server: Server) -> Iterator[FixedClock]:
+    """The server's clock, which is set back after the test."""
+    running: Any = server.services.clock
+    yield running
+    running.instant = NOW

@@ -1,9 +1,8 @@
-"""An OpenID Connect provider on loopback, strict about what it is sent."""
+"""An OpenID Connect provider on loopback that is strict about requests."""
 
 import base64
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 from tests.factories import NOW
+from tests.http_server import serving
 from typing_extensions import override
 
 CLIENT, SECRET = "outlay", "very:secret value"
@@ -21,27 +21,27 @@ CLIENT, SECRET = "outlay", "very:secret value"
 
 @dataclass
 class IdentityProvider:
-    """Whom it signs in, and what it was asked."""
+    """The users it signs in, and the requests it received."""
 
     issuer: str = ""
     claims: dict[str, Any] = field(default_factory=dict)
-    """Of the next ID token, on top of what every good one has."""
+    """Claims of the next ID token, added to those of a valid one."""
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     metadata: dict[str, Any] = field(default_factory=dict)
     key_reads: int = 0
     redeemed: list[dict[str, str]] = field(default_factory=list)
     says_iss: bool = False
-    """Whether it says who it is when it sends a browser back (RFC 9207)."""
+    """Whether it sends its issuer with the redirect (RFC 9207)."""
     redirect_uri: str = ""
-    """The only address that it sends browsers back to; empty: any."""
+    """The only address that it redirects to; empty for any."""
     instead: Callable[[dict[str, str]], str] | None = None
-    """A hostile one sends browsers here."""
+    """The address to which a malicious provider redirects browsers instead."""
     posted: list[dict[str, str]] = field(default_factory=list)
-    """All that was sent to the token endpoint."""
+    """Everything that was sent to the token endpoint."""
 
     def authorize(self, query: dict[str, str]) -> str:
-        """Where the browser goes next: back, with a code."""
+        """The next location of the browser: back, with a code."""
         if self.instead is not None:
             return self.instead(query)
         if self.redirect_uri and query["redirect_uri"] != self.redirect_uri:
@@ -58,7 +58,7 @@ class IdentityProvider:
         return f"{query['redirect_uri']}?{back}"
 
     def redeem(self, form: dict[str, str], authorization: str) -> dict[str, str] | None:
-        """The answer of the token endpoint, None for a refusal."""
+        """The answer of the token endpoint; None for a refusal."""
         self.posted.append(form)
         query = self.codes.pop(form["code"], None)
         expected = base64.b64encode(f"{CLIENT}:{quote_plus(SECRET)}".encode()).decode()
@@ -89,13 +89,13 @@ class IdentityProvider:
 
 @contextmanager
 def running_provider() -> Iterator[IdentityProvider]:
-    """The provider, answering."""
+    """The provider, while it is running."""
     provider = IdentityProvider()
 
     class Handler(BaseHTTPRequestHandler):
         @override
         def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+            """No output."""
 
         def send(self, status: int, body: Any = None, location: str = "") -> None:
             data = json.dumps(body).encode()
@@ -125,24 +125,17 @@ def running_provider() -> Iterator[IdentityProvider]:
             answer = provider.redeem(flat, self.headers.get("Authorization", ""))
             self.send(200 if answer else 401, answer or {"error": "invalid_grant"})
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
-    provider.metadata = {
-        "issuer": provider.issuer,
-        "authorization_endpoint": f"{provider.issuer}/authorize",
-        "token_endpoint": f"{provider.issuer}/token",
-        "jwks_uri": f"{provider.issuer}/keys",
-    }
-    try:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        provider.issuer = f"http://127.0.0.1:{server.server_address[1]}"
+        provider.metadata = {
+            "issuer": provider.issuer,
+            "authorization_endpoint": f"{provider.issuer}/authorize",
+            "token_endpoint": f"{provider.issuer}/token",
+            "jwks_uri": f"{provider.issuer}/keys",
+        }
         yield provider
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def query_of(url: str) -> dict[str, str]:
-    """The query of an address."""
+    """The query parameters of a URL."""
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}

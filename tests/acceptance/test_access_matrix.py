@@ -1,4 +1,4 @@
-"""Every route × every principal × own and foreign things × every plan."""
+"""Every route × every principal × own and foreign objects × every plan."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from outlay.web.http.openapi import API_PREFIX
 
 
 class Rule(NamedTuple):
-    """Who may, as the design says it; written down here apart from the code."""
+    """Who is allowed, according to the design; written down here independently of the code."""
 
     roles: str
     plans: str = "any"
@@ -31,7 +31,7 @@ class Rule(NamedTuple):
 ALL, LEADERS, OWNERS = "owner admin developer", "owner admin", "owner"
 ENTERPRISE = "enterprise"
 NEW = "{new}"
-"""In bodies and queries: a name of the organization's own that is not taken."""
+"""In bodies and queries: an unused name of the organization's own."""
 
 COSTS = "start_time,amount_value,line_item,project_id\n2026-11-19,1.5,gpt-4o,p\n"
 
@@ -158,7 +158,7 @@ CHANGES = [
     for name in RULES
     if not name.startswith("GET ") and "/v1/" not in name and not name.endswith("/preview")
 ]
-"""Those that change what an organization has set up, or what it has on record."""
+"""Routes that change an organization's configuration or its recorded data."""
 
 RULES |= {f"GET {path}": RULES[f"GET {API_PREFIX}{path}"] for path in ALIASES}
 PAGES: dict[str, Rule] = {
@@ -222,18 +222,18 @@ OPEN = {
 
 @pytest.fixture(scope="module")
 def worlds(server: Server) -> dict[Plan, World]:
-    """An organization of each plan."""
+    """An organization for each plan."""
     return {plan: make_world(server, plan) for plan in Plan}
 
 
 @pytest.fixture(scope="module")
 def stranger(server: Server) -> World:
-    """Somebody else's organization."""
+    """A foreign organization."""
     return make_world(server)
 
 
 def routes(server: Server) -> Iterator[tuple[str, RouteContext]]:
-    """Every route that FastAPI answers, as `GET /path`."""
+    """Every FastAPI route, as `GET /path`."""
     for route in iter_route_contexts(create_pages(server.services, "operator").routes):
         assert route.methods
         for method in route.methods:
@@ -241,7 +241,7 @@ def routes(server: Server) -> Iterator[tuple[str, RouteContext]]:
 
 
 def policies(route: RouteContext) -> list[Policy]:
-    """The policies that a route declares, its routers' included."""
+    """The policies that a route declares, including those of its routers."""
     found: list[Policy] = []
     waiting = [*route.dependant.dependencies]
     while waiting:
@@ -278,7 +278,7 @@ def test_every_route_declares_one_policy_and_is_listed_here(server: Server) -> N
 
 
 def fill(value: Any, world: World) -> Any:
-    """A body or query with things of an organization in it."""
+    """A body or query filled with objects of an organization."""
     if isinstance(value, dict):
         return {name: fill(part, world) for name, part in value.items()}
     if isinstance(value, list):
@@ -307,7 +307,7 @@ def fill(value: Any, world: World) -> Any:
 def ask(
     name: str, rule: Rule, headers: dict[str, str], world: World, things: World, person: Person
 ) -> httpx.Response:
-    """Ask a route, with the ids of an organization's things in its path, body and query."""
+    """Call a route with the ids of an organization's objects in its path, body and query."""
     method, _, path = name.partition(" ")
     owner = person if things is world else things.people[Role.OWNER]
     for kind in re.findall(r"{(\w+)}", path):
@@ -335,7 +335,7 @@ def ask(
 
 
 def place(page: str, things: World, person: Person) -> str:
-    """The address of a page about an organization's things; a key is in its own project."""
+    """The URL of a page about an organization's objects; a key is in its own project."""
     path = page
     if "{api_key_id}" in page:
         key_id = things.api_key(person.member)
@@ -348,13 +348,13 @@ def place(page: str, things: World, person: Person) -> str:
 
 
 def expected(rule: Rule, role: Role, plan: Plan) -> int:
-    """The status of a refusal, 200 for what is allowed."""
+    """The expected status of a refusal, 200 if allowed."""
     allowed = role.value in rule.roles.split() and rule.plans in {"any", plan.value}
     return 200 if allowed else 403
 
 
 def names_something(name: str, rule: Rule) -> bool:
-    """Whether a request says which thing is meant."""
+    """Whether a request names a specific object."""
     marks = ("{project}", "{upstream}", "{mapping}", "{limit}", "{kept}")
     said = f"{name.partition(' ')[2]} {rule.query} {rule.body or ''}"
     return bool(re.search(r"{(\w+)_id}", said)) or any(mark in said for mark in marks)
@@ -368,7 +368,7 @@ def test_every_endpoint_for_every_role_and_plan(
     world = worlds[plan]
     asking = world.add_person(role)
     for name, rule in RULES.items():
-        # These change password, name or sessions of the person who asks.
+        # These change the password, name or sessions of the caller.
         changes_person = name.endswith(("/me", "/me/password", "/me/sessions"))
         person = world.add_person(role) if changes_person else asking
         wanted = expected(rule, role, plan)
@@ -393,11 +393,11 @@ def test_every_endpoint_for_every_role_and_plan(
                 headers=person.bearer,
                 **({} if rule.body is None else {"json": fill(rule.body, world)}),
             )
-            assert told(unknown) == told(foreign), name
+            assert content_of(unknown) == content_of(foreign), name
 
 
-def told(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
-    """What an answer says, without where and when."""
+def content_of(answer: httpx.Response) -> tuple[int, dict[str, Any]]:
+    """The content of an answer, without location and time."""
     body = answer.json()
     return answer.status_code, {
         name: value for name, value in body.items() if name not in {"instance", "requestId"}
@@ -461,13 +461,13 @@ def test_everything_requires_a_valid_credential(server: Server) -> None:
     for who, headers in bad.items():
         for name in names:
             check_refused(world, name, headers, who)
-    clock = server.services.clock
-    clock.instant = NOW + timedelta(seconds=2)  # type: ignore[attr-defined]
+    clock: Any = server.services.clock
+    clock.instant = NOW + timedelta(seconds=2)
     try:
         for name in names:
             check_refused(world, name, {"Authorization": f"Bearer {short}"}, "expired")
     finally:
-        clock.instant = NOW  # type: ignore[attr-defined]
+        clock.instant = NOW
 
 
 def check_refused(world: World, name: str, headers: dict[str, str], who: str) -> None:

@@ -1,4 +1,5 @@
-"""For any events, filters, grouping, zone and range, the API's answer is the oracle's, exactly."""
+"""The API's answer equals the oracle's exactly, for any events, filters, grouping, zone and
+range."""
 
 import json
 import os
@@ -56,7 +57,7 @@ places = st.one_of(
 
 @st.composite
 def questions(draw: st.DrawFn) -> tuple[list[UsageEvent], dict[str, Any]]:
-    """Events around a date, and a question around the same date."""
+    """Events around a date, and a query around the same date."""
     zone, day = draw(places)
     middle = datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
     latest = int((NOW - middle).total_seconds())

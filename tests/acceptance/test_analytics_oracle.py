@@ -1,4 +1,4 @@
-"""Every endpoint says what the oracle says, for any events, filters, zone and window."""
+"""Every endpoint returns what the oracle computes, for any events, filters, zone and window."""
 
 import csv
 import io
@@ -42,12 +42,12 @@ def get(server: Server, tenant: Tenant, path: str, params: Mapping[str, Any]) ->
 
 
 def common(question: Question) -> Question:
-    """The parameters that every endpoint has."""
+    """The parameters that all endpoints have."""
     return {n: v for n, v in question.items() if n in {"from", "to", "timezone", *FILTERS}}
 
 
 def kept(events: Iterable[UsageEvent], question: Question) -> list[UsageEvent]:
-    """The events that a question is about, looked at one by one."""
+    """The events that match a query, checked one by one."""
     first, last = date.fromisoformat(question["from"]), date.fromisoformat(question["to"])
     zone = ZoneInfo(question["timezone"])
     return [
@@ -63,7 +63,7 @@ def kept(events: Iterable[UsageEvent], question: Question) -> list[UsageEvent]:
 
 
 def by(events: Iterable[UsageEvent], keys: Callable[[UsageEvent], list[str]]) -> Any:
-    """Events by key; one may have several."""
+    """Events by key; an event may have several keys."""
     found: dict[str, list[UsageEvent]] = defaultdict(list)
     for event in events:
         for key in keys(event):
@@ -76,14 +76,14 @@ def numbers(item: Mapping[str, Any]) -> Any:
 
 
 def near(found: Any, expected: float | None) -> bool:
-    """Equal but for the last digits of a float."""
+    """Equal except for the last digits of a float."""
     if found is None or expected is None:
         return found is expected
     return bool(float(found) == pytest.approx(expected))
 
 
 def check_table(answer: Mapping[str, Any], name: str, key: str, expected: Any) -> None:
-    """Rows, what is unattributed, and every field of a row."""
+    """Check the rows, the unattributed usage, and every field of a row."""
     rows = {row[key]: row for row in answer[name]}
     assert len(rows) == len(answer[name])
     used = {row: numbers(rows[row]) for row in rows if rows[row]["requestCount"]}
@@ -141,7 +141,7 @@ def check_profile(
         operator_of(tenant.organization), "Of the profile"
     )
     path = f"/api/v1/analytics/projects/{project.project_id}"
-    if "projectId" in params:  # others alone are asked for
+    if "projectId" in params:  # the request is for the others only
         answer = server.http.get(path, params=params, headers=tenant.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
     else:
@@ -190,7 +190,7 @@ def check_users(server: Server, tenant: Tenant, params: Question, wanted: list[U
 def check_user_file(
     server: Server, tenant: Tenant, params: Question, answer: Mapping[str, Any]
 ) -> None:
-    """The table as a file: every row, in its order, and only those selected where any are."""
+    """Check the table as a file: all rows in order, or only the selected ones."""
     whole = get(server, tenant, "/api/v1/exports/users", {**params, "format": "json"})
     assert [row["user"] for row in whole["rows"]] == [row["userId"] for row in answer["users"]]
     assert [row["cost"] for row in whole["rows"]] == [row["cost"] for row in answer["users"]]
@@ -241,7 +241,8 @@ def check_latency(
 def check_latency_steps(
     server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
 ) -> None:
-    """Bins of each local day: as many requests as were timed, and its own percentiles."""
+    """Check the bins of each local day: as many requests as have a duration, and its own
+    percentiles."""
     first, last = date.fromisoformat(params["from"]), date.fromisoformat(params["to"])
     query = UsageQuery(
         organization_id=tenant.organization.organization_id,
@@ -278,7 +279,7 @@ def check_percentiles(row: Mapping[str, Any], events: list[UsageEvent]) -> None:
             continue
         rank = max(1, -(-int(name[1:]) * len(timed) // 100))
         exact = timed[rank - 1] / 1000
-        rounded = 0.000_501  # answers are told to the microsecond
+        rounded = 0.000_501  # answers have microseconds
         assert abs(float(found) - exact) <= exact * float(RELATIVE_ERROR) + rounded
 
 
@@ -322,7 +323,7 @@ def check_log(server: Server, tenant: Tenant, params: Question, wanted: list[Usa
 def check_sorted(
     server: Server, tenant: Tenant, params: Question, wanted: list[UsageEvent]
 ) -> None:
-    """The dearest first, there and back: all that match, and what they add up to."""
+    """Check the order from the highest cost on, in both directions: all matches, and their sums."""
     pages: list[dict[str, Any]] = []
     cursor: dict[str, str] = {}
     while not pages or pages[-1]["next"]:

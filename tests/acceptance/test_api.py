@@ -1,4 +1,4 @@
-"""The API: who may ask, what is refused and how, and that its answers tie."""
+"""The API: who may call it, what is refused and how, and that its answers are consistent."""
 
 import csv
 import io

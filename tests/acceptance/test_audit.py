@@ -1,4 +1,4 @@
-"""The audit trail: one entry per thing done, none for what was refused, nothing altered unseen."""
+"""The audit trail: one entry per change, none for refused ones, no undetected alteration."""
 
 import csv
 import io
@@ -25,6 +25,7 @@ from outlay.domain.actor import Channel, Role, Scope
 from outlay.domain.audit import GENESIS, Action, AuditEntry, AuditFilter
 from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -113,7 +114,7 @@ def test_entries_contain_no_secrets(world: World) -> None:
 
 
 def test_filters_pages_and_export_are_consistent(server: Server) -> None:
-    make_world(server)  # whose entries are nowhere below
+    make_world(server)  # has no entries below
     world = make_world(server)
     owner = world.people[Role.OWNER]
     for number in range(5):
@@ -163,7 +164,7 @@ def test_filters_pages_and_export_are_consistent(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def trail(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with an entry of many kinds."""
+    """A data directory with entries of many kinds."""
     data = tmp_path_factory.mktemp("trail") / "data"
     with open_administration(Settings(data=data), FixedClock(NOW)) as opened:
         fill(opened)
@@ -175,7 +176,7 @@ def trail(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fill(opened: Administration) -> None:
-    """Do one thing of many kinds."""
+    """Make one change of many kinds."""
     organization = opened.organizations.create("Acme")
     operator = operator_of(organization)
     owner = opened.sign_in.set_owner(organization, "me@example.test", PASSWORD)
@@ -188,7 +189,7 @@ def fill(opened: Administration) -> None:
     group = opened.groups.create(operator, "Group")
     opened.groups.add_member(operator, group.group_id, owner.member_id)
     opened.prices.create(operator, {"model": "gpt-5.5", "input": "1"})
-    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 5)
+    opened.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(5))
     opened.members.invite(operator, "you@example.test", Role.ADMIN)
     opened.members.update(operator, owner.member_id, name="Me")
     opened.tokens.create(
@@ -201,7 +202,7 @@ def fill(opened: Administration) -> None:
 
 @pytest.fixture
 def copy(trail: Path, tmp_path: Path) -> Path:
-    """The directory, to be tampered with."""
+    """A copy of the directory, to be tampered with."""
     return Path(shutil.copytree(trail, tmp_path / "data"))
 
 
@@ -212,7 +213,8 @@ def verify(data: Path) -> list[str]:
 
 
 def open_as_intruder(data: Path) -> Any:
-    """The database, without the triggers that refuse changes: who can write to it drops them."""
+    """The database without the triggers that refuse changes: anyone who can write to it can drop
+    them."""
     connection = pysqlite3.connect(data / "outlay.sqlite3")
     connection.execute("PRAGMA foreign_keys=OFF")
     triggers = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")
@@ -222,7 +224,7 @@ def open_as_intruder(data: Path) -> Any:
 
 
 def rewrite(data: Path, *statements: str) -> None:
-    """Change the database behind everybody's back."""
+    """Change the database outside Outlay."""
     connection = open_as_intruder(data)
     for statement in statements:
         assert connection.execute(statement).rowcount > 0, statement
@@ -231,7 +233,7 @@ def rewrite(data: Path, *statements: str) -> None:
 
 
 def numbers(data: Path) -> list[tuple[str, int]]:
-    """Which entries there are."""
+    """The numbers of the existing entries."""
     connection = pysqlite3.connect(data / "outlay.sqlite3")
     found = connection.execute("SELECT organization_id, number FROM audit_entry").fetchall()
     connection.close()
@@ -239,7 +241,7 @@ def numbers(data: Path) -> list[tuple[str, int]]:
 
 
 def main_organization(data: Path) -> str:
-    """The one with most entries."""
+    """The organization with the most entries."""
     return max(numbers(data), key=lambda found: found[1])[0]
 
 
@@ -309,7 +311,7 @@ def test_invalid_json_is_detected(copy: Path) -> None:
 
 
 def test_rewritten_chain_is_detected_without_the_signing_key(copy: Path) -> None:
-    """Whoever writes to the database can chain anew, but the checkpoints say otherwise."""
+    """Anyone who can write to the database can rebuild the chain, but not the checkpoints."""
     directory = SqliteDirectory(copy / "outlay.sqlite3")
     organization = main_organization(copy)
     with directory.read() as session:
@@ -407,7 +409,7 @@ def test_database_refuses_to_change_an_entry(copy: Path, statement: str) -> None
 
 
 def cut_end(data: Path, count: int) -> None:
-    """Take the last entries off the trail and, without the key, off the checkpoints."""
+    """Remove the last entries from the trail and, without the key, from the checkpoints."""
     organization = main_organization(data)
     last = max(number for of, number in numbers(data) if of == organization) - count
     rewrite(
@@ -431,12 +433,16 @@ def run(*arguments: str) -> Any:
 def test_truncated_chain_is_detected_with_an_external_record(
     copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The database and the checkpoints say nothing then; a log or a note does."""
+    """The database and the checkpoints do not show it; a log or a noted digest does."""
     data = ("--data", str(copy))
     with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
         opened.administration.audit.log_ends()
         opened.administration.audit.log_ends()  # nothing has been added
-        logged = [json.loads(record.args[0]) for record in caplog.records if record.args]  # type: ignore[index, arg-type]
+        logged = [
+            json.loads(str(record.args[0]))
+            for record in caplog.records
+            if isinstance(record.args, tuple) and record.args
+        ]
         known = opened.administration.organizations.all()
         assert len(logged) == len({found["organization"] for found in logged}) == len(known)
     printed = run("audit", "verify", *data).output
@@ -451,7 +457,7 @@ def test_truncated_chain_is_detected_with_an_external_record(
     assert run("audit", "verify", *data).exit_code == 0, "it cannot be told from what is there"
     found = run("audit", "verify", *data, *options)
     assert found.exit_code == 1
-    assert "is expected and not there" in found.output
+    assert "is expected but missing" in found.output
 
 
 @pytest.mark.parametrize("text", ["", "1", "x:00", "1:00", "1:" + "0g" * 32])
@@ -485,7 +491,7 @@ def test_change_without_an_action_is_rolled_back(opened: Administration) -> None
     projects = opened.projects
     kept = projects.create(operator, "Kept")
     with (
-        pytest.raises(RuntimeError, match="must say"),
+        pytest.raises(RuntimeError, match="must record its action"),
         opened.audited.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, kept.project_id, "Renamed in silence")

@@ -1,4 +1,5 @@
-"""Backups while everything goes on, on each engine; restored they are the same, to the last row."""
+"""Backups during operation, on each engine: restored installations are the same, to the last
+row."""
 
 import gzip
 import threading
@@ -20,7 +21,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.actor import Plan, Role
 from outlay.domain.errors import Conflict, Damaged, Invalid
-from outlay.domain.ids import ApiKeyId, ProjectId
+from outlay.domain.ids import ApiKeyId, EventId, ProjectId
 from outlay.domain.verification import VerifyReport
 from outlay.engines import open_reading, open_truth
 from outlay.kit.clock import SystemClock, to_us
@@ -37,7 +38,7 @@ ENGINES = ("embedded", "scale-out")
 
 @pytest.fixture
 def new_settings(tmp_path: Path, cluster: Cluster, chdb: Callable[[], str]) -> NewSettings:
-    """Settings of a place where nothing is yet, on one of the engines."""
+    """Settings for an empty installation on one of the engines."""
 
     def make(engine: str) -> Settings:
         data = tmp_path / f"{engine}-{len(list(tmp_path.iterdir()))}"
@@ -50,7 +51,8 @@ def new_settings(tmp_path: Path, cluster: Cluster, chdb: Callable[[], str]) -> N
 
 
 def fill(services: Services) -> None:
-    """One of everything: people, things, events, a conflict, an erasure, a request under way."""
+    """Create one of everything: people, objects, events, a conflict, an erasure, a running
+    request."""
     organization = services.administration.organizations.create("Acme", plan=Plan.ENTERPRISE)
     server = cast(Any, SimpleNamespace(services=services))
     world = World(server=server, organization=organization, canary="Canary")
@@ -81,8 +83,8 @@ def fill(services: Services) -> None:
             False,
         )
     )
-    # The second was settled, as it were, between the looks at intents and at events.
-    under_way = [Intent(mine, name, begun) for name in ("under way", events[1].event_id)]
+    # The second request was settled between reading the intents and reading the events.
+    under_way = [Intent(mine, EventId(name), begun) for name in ("under way", events[1].event_id)]
     services.ledger.submit([], intents=under_way).result(5)
 
 
@@ -119,7 +121,7 @@ def test_restored_installation_equals_the_backup(
 
     with open_reading(old) as before, open_truth(new, FixedClock(NOW)) as after:
         with pytest.raises(Damaged, match="The ledger ends at event 5"):
-            compare(before, after)  # what came later is not there, and that is noticed
+            compare(before, after)  # later events are missing, and that is detected
         ledger, directory = after
         assert [intent.event_id for intent in ledger.intents()] == ["under way"]
         assert len(ledger.read_conflicts()) == 1
@@ -134,14 +136,14 @@ def test_restored_installation_equals_the_backup(
         ]
         assert report.is_proven
         assert report.cost_pusd >= 27 * 10**18
-        # It goes on from there.
+        # The restored ledger accepts new events.
         organization = services.administration.organizations.all()[0]
         services.ledger.append([make_event(organization_id=organization.organization_id)])
         assert services.administration.audit.verify().faults == []
 
 
 def test_cube_newer_than_the_backup_is_rebuilt(new_settings: NewSettings, tmp_path: Path) -> None:
-    """Its positions mean events that are lost, not the ones that come in after the restore."""
+    """Its positions refer to lost events, not to the ones recorded after the restore."""
     old = new_settings("scale-out")
     new = replace(new_settings("scale-out"), cube_url=old.cube_url)
     file = tmp_path / "file.outlay"
@@ -161,7 +163,8 @@ def test_cube_newer_than_the_backup_is_rebuilt(new_settings: NewSettings, tmp_pa
 
 
 def contents(file: Path) -> list[Any]:
-    """What a backup says, without when; of requests under way only those without an outcome."""
+    """The content of a backup, without its time; of running requests only those without an
+    outcome."""
     return [
         record for record in read_archive(file) if record.kind not in {"header", "intents", "file"}
     ]
@@ -228,7 +231,7 @@ def test_truncated_or_changed_backup_restores_nothing(
 
 
 def test_incomplete_backup_is_refused(new_settings: NewSettings, tmp_path: Path) -> None:
-    """Its digest is right: whoever wrote it left something out."""
+    """Its digest is valid: the writer left something out."""
     old = new_settings("embedded")
     with open_installation(old, FixedClock(NOW)) as services:
         fill(services)

@@ -1,4 +1,4 @@
-"""What filters and the palette offer: what there is, and nothing of others."""
+"""Filters and the palette offer what exists, and nothing of other organizations."""
 
 import json
 from typing import Any
@@ -46,7 +46,7 @@ def test_admin_filters_list_active_and_used_entities(server: Server) -> None:
     values = [choice["value"] for choice in found]
     assert {project, "never-declared"} <= set(values)
     assert {choice["hint"] for choice in found if choice["value"] == project} == {"1"}
-    assert values.index(project) < len(values) - 1  # what was used stands before what was not
+    assert values.index(project) < len(values) - 1  # used values come before unused ones
     assert [choice["value"] for choice in choices(world, owner, "app", "USED")["choices"]] == [
         "used-app"
     ]

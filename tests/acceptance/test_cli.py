@@ -1,4 +1,4 @@
-"""The command line: imports that add up, and errors that say what to mend."""
+"""The command line: imports with correct totals, and errors that say what to fix."""
 
 import json
 import re
@@ -362,7 +362,7 @@ def test_unwritable_directory_is_refused(tmp_path: Path) -> None:
 
 
 def try_the_demo(url: str, key: str) -> int:
-    """Call its provider as a visitor would: whole, streamed, and in Anthropic's words."""
+    """Call the demo's provider as a visitor would: whole, streamed, and in Anthropic's format."""
     headers = {"Authorization": f"Bearer {key}"}
     body = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "Hello"}]}
     chat = f"{url}/v1/chat/completions"
@@ -509,8 +509,8 @@ def test_members_and_groups_are_managed_alongside_a_running_server(tmp_path: Pat
         euros = ("--currency", "EUR", "--meter", "audio_milliseconds=1.5", "--output", "3")
         tier = ("--tier", "above=200000,input=8.5", "--effective-from", "2026-10-01")
         price = do("price", "add", "my-model", "--input", "4", *euros, *tier)
-        told = " ".join(do("price", "list").split())
-        assert "above 200,000: input 8.5, in EUR at 1.0842 USD" in told
+        listed = " ".join(do("price", "list").split())
+        assert "above 200,000: input 8.5, in EUR at 1.0842 USD" in listed
         assert "4.3368" in do("price", "show", "my-model", "--at", "2026-11-01")
         do("price", "delete", price)
         do("price", "rate", "delete", rate)

@@ -1,4 +1,4 @@
-"""Another period beside the present one, and days that zones make odd."""
+"""Comparisons with another period, and days with unusual lengths."""
 
 import csv
 import io
@@ -16,6 +16,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Role
 from outlay.domain.event import UsageEvent
+from outlay.domain.ids import EventId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -30,7 +31,7 @@ def ask(server: Server, tenant: Tenant, path: str, **params: Any) -> dict[str, A
 
 
 def hourly(start: datetime, hours: int, **changes: Any) -> list[UsageEvent]:
-    """One request per hour of UTC, each a pico-dollar dearer than the one before."""
+    """One request per hour in UTC, each a pico-dollar more expensive than the previous one."""
     return [
         make_event(event_time_us=to_us(start + timedelta(hours=n)), cost_pusd=10**9 + n, **changes)
         for n in range(hours)
@@ -50,7 +51,7 @@ def years(server: Server) -> tuple[Tenant, list[UsageEvent]]:
 
 
 def summed(events: list[UsageEvent], first: date, days: int, zone: str) -> tuple[Decimal, int]:
-    """Cost and requests of some local days, by looking at each event."""
+    """Cost and requests of some local days, computed event by event."""
     wanted = {first + timedelta(days=n) for n in range(days)}
     kept = [
         event
@@ -214,7 +215,7 @@ def test_recorded_part_of_the_earlier_period_is_reported(server: Server) -> None
     for asked, expected in (
         ({"preset": "last-month"}, "part"),  # September, from the 10th
         ({"preset": "7d"}, "all"),
-        ({"from": "2026-09-11", "to": "2026-09-11"}, "all"),  # the 10th is, from 7:00 on
+        ({"from": "2026-09-11", "to": "2026-09-11"}, "all"),  # the 10th, from 7:00 on
         ({"from": "2026-09-01", "to": "2026-09-30"}, "nothing"),
         ({"preset": "all"}, "nothing"),
     ):
@@ -428,7 +429,7 @@ def test_user_who_changes_groups_is_counted_in_the_group_of_the_time(server: Ser
     services.watch.check()
     reports = [
         UsageReport(
-            event_id=f"e{n}",
+            event_id=EventId(f"e{n}"),
             event_time_us=to_us(start + timedelta(hours=12 * n, minutes=1)),
             provider="openai",
             mapping="openai/gpt-5.5",

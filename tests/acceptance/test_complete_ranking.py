@@ -1,4 +1,4 @@
-"""The complete ranking: everything beyond the top of a card, and nothing of others."""
+"""The complete ranking: everything beyond the top entries of a card, and nothing of others."""
 
 import re
 from typing import Any
@@ -19,9 +19,9 @@ APPS = 130
 
 @pytest.fixture(scope="module")
 def used(server: Server) -> tuple[World, str]:
-    """An organization with more apps than a page has rows, two of which a developer used.
+    """An organization with more apps than a page has rows, two of them used by a developer.
 
-    And the project that they were used in.
+    Also returns the project that they were used in.
     """
     world = make_world(server)
     owner, developer = world.people[Role.OWNER], world.people[Role.DEVELOPER]
@@ -58,7 +58,7 @@ def world(used: tuple[World, str]) -> World:
 
 @pytest.fixture
 def place(used: tuple[World, str]) -> str:
-    """Its apps, of the project alone."""
+    """The ranking of its apps, in the project only."""
     return f"/organization/ranking?preset=7d&groupBy=app&projectId={used[1]}"
 
 

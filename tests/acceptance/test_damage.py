@@ -1,4 +1,4 @@
-"""What a client sees of damage: its own error, which names what is damaged, and nothing else."""
+"""What a client sees of damage: a specific error that names the damaged data, and nothing else."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -38,7 +38,7 @@ def test_damaged_request_is_hidden_and_others_are_shown(server: Server, accept: 
 
 @contextmanager
 def damaged(server: Server, event_id: str) -> Iterator[None]:
-    """Change the cost of an event on disk, for as long as the block runs."""
+    """Change the cost of an event on disk while the block runs."""
 
     def add(pusd: int) -> None:
         path = server.services.settings.database_path

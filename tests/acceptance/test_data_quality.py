@@ -1,4 +1,4 @@
-"""What makes numbers doubtful is said by name: parts without a price, counters not understood."""
+"""The causes of uncertain numbers are named: parts without a price, and unknown counters."""
 
 import csv
 import itertools
@@ -38,9 +38,9 @@ EVENTS = [
     partial("web_searches", event_id="one"),
     partial("acme_credits,web_searches", hours=20, unread="acme_credits", event_id="two"),
     partial("service_tier=scale", hours=2, provider="azure", event_id="three"),
-    # Counted, but nothing in it lacks a price.
+    # Recorded, but no part of it lacks a price.
     make_event(event_time_us=at(2), cost_source=CostSource.COMPUTED, cost_pusd=1, event_id="four"),
-    # A counter that is not understood, with nothing priced, or with a cost that its sender states.
+    # An unknown counter, with nothing priced, or with a cost reported by the sender.
     make_event(event_time_us=at(5), unread="acme_credits", provider="acme", event_id="five"),
     make_event(
         event_time_us=at(4),
@@ -53,7 +53,7 @@ EVENTS = [
         computed_cost_pusd=5,
         event_id="six",
     ),
-    # Priced anew: it lacks nothing any more.
+    # Repriced: it lacks nothing any more.
     REPRICED,
 ]
 
@@ -260,7 +260,7 @@ def test_dashboard_names_unread_skipped_and_duplicate_usage(
     assert "Unknown counters" in text
     assert "missing=acme_credits" in text
     assert "invoke_agent" in text
-    assert "acme.otel: no call of a model is known inside it" in text
+    assert "acme.otel: no known model call inside it" in text
     assert "Possible duplicates" in text
     assert "1 pair in the last week, $1.00 counted twice" in text
     answer = server.http.get("/api/v1/duplicates", headers=tenant.headers).json()["duplicates"]

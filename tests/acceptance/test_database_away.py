@@ -1,4 +1,4 @@
-"""While PostgreSQL is away: what goes on, what has to wait, and when a node says it is ready."""
+"""While PostgreSQL is unreachable: what continues, what has to wait, and when a node is ready."""
 
 import json
 import time
@@ -31,14 +31,14 @@ SCOPES = [Scope.USAGE_READ, Scope.USAGE_WRITE]
 
 @pytest.fixture(scope="module")
 def mortal() -> Iterator[Cluster]:
-    """A PostgreSQL server that tests stop; each starts it again."""
+    """A PostgreSQL server that tests stop; each test starts it again."""
     with running_postgres() as running:
         yield running
 
 
 @contextmanager
 def away(cluster: Cluster, *gates: "Gate | Services") -> Iterator[None]:
-    """The time that a server is stopped; begins when every node has noticed."""
+    """The time during which a server is stopped; begins when every node has noticed it."""
     nodes = [gate.services if isinstance(gate, Gate) else gate for gate in gates]
     cluster.stop("immediate")
     try:
@@ -58,7 +58,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 @contextmanager
 def node(url: str, folder: Path, clock: FixedClock) -> Iterator[tuple[Services, str]]:
-    """A node on a database, and where it listens."""
+    """A node on a database, with its URL."""
     settings = Settings(
         data=folder,
         database_url=url,
@@ -121,7 +121,8 @@ def is_ready(gate: Gate) -> tuple[int, str]:
 
 
 def test_ingest_continues_with_a_cached_token_and_records_once(mortal: Cluster, gate: Gate) -> None:
-    """Attributed and priced as if the database had been there; sent again it adds nothing."""
+    """Attributed and priced as if the database had been reachable; sending it again adds
+    nothing."""
     token = gate.access_token(SCOPES)
     group = gate.administration.groups.create(gate.operator, "Research")
     since = NOW - timedelta(days=1)
@@ -175,7 +176,7 @@ def test_entities_reported_during_an_outage_are_recorded_afterwards(
 
 
 def test_attribution_is_never_guessed(mortal: Cluster, gate: Gate) -> None:
-    """Unknown tokens, ids that look like keys of ours and traces have to wait."""
+    """Unknown tokens, ids in the format of Outlay keys, and traces have to wait."""
     token = gate.access_token(SCOPES)
     unseen = gate.access_token(SCOPES)
     assert send(gate, token, make_report("before")).status_code == 200
@@ -240,14 +241,14 @@ def test_cached_tokens_expire_and_revoked_tokens_are_not_cached(
             name: send(gate, token, make_report(f"away-{name}")).status_code
             for name, (_, token) in made.items()
         }
-    # A revoked token is as unknown as any other: only the directory can say that it is not good.
+    # A revoked token is as unknown as any other: only the directory can tell that it is invalid.
     assert statuses == {"short": 401, "long": 200, "revoked": 503}
 
 
 def test_node_without_cached_callers_is_not_ready(
     mortal: Cluster, gate: Gate, url: str, tmp_path: Path, clock: FixedClock
 ) -> None:
-    """A load balancer then sends to those that know somebody."""
+    """A load balancer then sends requests to the nodes that know callers."""
     token = gate.access_token(SCOPES)
     assert send(gate, token, make_report("before")).status_code == 200
     with node(url, tmp_path / "b", clock) as (services, address):
@@ -278,7 +279,7 @@ def test_node_with_a_full_buffer_is_not_ready(mortal: Cluster, gate: Gate) -> No
 def test_key_just_created_by_another_node_is_attributed_immediately(
     gate: Gate, url: str, tmp_path: Path, clock: FixedClock
 ) -> None:
-    """Before this node has noticed that there is one: who a key belongs to is recorded for good."""
+    """Before this node has noticed the new key: the attribution is recorded permanently."""
     token = gate.access_token(SCOPES)
     assert send(gate, token, make_report("before")).status_code == 200
     assert gate.post().status_code == 200

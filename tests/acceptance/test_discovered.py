@@ -1,4 +1,4 @@
-"""What reports name first: found, named and merged, with every total as it was."""
+"""Discovered entities: recorded, renamed and merged, without changing any total."""
 
 import random
 from decimal import Decimal
@@ -32,7 +32,7 @@ def get(server: Server, tenant: Tenant, path: str, **params: Any) -> Any:
 
 
 def discovered(server: Server, tenant: Tenant) -> dict[str, dict[str, Any]]:
-    """What was discovered, by value."""
+    """The discovered entities by value."""
     found = get(server, tenant, "/api/v1/discovered")["discovered"]
     return {entry["value"]: entry for entry in found}
 
@@ -110,7 +110,7 @@ FIELDS = {"project": "projectId", "apiKey": "apiKeyId", "user": "userId", "group
 
 @pytest.fixture(scope="module")
 def crowd(server: Server) -> Tenant:
-    """Several hundred events of things that nobody has set up."""
+    """Several hundred events with entities that nobody has set up."""
     tenant = server.tenant()
     chance = random.Random(7)
     events = []
@@ -151,7 +151,7 @@ def test_merged_entities_are_one_everywhere_and_totals_do_not_change(
             return {group["id"] for group in detail["groups"]}
         return {detail[dimension]["id"]}
 
-    def told(wanted: set[str]) -> tuple[int, int, Decimal]:
+    def expected(wanted: set[str]) -> tuple[int, int, Decimal]:
         """Brute force over single requests: those that have one of some values."""
         events = [detail for _, detail in raw if held(detail) & wanted]
         tokens = sum(event["totalTokens"] for event in events)
@@ -163,25 +163,27 @@ def test_merged_entities_are_one_everywhere_and_totals_do_not_change(
     try:
         after = by(server, crowd, dimension)
         assert a not in after
-        assert after[b] == told({a, b})
+        assert after[b] == expected({a, b})
         assert {k: v for k, v in after.items() if k != b} == {
             k: v for k, v in before.items() if k not in {a, b}
         }
         for value in (a, b):
             filtered = get(server, crowd, "/api/v1/analytics/summary", **{FIELDS[dimension]: value})
             found = filtered["summary"]
-            assert (found["requestCount"], found["totalTokens"], found["cost"]) == told({a, b})
+            assert (found["requestCount"], found["totalTokens"], found["cost"]) == expected({a, b})
             log = get(server, crowd, "/api/v1/requests", limit=500, **{FIELDS[dimension]: value})
-            assert len(log["requests"]) == told({a, b})[0]
+            assert len(log["requests"]) == expected({a, b})[0]
         nested = get(
             server, crowd, "/api/v1/analytics/activity", groupBy=f"{other},{dimension}", top=9
         )
         parts = [part for entry in nested["totals"]["breakdown"] for part in entry["breakdown"]]
-        assert sum(part["requestCount"] for part in parts if part["key"] == b) == told({a, b})[0]
+        assert (
+            sum(part["requestCount"] for part in parts if part["key"] == b) == expected({a, b})[0]
+        )
         assert not [part for part in parts if part["key"] == a]
         latency = get(server, crowd, "/api/v1/analytics/latency", groupBy=dimension)
         (row,) = [row for row in latency["latency"] if row["key"] == b]
-        assert row["timedRequestCount"] == told({a, b})[0]
+        assert row["timedRequestCount"] == expected({a, b})[0]
         report = server.http.get(
             "/api/v1/exports/report",
             params={"preset": "all", "groupBy": dimension, "format": "ndjson"},
@@ -190,7 +192,7 @@ def test_merged_entities_are_one_everywhere_and_totals_do_not_change(
         lines = [orjson.loads(line) for line in report.content.splitlines()]
         assert (
             sum(line.get("requestCount", 0) for line in lines if line.get(dimension) == b)
-            == (told({a, b})[0])
+            == (expected({a, b})[0])
         )
         assert get(server, crowd, "/api/v1/analytics/summary")["summary"] == total
     finally:

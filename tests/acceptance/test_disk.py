@@ -1,4 +1,4 @@
-"""A disk that is full or fails: changes are 503 with a line that says so, reading goes on."""
+"""A full or failing disk: changes get 503 with an explanation, reading continues."""
 
 import os
 import resource
@@ -40,7 +40,7 @@ READS = [name for name in RULES if name.startswith("GET ")]
 
 
 def error_of(code: int) -> pysqlite3.OperationalError:
-    """An error as SQLite raises it."""
+    """An error of the class that SQLite raises."""
     error = pysqlite3.OperationalError("as SQLite says it")
     error.sqlite_errorcode = code
     return error
@@ -70,7 +70,7 @@ def world(server: Server) -> World:
 
 @pytest.fixture
 def full(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The disk is full whenever something is asked over HTTP, not while the scene is set."""
+    """The disk is full during requests over HTTP, but not during the setup."""
     request = httpx.request
 
     def with_full_disk(*arguments: Any, **options: Any) -> httpx.Response:
@@ -128,7 +128,7 @@ def test_sqlite_errors_are_translated() -> None:
 
 @pytest.fixture
 def services(tmp_path: Path) -> Iterator[Services]:
-    """An installation, opened by the test, with an organization."""
+    """An installation with an organization, opened by the test."""
     with open_installation(Settings(data=tmp_path / "data"), FixedClock(NOW)) as opened:
         opened.administration.organizations.create("Acme")
         yield opened
@@ -169,7 +169,7 @@ def test_io_error_in_the_ledger_stops_the_directory(
 
 
 def test_commit_concurrent_with_a_failing_one_is_not_acknowledged(tmp_path: Path) -> None:
-    """Its own flush may have reported what the failed one had dropped as written."""
+    """Its own flush may have reported pages as written that the failed one had dropped."""
     health = StorageHealth()
     directory = SqliteDirectory(tmp_path / "outlay.sqlite3", health)
     with pytest.raises(Unavailable, match="until a restart"), directory.change():
@@ -196,12 +196,13 @@ def test_usage_committed_concurrently_with_a_failing_commit_is_not_acknowledged(
 
 
 def test_server_on_a_failing_disk(tmp_path: Path) -> None:
-    """The first to meet it is the directory; what was acknowledged before is there afterwards."""
+    """The directory is the first to fail; what was acknowledged before is still there
+    afterwards."""
     data = tmp_path / "data"
     token = make_token(data)
     with serving(data, token) as (server, http):
         assert http.post("/api/v1/projects", json={"name": "Before"}).status_code == 201
-        # Its log cannot grow any more: a write beyond the bound is an I/O error.
+        # Its log cannot grow any more: a write beyond the limit is an I/O error.
         resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (16_384, resource.RLIM_INFINITY))
         assert http.post("/api/v1/projects", json={"name": "Fails"}).status_code == 503
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -225,7 +226,7 @@ def test_server_on_a_failing_disk(tmp_path: Path) -> None:
 
 @contextmanager
 def serving(data: Path, token: str) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """A server, and a client that is somebody there."""
+    """A server and an authenticated client."""
     server = start("serve", "--data", data, "--port", "0")
     try:
         url = wait_for_server(data, server)["url"]
@@ -301,7 +302,7 @@ def test_server_on_a_full_disk_running_and_starting(small_disk: Path) -> None:
 
 
 def fill_up(path: Path) -> None:
-    """Leave not a byte free."""
+    """Fill the disk to the last byte."""
     with path.open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:

@@ -1,4 +1,4 @@
-"""What is probably counted twice is listed and merged; what is not alike never is."""
+"""Probable duplicates are listed and merged; different requests never are."""
 
 import json
 from datetime import timedelta
@@ -11,6 +11,7 @@ from tests.acceptance.test_reprice import call
 from tests.factories import NOW
 
 from outlay.domain.duplicate import Candidate, find_duplicates
+from outlay.domain.ids import EventId
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.wire.native import parse_events
@@ -24,7 +25,7 @@ def tenant(server: Server) -> Tenant:
 def record_from(
     server: Server, tenant: Tenant, source: str, *events: dict[str, Any]
 ) -> list[UsageReport]:
-    """Events as another way in would report them."""
+    """Record events as another source would report them."""
     reports = parse_events(json.dumps(list(events)).encode(), source)
     server.services.recorder.record(tenant.organization.organization_id, reports)
     server.services.projection.catch_up()
@@ -100,7 +101,7 @@ def test_requests_of_a_pair_are_never_both_voided(server: Server, tenant: Tenant
 def test_requests_are_paired_one_to_one() -> None:
     def candidate(seq: int, seconds: int, source: str) -> Candidate:
         at_us = to_us(NOW) + seconds * 1_000_000
-        return Candidate("m", 100, 10, at_us, seq, f"e{seq}", source, "openai", "", 7)
+        return Candidate("m", 100, 10, at_us, seq, EventId(f"e{seq}"), source, "openai", "", 7)
 
     found = [
         candidate(1, 0, "otel"),

@@ -1,4 +1,4 @@
-"""Coming in: links that work once, doors that close, cookies that others cannot have."""
+"""Entrance: links that work once, throttled sign-ins, cookies that nobody else can obtain."""
 
 import re
 from collections.abc import Iterator
@@ -36,14 +36,6 @@ def world(server: Server) -> World:
     return make_world(server)
 
 
-@pytest.fixture
-def clock(server: Server) -> Iterator[FixedClock]:
-    """The server's clock; it goes back to where it stood."""
-    running: Any = server.services.clock
-    yield running
-    running.instant = NOW
-
-
 def log_in(world: World, email: str, password: str) -> httpx.Response:
     form = {"organization": world.organization.slug, "email": email, "password": password}
     return httpx.post(f"{world.server.url}/login", data=form, timeout=30)
@@ -66,7 +58,7 @@ def invite(world: World, role: Role = Role.DEVELOPER, by: Role = Role.OWNER) -> 
 
 
 def password_link(world: World, role: Role) -> str:
-    """The path of a new link that sets somebody's password."""
+    """The path of a new link to set a member's password."""
     member_id = world.people[role].member.member_id
     answer = httpx.post(
         f"{world.server.url}/api/v1/members/{member_id}/password-link",
@@ -103,18 +95,18 @@ def test_concurrent_uses_of_an_invitation_admit_one(world: World) -> None:
     assert set(statuses) <= {303, 404, 409}
 
 
-def test_links_expire_and_can_be_revoked(world: World, clock: FixedClock) -> None:
+def test_links_expire_and_can_be_revoked(world: World, server_clock: FixedClock) -> None:
     http = world.server.http
     invitation, link = invite(world), password_link(world, Role.DEVELOPER)
-    clock.instant = NOW + timedelta(hours=23)
+    server_clock.instant = NOW + timedelta(hours=23)
     assert http.get(link, headers=HTML).status_code == 200
-    clock.instant = NOW + timedelta(days=1)
+    server_clock.instant = NOW + timedelta(days=1)
     assert http.get(link, headers=HTML).status_code == 404
     assert http.post(link, data={"password": OTHER}, headers=HTML).status_code == 404
     assert http.get(invitation, headers=HTML).status_code == 200
-    clock.instant = NOW + timedelta(days=7)
+    server_clock.instant = NOW + timedelta(days=7)
     assert http.get(invitation, headers=HTML).status_code == 404
-    clock.instant = NOW
+    server_clock.instant = NOW
     revoked = invite(world)
     for entry in world.administration.members.invitations(world.operator):
         world.administration.members.revoke_invitation(world.operator, entry.invitation_id)
@@ -144,14 +136,14 @@ def session_cookie(world: World, email: str, password: str = PASSWORD) -> dict[s
 
 
 def is_signed_in(world: World, cookie: dict[str, str]) -> bool:
-    """Whether a session still says who somebody is."""
+    """Whether a session is still valid."""
     status = httpx.get(f"{world.server.url}/api/v1/me", headers=cookie).status_code
     assert status in {200, 303, 401}
     return status == 200
 
 
 def test_role_change_ends_every_session(world: World) -> None:
-    """Otherwise who is an admin no more would stay one in the browser."""
+    """Otherwise a demoted admin would remain one in the browser."""
     admin, developer = world.people[Role.ADMIN], world.people[Role.DEVELOPER]
     cookies = [session_cookie(world, admin.member.email) for _ in range(2)]
     other = session_cookie(world, developer.member.email)
@@ -170,7 +162,7 @@ def test_role_change_ends_every_session(world: World) -> None:
 
 
 def test_password_change_ends_all_other_sessions(world: World) -> None:
-    """Whoever knew the password before is signed out by changing it."""
+    """Changing the password signs out anyone who knew the old one."""
     person = world.people[Role.DEVELOPER].member
     own, others = session_cookie(world, person.email), session_cookie(world, person.email)
     same_site = {**own, "Origin": world.server.url, "Sec-Fetch-Site": "same-origin"}
@@ -209,7 +201,7 @@ def test_link_created_for_a_developer_does_not_open_an_owner_account(world: Worl
 
 
 def test_address_used_in_another_organization_is_available(world: World) -> None:
-    """Nor is it told: the answers are those to an address that nobody has."""
+    """Its existence is not revealed: the answers are those for an unknown address."""
     path, other = invite(world), make_world(world.server)
     email = EMAIL.search(world.server.http.get(path, headers=HTML).text)
     assert email is not None
@@ -332,17 +324,17 @@ def test_known_browser_is_not_blocked_by_failures_elsewhere(
             answer = attempt(other, "me@example.test", PASSWORD)
             assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
             assert attempt(known, "me@example.test", PASSWORD).status_code == 303
-            # Its note is of one account, and good for a few mistakes.
+            # Its cookie is for one account, and allows a few mistakes.
             assert attempt(known, "n1@example.test", "x").status_code == 429
             mistakes = [attempt(known, "me@example.test", "x") for _ in range(FREE_OF_DEVICE + 1)]
             assert [answer.status_code for answer in mistakes] == [401] * FREE_OF_DEVICE + [429]
 
 
-def test_failed_sign_ins_are_audited_with_a_bound(world: World, clock: FixedClock) -> None:
+def test_failed_sign_ins_are_audited_with_a_bound(world: World, server_clock: FixedClock) -> None:
     person = world.people[Role.DEVELOPER]
     for _ in range(40):
         sign_in(world, person.member.email, "a wrong guess")
-        clock.instant += timedelta(minutes=5)
+        server_clock.instant += timedelta(minutes=5)
     answer = httpx.get(
         f"{world.server.url}/api/v1/audit",
         params={"action": "session.refuse"},
@@ -423,7 +415,7 @@ def test_links_use_the_public_url(public: Any) -> None:
 
 
 def session_of(http: Any) -> str:
-    """The session that the last sign-in opened."""
+    """The session created by the last sign-in."""
     found = [cookie.value for cookie in http.cookies.jar]
     http.cookies.clear()
     return str(found[0])

@@ -1,6 +1,6 @@
-"""The examples of the OpenAPI description have the shape of real answers.
+"""The examples of the OpenAPI document have the shape of real answers.
 
-`OUTLAY_WRITE_EXAMPLES=1` writes them anew.
+`OUTLAY_WRITE_EXAMPLES=1` rewrites them.
 """
 
 import json
@@ -13,10 +13,10 @@ import httpx
 import pytest
 from tests.acceptance.conftest import Server, Tenant
 from tests.acceptance.test_activity_oracle import store
+from tests.acceptance.test_golden_answers import make_place
 from tests.factories import NOW, make_event
 
 from outlay.domain.event import CostSource
-from outlay.domain.organization import operator_of
 from outlay.kit.clock import to_us
 from outlay.services.recording.skipped_telemetry import Reason, SkippedKind
 from outlay.web.http import examples
@@ -49,23 +49,17 @@ ENDPOINTS = {
 
 @pytest.fixture(scope="module")
 def place(server: Server) -> tuple[Tenant, dict[str, str]]:
-    """An organization with one of everything, and the ids of each."""
-    tenant = server.tenant()
-    administration = server.services.administration
-    operator, member_id = operator_of(tenant.organization), tenant.member.member_id
-    project = administration.projects.create(operator, "Checkout")
-    key, _ = administration.keys.create(
-        operator, project_id=project.project_id, description="prod", member_id=member_id
-    )
-    group = administration.groups.create(operator, "Platform")
+    """An organization with one of everything, and their ids."""
+    tenant, made = make_place(server)
+    member_id = made["user_a"]
     events = [
         make_event(
             event_time_us=to_us(NOW - timedelta(hours=9 * number + 1)),
-            project_id=project.project_id,
-            api_key_id=key.api_key_id,
+            project_id=made["project"],
+            api_key_id=made["api_key"],
             member_id=member_id,
             user_id=member_id,
-            groups=group.group_id,
+            groups=made["group"],
             app="web",
             session_id="refactoring-42",
             input_tokens=1200,
@@ -89,8 +83,8 @@ def place(server: Server) -> tuple[Tenant, dict[str, str]]:
     )
     ids = {
         "user_id": member_id,
-        "api_key_id": key.api_key_id,
-        "project_id": project.project_id,
+        "api_key_id": made["api_key"],
+        "project_id": made["project"],
         "event_id": events[0].event_id,
         "session_id": "refactoring-42",
     }

@@ -1,4 +1,4 @@
-"""A server that runs for months: what it holds on to does not grow with what it has answered."""
+"""A long-running server: its resources do not grow with the number of answered requests."""
 
 import asyncio
 import resource
@@ -15,7 +15,7 @@ from tests.program import kill_group, launch, run, wait_for_server
 from tests.short_lived_threads import IDLE_SECONDS
 
 FILES = 256
-"""Few enough for a leak to show itself as an error, too."""
+"""Few enough for a leak to cause an error."""
 
 GAUGES = [
     Gauge(name="files", slack=4),
@@ -25,7 +25,7 @@ GAUGES = [
 
 
 def start_server(data: Path) -> "subprocess.Popen[str]":
-    """A server that may open few files and whose idle threads end soon."""
+    """A server with a low limit on open files and short-lived idle threads."""
     return launch(
         [sys.executable, "-m", "tests.short_lived_threads", "serve", "--data", data, "--port", "0"],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES)),
@@ -56,7 +56,7 @@ def test_bursts_of_queries_from_short_lived_threads_leave_nothing_behind(
 
 
 async def ask(url: str, token: str, bursts: int, size: int, sampler: Sampler) -> Counter[int]:
-    """Ask for the request log, many at once, then nothing until the threads may end."""
+    """Query the request log concurrently, then pause until the idle threads end."""
     statuses: Counter[int] = Counter()
     headers = {"Authorization": f"Bearer {token}"}
     limits = httpx.Limits(max_connections=size)

@@ -1,4 +1,4 @@
-"""Clients that others generate from the OpenAPI description are complete, typed, and work.
+"""Clients generated from the OpenAPI document are complete, typed, and work.
 
 `tools/ensure_client_generators.sh` installs the generators.
 """
@@ -25,7 +25,7 @@ NODE = GENERATORS / "node" / "node_modules" / ".bin"
 CONFIG = Path(__file__).with_name("client_generators.yaml")
 PACKAGE = "generated_outlay_client"
 FAULT_OF_THE_GENERATOR = "post_v1_traces.py"
-"""It forgets an import where a body has two content types and there is no other parameter."""
+"""It forgets an import if a body has two content types and there is no other parameter."""
 
 pytestmark = pytest.mark.skipif(
     not NODE.exists() and not os.environ.get("CI"),
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def description(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The OpenAPI description, as it is served."""
+    """The OpenAPI document as it is served."""
     file = tmp_path_factory.mktemp("clients") / "openapi.json"
     file.write_bytes(httpx.get(f"{server.url}/openapi.json").content)
     return file
@@ -54,7 +54,7 @@ def python_client(description: Path) -> Iterator[Path]:
 
 
 def run(*command: object) -> str:
-    """What a program says; fails where it does."""
+    """The output of a program; fails if the program fails."""
     texts = [str(part) for part in command]
     done = subprocess.run(texts, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

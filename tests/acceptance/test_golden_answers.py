@@ -1,6 +1,6 @@
-"""Answers stay as they are, byte by byte: names, order, digits and what is left out.
+"""Answers do not change, byte by byte: names, order, digits and omitted fields.
 
-`OUTLAY_WRITE_GOLDEN=1` writes them anew. Of errors, status, code and field are compared.
+`OUTLAY_WRITE_GOLDEN=1` rewrites them. For errors, status, code and field are compared.
 """
 
 import json
@@ -27,7 +27,7 @@ WINDOW = "from=2026-11-17&to=2026-11-20"
 DAILY = f"{WINDOW}&bucket=day"
 
 CHANGING = re.compile(r'(sha256"+:"+|"next":"|"previous":"|"nextCursor":")[^"]{20,}')
-"""Digests and cursors, which have ids and positions in them that differ between runs."""
+"""Digests and cursors, which contain ids and positions that differ between runs."""
 
 QUESTIONS = (
     "/analytics/activity",
@@ -144,8 +144,8 @@ REFUSED = (
 
 
 def golden_events(ids: dict[str, str]) -> Iterator[UsageEvent]:
-    """Sixty events with everything that answers tell apart."""
-    chance = random.Random(20)  # the same events each time, no secret
+    """Sixty events with everything that answers distinguish."""
+    chance = random.Random(20)  # the same events each time; not for secrets
     statuses = [Status.OK] * 6 + [Status.UPSTREAM_ERROR, Status.CLIENT_ERROR, Status.CANCELED]
     for number in range(60):
         status = chance.choice(statuses)
@@ -191,7 +191,7 @@ def golden_events(ids: dict[str, str]) -> Iterator[UsageEvent]:
 
 
 def make_place(server: Server) -> tuple[Tenant, dict[str, str]]:
-    """An organization with one of everything, and the ids that questions and answers name."""
+    """An organization with one of everything, and the ids that questions and answers refer to."""
     tenant = server.tenant()
     administration = server.services.administration
     operator, member_id = operator_of(tenant.organization), tenant.member.member_id
@@ -228,7 +228,7 @@ def ask(server: Server, place: tuple[Tenant, dict[str, str]], question: str) -> 
 
 
 def recorded(question: str, answer: str) -> str:
-    """The answer on record; with the variable set, this one from now on."""
+    """The recorded answer; with the variable set, the current one is recorded."""
     known: dict[str, str] = json.loads(FILE.read_text()) if FILE.exists() else {}
     if os.environ.get("OUTLAY_WRITE_GOLDEN"):
         known[question] = answer
@@ -237,7 +237,7 @@ def recorded(question: str, answer: str) -> str:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_an_answer_is_what_it_was(
+def test_answers_are_unchanged(
     server: Server, place: tuple[Tenant, dict[str, str]], question: str
 ) -> None:
     answer = ask(server, place, question)
@@ -250,7 +250,7 @@ def test_an_answer_is_what_it_was(
 
 
 @pytest.mark.parametrize("question", REFUSED)
-def test_a_refusal_has_the_code_and_field_that_it_had(
+def test_refusals_keep_their_code_and_field(
     server: Server, place: tuple[Tenant, dict[str, str]], question: str
 ) -> None:
     answer = ask(server, place, question)

@@ -1,4 +1,4 @@
-"""Clients that leave in the middle of what they send: nothing is recorded, nothing is logged."""
+"""Clients that disconnect while sending: nothing is recorded, nothing is logged."""
 
 import asyncio
 import logging

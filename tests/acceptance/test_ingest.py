@@ -1,4 +1,4 @@
-"""The forms in which usage events arrive, and what is made of bodies that are none of them."""
+"""The formats in which usage events arrive, and the handling of malformed bodies."""
 
 import gzip
 import json
@@ -24,7 +24,7 @@ def lines(events: list[dict[str, Any]]) -> bytes:
 
 
 def windows_lines(events: list[dict[str, Any]]) -> bytes:
-    """Some of them blank."""
+    """Lines with CR LF, some of them blank."""
     return b"\r\n" + lines(events).replace(b"\n", b"\r\n\n")
 
 

@@ -1,7 +1,7 @@
-"""What somebody handed out ends with the right that it rests on; what ends with a role, a token or
-a password."""
+"""Links and tokens end with the right they depend on; what ends with a role, a token or a
+password."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -29,16 +29,8 @@ def world(server: Server) -> World:
     return make_world(server)
 
 
-@pytest.fixture
-def clock(server: Server) -> Iterator[FixedClock]:
-    """The server's clock; it goes back to where it stood."""
-    running: Any = server.services.clock
-    yield running
-    running.instant = NOW
-
-
 def send(world: World, by: dict[str, str], method: str, path: str, body: Any = None) -> Any:
-    """What is answered."""
+    """The answer to a request."""
     answer = httpx.request(
         method,
         world.server.url + path,
@@ -60,7 +52,7 @@ def status_of(world: World, by: dict[str, str]) -> int:
 
 
 def invite(world: World, by: dict[str, str], role: Role = Role.ADMIN) -> str:
-    """An invitation's link."""
+    """The link of a new invitation."""
     email = f"{world.name().replace(' ', '-').lower()}@example.test"
     return str(
         send(world, by, "POST", "/api/v1/invitations", {"email": email, "role": role})["url"]
@@ -68,13 +60,13 @@ def invite(world: World, by: dict[str, str], role: Role = Role.ADMIN) -> str:
 
 
 def password_link(world: World, by: dict[str, str], of: Person) -> str:
-    """A link that sets somebody's password."""
+    """A link to set a member's password."""
     path = f"/api/v1/members/{of.member.member_id}/password-link"
     return str(send(world, by, "POST", path)["url"])
 
 
 def follow(link: str) -> int:
-    """What comes of following a link."""
+    """The result of following a link."""
     form = {"name": "New", "password": OTHER}
     return httpx.post(link, data=form, timeout=30).status_code
 
@@ -179,7 +171,7 @@ def test_one_entry_lists_everything_voided(world: World) -> None:
 
 
 def test_issuer_rights_are_checked_when_a_link_is_used(world: World) -> None:
-    """Whatever way the issuer lost it: nobody has voided these."""
+    """However the issuer lost the right: nobody has voided these links."""
     admin = world.people[Role.ADMIN]
     link = invite(world, admin.bearer)
     with world.server.services.directory.change() as session:
@@ -230,7 +222,9 @@ def test_revoking_a_child_token_leaves_its_parent(world: World) -> None:
     assert status_of(world, bearer(parent["token"])) == 200
 
 
-def test_children_and_links_of_a_token_expire_with_it(world: World, clock: FixedClock) -> None:
+def test_children_and_links_of_a_token_expire_with_it(
+    world: World, server_clock: FixedClock
+) -> None:
     owner = world.people[Role.OWNER]
     parent = new_token(world, owner.cookie, timedelta(hours=1))
     by = bearer(parent["token"])
@@ -243,7 +237,7 @@ def test_children_and_links_of_a_token_expire_with_it(world: World, clock: Fixed
     shown = send(world, by, "POST", "/api/v1/invitations", body)["expiresAt"]
     assert without["expiresAt"] == later["expiresAt"] == shown == parent["expiresAt"]
     assert sooner["expiresAt"] < parent["expiresAt"]
-    clock.instant = NOW + timedelta(hours=1)
+    server_clock.instant = NOW + timedelta(hours=1)
     assert status_of(world, bearer(without["token"])) == 401
     assert (follow(invitation), follow(link)) == (404, 404)
 
@@ -265,7 +259,8 @@ def test_only_a_different_role_ends_sessions(world: World) -> None:
 
 @pytest.fixture
 def changed(world: World) -> Callable[..., tuple[int, int, int, int]]:
-    """Change a password: what this session, another, a token and a key get afterwards."""
+    """Change a password; returns what this session, another one, a token and a key get
+    afterwards."""
 
     def change(**wish: bool) -> tuple[int, int, int, int]:
         person = world.people[Role.DEVELOPER]

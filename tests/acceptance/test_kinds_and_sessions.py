@@ -1,4 +1,4 @@
-"""Kinds of usage and sessions over HTTP: from events that are sent to answers and files."""
+"""Kinds of usage and sessions over HTTP: from sent events to answers and files."""
 
 import csv
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ WINDOW = {"from": "2026-11-19", "to": "2026-11-20", "timezone": "UTC"}
 
 
 def sent(number: int) -> dict[str, Any]:
-    """An event as programs send it."""
+    """An event in the format of programs that send it."""
     event: dict[str, Any] = {
         "eventId": f"kind-{number}",
         "eventTime": (NOW - timedelta(minutes=20 * number)).isoformat(),
@@ -35,7 +35,7 @@ def sent(number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def owner(server: Server) -> Tenant:
-    """An organization that has sent twelve events."""
+    """An organization with twelve recorded events."""
     tenant = server.tenant()
     events = [sent(number) for number in range(12)]
     answer = server.http.post(URL, json=events, headers=tenant.headers)

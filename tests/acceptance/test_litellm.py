@@ -1,4 +1,4 @@
-"""What LiteLLM's logger posts: a captured body, its variations, and what becomes of each field."""
+"""Payloads of LiteLLM's logger: a captured body, its variations, and the mapping of each field."""
 
 import copy
 import json
@@ -16,7 +16,7 @@ CAPTURED = json.loads(
     (Path(__file__).parent.parent / "data" / "litellm_generic_api_batch.json").read_bytes()
 )
 for _name in ("startTime", "endTime", "completionStartTime"):
-    CAPTURED[0][_name] -= 86_400  # the clock of the tests stands a few hours before the capture
+    CAPTURED[0][_name] -= 86_400  # the tests' clock is a few hours before the capture
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def payload(**changes: Any) -> dict[str, Any]:
 
 
 def failure(**changes: Any) -> dict[str, Any]:
-    """A call that failed, as LiteLLM tells it."""
+    """A failed call in LiteLLM's format."""
     return payload(
         **{
             "status": "failure",
@@ -66,7 +66,7 @@ def send(server: Server, tenant: Tenant, body: Any, query: str = "") -> dict[str
 
 
 def only(server: Server, tenant: Tenant) -> dict[str, Any]:
-    """The one request there is, with everything that is on record of it."""
+    """The only request, with all of its recorded data."""
     server.services.projection.catch_up()
     (listed,) = server.http.get("/api/v1/requests?preset=all", headers=tenant.headers).json()[
         "requests"
@@ -86,7 +86,7 @@ def test_captured_body_is_parsed(server: Server, tenant: Tenant) -> None:
     assert (request["provider"], request["mapping"]) == ("openai", "openai/gpt-5.4")
     assert (request["inputTokens"], request["outputTokens"]) == (1_200, 300)
     assert (request["tokens"]["cacheRead"], request["tokens"]["reasoning"]) == (1_024, 256)
-    # 176 at $2.50, 1,024 at $0.25 and 300 at $15 a million: what LiteLLM says without its float
+    # 176 at $2.50, 1,024 at $0.25 and 300 at $15 a million: LiteLLM's result without its float
     assert request["cost"] == 0.005196
     assert (request["costSource"], request["costs"]["reported"]) == ("computed", 0.005196)
     assert request["project"] == {"id": "team-1", "label": "team-1"}

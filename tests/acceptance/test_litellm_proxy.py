@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @contextmanager
 def proxy(folder: Path, upstream: str, endpoint: str, token: str) -> Iterator[str]:
-    """LiteLLM with the settings that the guide gives; its address."""
+    """LiteLLM with the settings in the guide; returns its URL."""
     configuration, port = folder / "config.yaml", free_port()
     configuration.write_text(
         f"""

@@ -1,4 +1,4 @@
-"""`money=text`: every amount of an answer as text, digit for digit what the number says."""
+"""`money=text`: every amount of an answer as text, digit for digit the same as the number."""
 
 import json
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from tests.factories import NOW, make_event
 from outlay.kit.clock import to_us
 
 AMOUNT = 22_595_894_986_840_895_863
-"""22595894.986840895863 USD: a number of JavaScript ends in 896."""
+"""22595894.986840895863 USD: as a number in JavaScript it ends in 896."""
 
 
 @pytest.fixture(scope="module")
 def tenant(server: Server) -> Tenant:
-    """An organization with one request that cost a lot."""
+    """An organization with one very expensive request."""
     opened = server.tenant()
     event = make_event(
         event_id="costly",
@@ -36,7 +36,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def questions(server: Server, tenant: Tenant) -> Iterator[tuple[str, dict[str, str]]]:
-    """Every path whose description has `money`, with what makes it answer JSON."""
+    """Every path with a `money` parameter, and the query that makes it answer JSON."""
     yield "/api/v1/requests/costly", {}
     for path, operations in server.http.get("/openapi.json").json()["paths"].items():
         filled = path.replace("{user_id}", tenant.member.member_id)
@@ -60,7 +60,7 @@ def test_numbers_and_text_have_the_same_amounts(server: Server, tenant: Tenant) 
 
 
 def compared(number: Any, text: Any, where: str) -> Iterator[Decimal]:
-    """The amounts of an answer, after a look at every value of both."""
+    """The amounts of an answer; compares every value of both answers."""
     if isinstance(number, dict):
         assert number.keys() == text.keys(), where
         for key, value in number.items():

@@ -1,4 +1,4 @@
-"""Every link of every page opens, or says to whoever follows it what they can do instead."""
+"""Every link of every page opens, or explains to the user what they can do instead."""
 
 import html
 import re
@@ -15,6 +15,7 @@ from tests.factories import NOW
 from typing_extensions import override
 
 from outlay.domain.actor import Plan, Role
+from outlay.domain.ids import EventId
 from outlay.domain.policy import Lack
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -22,7 +23,7 @@ from outlay.kit.clock import to_us
 from outlay.web.dashboard.navigation import NAVIGATION, SETTINGS, lock_of
 
 MOST_PAGES = 120
-"""Addresses that are followed for one person; how many there are does not grow with the data."""
+"""Maximum number of URLs followed per person; it does not grow with the data."""
 
 PERIODS = {
     "none": {},
@@ -31,14 +32,14 @@ PERIODS = {
     "dates": {"from": "2026-11-03", "to": "2026-11-19"},
     "zone": {"timezone": "America/St_Johns"},
 }
-"""What a person may have chosen before they follow a link; it travels with the link."""
+"""Periods that a person may have selected before following a link; links carry them along."""
 
 STRANGE = "team/7 of ünï & “co” <b>?"
-"""A name that a path cannot hold as it is."""
+"""A name that must be escaped in a path."""
 
 
 class Links(HTMLParser):
-    """The addresses that a page leads to."""
+    """The links of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +53,7 @@ class Links(HTMLParser):
 
 
 def links_of(page: httpx.Response) -> list[str]:
-    """Addresses of this server that a page leads to."""
+    """URLs of this server that a page links to."""
     parser = Links()
     parser.feed(page.text)
     absolute = [urljoin(str(page.url), link) for link in parser.found]
@@ -61,14 +62,14 @@ def links_of(page: httpx.Response) -> list[str]:
 
 
 def shape_of(path: str) -> tuple[str, ...]:
-    """What an address has in common with those that differ in ids and values alone."""
+    """What URLs have in common that differ only in ids and values."""
     parts = urlsplit(path)
     plain = re.sub(r"(?<=/)(prj|key|mem|grp|dsc|evt|rec)_[^/.]+", "*", parts.path)
     return plain, *sorted({name for name, _ in parse_qsl(parts.query)})
 
 
 def carry(path: str, period: dict[str, str]) -> str:
-    """A link of sidebar or palette as the page decorates it: with the period one has chosen."""
+    """A sidebar or palette link as the page's script changes it: with the selected period."""
     if path.startswith("/settings") or not period:
         return path
     parts = urlsplit(path)
@@ -77,7 +78,7 @@ def carry(path: str, period: dict[str, str]) -> str:
 
 @dataclass
 class Visitor:
-    """Somebody who follows links."""
+    """A user who follows links."""
 
     http: httpx.Client
     person: Person
@@ -93,7 +94,7 @@ class Visitor:
         return answer
 
     def crawl(self, starts: list[str]) -> int:
-        """Follow what there is, each kind of address once; how many were opened."""
+        """Follow all links, each kind of URL once; returns the number of opened pages."""
         waiting = [(path, "the start") for path in starts]
         seen: set[tuple[str, ...]] = set()
         while waiting and len(seen) < MOST_PAGES:
@@ -113,12 +114,12 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def worlds(server: Server) -> dict[Plan, World]:
-    """An organization of each plan, with usage of its own and such as others report."""
+    """An organization for each plan, with usage of its own and reported usage."""
     return {plan: populate(make_world(server, plan)) for plan in Plan}
 
 
 def populate(world: World) -> World:
-    """Add usage by members, and by what nobody has set up."""
+    """Add usage by members, and by entities that nobody has set up."""
     services = world.server.services
     owner = world.people[Role.OWNER].member
     for person in world.people.values():
@@ -127,7 +128,7 @@ def populate(world: World) -> World:
     world.reconciliation()
     reports = [
         UsageReport(
-            event_id=f"{world.canary}-{number}",
+            event_id=EventId(f"{world.canary}-{number}"),
             event_time_us=to_us(NOW) - number * 3_600_000_000,
             provider="openai",
             mapping="openai/gpt-4o",

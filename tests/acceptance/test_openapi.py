@@ -1,4 +1,4 @@
-"""The API does what its OpenAPI description says, whoever asks, and breaks on nothing."""
+"""The API does what its OpenAPI document says, for any caller, and never fails unexpectedly."""
 
 import json
 import os
@@ -27,13 +27,13 @@ Fits = Callable[[Any, dict[str, Any]], bool]
 
 
 def refuses_violations(_: Any, response: Any, case: Any) -> None:
-    """What is not as described, once it is on the wire, is not accepted."""
+    """Requests that violate the document are not accepted."""
     broken = violation_of(response.request, case.operation)
     assert not broken or response.status_code >= 400, (broken, response.request.url)
 
 
 def violation_of(request: Any, operation: Any) -> str | None:
-    """In what a request is not as the description says, None when it is."""
+    """How a request violates the document; None if it does not."""
     description = operation.schema.raw_schema
     definition = description["paths"][operation.path][operation.method]
 
@@ -56,7 +56,7 @@ def _violation_of_query(request: Any, definition: Any, fits: Fits) -> str | None
         if parameter["required"] and not values:
             return f"{name} is missing"
         if not any(values):
-            continue  # as forms send what is not filled in: not given
+            continue  # the way forms send empty fields: not given
         readings: list[Any] = [values] if "array" in json.dumps(schema) else [*values]
         if len(readings) > 1:
             return f"{name} is there more than once"
@@ -79,7 +79,7 @@ def _violation_of_body(request: Any, definition: Any, fits: Fits) -> str | None:
 
 
 FRAMING = {"content-length", "transfer-encoding", "host", "connection", "expect", "upgrade"}
-"""Headers by which a request is refused before it is one: in plain text, see `test_payloads`."""
+"""Headers for which a request is refused in plain text before routing; see `test_payloads`."""
 
 EXAMPLES = int(os.environ.get("OUTLAY_TEST_EXAMPLES", "4"))
 
@@ -100,7 +100,7 @@ def world(server: Server) -> World:
 
 @pytest.fixture(scope="module")
 def schema(server: Server) -> Any:
-    """The description, as it is served."""
+    """The OpenAPI document as it is served."""
     description = httpx.get(f"{server.url}/openapi.json").json()
     loaded = schemathesis.openapi.from_dict(description)
     loaded.config.update(base_url=server.url)
@@ -134,7 +134,7 @@ def test_no_server_error_and_no_accepted_violation(
 
 
 def test_responses_match_the_schema_for_every_parameter_value(schema: Any, world: World) -> None:
-    """By chance, the test above tries few pairs of an operation and a value."""
+    """The random test above tries few pairs of an operation and a value."""
     tried = 0
     for result in schema.get_all_operations():
         operation = result.ok()
@@ -166,7 +166,7 @@ def test_openapi_document_is_public_and_describes_errors(server: Server) -> None
 
 
 def test_generated_clients_know_response_and_event_fields(server: Server) -> None:
-    """By names that stay: a generator makes them into those of functions and types."""
+    """With stable names: a generator derives the names of functions and types from them."""
     description = httpx.get(f"{server.url}/openapi.json").json()
     operations = {
         operation["operationId"]: operation

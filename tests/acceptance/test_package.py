@@ -1,4 +1,4 @@
-"""The package as others install it: a wheel, in an environment that has nothing else."""
+"""The package as others install it: a wheel, in an otherwise empty environment."""
 
 import ast
 import json
@@ -36,7 +36,7 @@ def pins(lock: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built with what the development environment has: no network is needed."""
+    """The wheel, built with the packages of the development environment: no network is needed."""
     folder = tmp_path_factory.mktemp("wheel")
     build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index")
     check(*PIP, *build, "--wheel-dir", folder, ROOT)
@@ -46,9 +46,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a new environment with the wheel, its extras and what they ask for.
+    """The programs of a new environment with the wheel, its extras and their dependencies.
 
-    Versions are those of the lock file; which packages come is up to the wheel.
+    Versions are those of the lock file; the wheel determines which packages are installed.
     """
     folder = tmp_path_factory.mktemp("bare")
     check(sys.executable, "-m", "venv", "--without-pip", folder / "venv")
@@ -61,7 +61,7 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command as somebody would who has only what it installs; it must succeed."""
+    """Run a command in the installed environment only; it must succeed."""
     done = subprocess.run(
         [*map(str, command)],
         capture_output=True,
@@ -76,7 +76,7 @@ def check(*command: str | Path, cwd: Path | None = None) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Ours without what would lead Python or Outlay to this source tree."""
+    """The current environment without variables that lead Python or Outlay to this source tree."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -85,14 +85,14 @@ def environment() -> dict[str, str]:
 
 
 def metadata(wheel: Path) -> Message:
-    """What the wheel says about itself."""
+    """The metadata of the wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
         return Parser().parsestr(archive.read(name).decode())
 
 
 def imported(wheel: Path) -> set[str]:
-    """The top-level modules that the wheel imports, without the standard library's."""
+    """The top-level modules that the wheel imports, without the standard library."""
     found: set[str] = set()
     with zipfile.ZipFile(wheel) as archive:
         for name in archive.namelist():
@@ -224,5 +224,5 @@ def test_container_installs_existing_lock_files() -> None:
 
 
 def dockerfile() -> str:
-    """How the container is made."""
+    """The instructions of the container build."""
     return (ROOT / "deploy/Dockerfile").read_text()

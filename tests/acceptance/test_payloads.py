@@ -1,4 +1,4 @@
-"""Text that is meant to be more than text: SQL, formulas, headers. Wherever people can put it."""
+"""Malicious text: SQL, formulas, headers, in every place where users can enter text."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ def world(server: Server) -> World:
 
 
 def bodies(text: str) -> list[tuple[str, str, dict[str, Any]]]:
-    """Requests that put a text wherever there is room for one."""
+    """Requests with a text in every possible field."""
     return [
         ("POST", "/api/v1/projects", {"name": text}),
         ("POST", "/api/v1/groups", {"name": text}),
@@ -102,7 +102,7 @@ def test_hostile_text_is_stored_unchanged_or_refused(world: World, text: str) ->
 
 
 def counts(world: World) -> dict[str, int]:
-    """How many there are of each kind: nothing may get lost on the way."""
+    """The number of objects of each kind: nothing may be lost."""
     http, headers = world.server.http, world.people[Role.OWNER].bearer
     return {
         kind: len(next(iter(http.get(f"/{kind}", headers=headers).json().values())))
@@ -151,7 +151,7 @@ def test_audit_export_contains_no_formulas(world: World) -> None:
 
 
 HIDDEN = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-"""Somebody else's request, if a proxy in front takes the ambiguous one before it for longer."""
+"""Another user's request, if a proxy in front reads the ambiguous one before it as longer."""
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_hostile_text_cannot_inject_response_headers(server: Server, target: str
 
 
 def exchange(server: Server, request: bytes) -> bytes:
-    """Everything that comes back for some bytes."""
+    """The complete response to some bytes."""
     address = ("127.0.0.1", httpx.URL(server.url).port or 0)
     with socket.create_connection(address, timeout=10) as connection:
         connection.sendall(request)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/requests/{id}` shows what a cost consists of, by the price that it was made with."""
+"""`GET /api/v1/requests/{id}` shows the parts of a cost, by the price that was applied."""
 
 import json
 from decimal import Decimal
@@ -21,7 +21,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def detail_of(server: Server, tenant: Tenant, **event: Any) -> dict[str, Any]:
-    """Record one event and ask for it."""
+    """Record one event and request its detail."""
     sent = {"eventId": "one", "eventTime": "2026-11-20T10:00:00Z", "usage": USAGE, **event}
     answer = server.http.post("/v1/usage/events", json=sent, headers=tenant.headers)
     assert answer.status_code == 200, answer.text

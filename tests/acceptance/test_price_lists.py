@@ -1,4 +1,4 @@
-"""`outlay prices`: a newer list without a new release, taken back again, never half."""
+"""`outlay prices`: a newer list without a new release; reverted completely or not at all."""
 
 import json
 import pickle
@@ -13,7 +13,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.cli.main import app
 from outlay.domain.errors import Conflict, Damaged, Invalid
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -49,9 +49,9 @@ def taken(data: Path, price: float = 3, *, more: tuple[str, ...] = ("--accept", 
 
 
 def record(services: Services, event_id: str = "e") -> UsageEvent:
-    """A request of a model that only newer lists have."""
+    """Record a request with a model that only newer lists have."""
     report = UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=to_us(NOW),
         provider="openai",
         mapping="openai/gpt-9",
@@ -77,13 +77,13 @@ def test_imported_list_is_active_from_the_next_start_and_revertible(data: Path) 
         assert event.cost_pusd == 3_000_000_000
         assert event.price_ref == f"genai-prices:{version}/openai/gpt-9"
         # Other processes that price with this book use the same list.
-        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301
+        elsewhere = pickle.loads(pickle.dumps(services.price_books.base))  # noqa: S301 - of this process
         assert elsewhere.price_list.version == version
 
     assert outlay(data, "prices", "update", "--revert").exit_code == 0
     with open_installation(Settings(data=data)) as services:
         assert services.price_books.base.price_list.version == BUNDLED
-        # What it priced is still explained: its file is kept.
+        # Costs priced with it are still explained: its file is kept.
         assert [line.amount_pusd for line in services.price_books.explain(event).lines] == [
             3_000_000_000
         ]

@@ -1,4 +1,4 @@
-"""Prices of an organization over HTTP: every field of the file, previews, faults at fields."""
+"""Prices of an organization over HTTP: every field of the file, previews, errors by field."""
 
 from datetime import timedelta
 from typing import Any
@@ -7,6 +7,7 @@ import pytest
 from tests.acceptance.conftest import Server, Tenant
 from tests.factories import NOW
 
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -38,7 +39,7 @@ def tenant(server: Server) -> Tenant:
     tenant = server.tenant()
     reports = [
         UsageReport(
-            event_id=f"evt_{number}",
+            event_id=EventId(f"evt_{number}"),
             event_time_us=to_us(NOW - timedelta(days=30)),
             provider=mapping.partition("/")[0],
             mapping=mapping,

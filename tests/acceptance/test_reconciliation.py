@@ -1,4 +1,4 @@
-"""Bills against records: what differs by how much, and why."""
+"""Bills compared with recorded usage: the differences and their reasons."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from outlay.services.recording.importing import read_import
 URL = "/api/v1/reconciliations"
 DAYS = [date(2026, 11, 10) + timedelta(days=number) for number in range(6)]
 RATE = Decimal("0.0035")
-"""USD of 1,000 input and 100 output tokens of gpt-4o."""
+"""USD for 1,000 input and 100 output tokens of gpt-4o."""
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def send(server: Server, tenant: Tenant, *events: dict[str, Any]) -> None:
 
 
 def bill(*lines: tuple[date, str, str | None, Decimal | float]) -> str:
-    """OpenAI's costs as its API pages them."""
+    """OpenAI's costs, in the pages of its API."""
     buckets = []
     for day, project, item, cost in lines:
         start = int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
@@ -63,7 +63,7 @@ def compare(server: Server, tenant: Tenant, content: str, **more: Any) -> dict[s
 
 
 def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
-    """Why each line differs that does."""
+    """The reasons of each line that differs."""
     return {
         (line["day"], line["project"], line["model"]): line["reasons"]
         for line in found["lines"]
@@ -73,7 +73,7 @@ def reasons(found: dict[str, Any]) -> dict[tuple[str, str, str], list[str]]:
 
 def test_matching_bill_has_no_differences(server: Server, tenant: Tenant) -> None:
     send(server, tenant, *[call(day, projectId="proj_1") for day in DAYS for _ in range(3)])
-    send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # another's bill
+    send(server, tenant, call(DAYS[0], model="anthropic/claude-sonnet-4-5"))  # from another bill
 
     found = compare(
         server,
@@ -153,7 +153,7 @@ def test_every_reason_is_reported(server: Server, tenant: Tenant) -> None:
     assert told.pop((str(DAYS[4]), "p", "gpt-4.1")) == ["not billed"]
     for day in DAYS[3:]:
         assert told.pop((str(day), "p", "gpt-5.4")) == [
-            f"price change: the bill has 2.000 times ours since {DAYS[3]}"
+            f"price change: the bill is 2.000 times the recorded cost since {DAYS[3]}"
         ]
     assert told == {}
 
@@ -215,9 +215,7 @@ def test_days_missing_on_the_bill_are_reported(server: Server, tenant: Tenant) -
         server, tenant, bill((DAYS[0], "p", "gpt-4o", RATE), (DAYS[2], "p", "gpt-4o", RATE))
     )
 
-    assert found["notes"] == [
-        f"The bill has nothing for days that have requests on record: {DAYS[1]}."
-    ]
+    assert found["notes"] == [f"The bill has no lines for days with recorded requests: {DAYS[1]}."]
 
 
 def test_projects_are_matched_by_name_and_merge(server: Server, tenant: Tenant) -> None:
@@ -249,9 +247,9 @@ def test_bill_without_projects_or_models_is_compared_as_far_as_possible(
     plain = compare(server, tenant, bill((DAYS[0], "ours", None, 0.035)))
 
     assert (reasons(strange), strange["lines"][0]["project"]) == ({}, "")
-    assert "No project of the bill is one of ours" in strange["notes"][0]
+    assert "No project of the bill is known here" in strange["notes"][0]
     assert (reasons(plain), plain["lines"][0]["model"]) == ({}, "")
-    assert "does not tell models apart" in plain["notes"][0]
+    assert "does not distinguish models" in plain["notes"][0]
 
 
 def test_anthropic_report_is_in_cents(server: Server, tenant: Tenant) -> None:

@@ -1,4 +1,4 @@
-"""The pages of a report are one snapshot, whatever is recorded between them."""
+"""The pages of a report are one snapshot, whatever is recorded in between."""
 
 import base64
 import json
@@ -23,7 +23,7 @@ WINDOW = {"from": "2026-11-01", "to": "2026-11-30", "timezone": "Asia/Kathmandu"
 
 
 def some_events(count: int, since: int = 0) -> list[UsageEvent]:
-    """Events of a few users, apps and sets of groups; of other ones with another `since`."""
+    """Events of a few users, apps and sets of groups; different ones for another `since`."""
     return [
         make_event(
             event_time_us=to_us(NOW) - (number % 40) * 7_200_000_000,
@@ -81,7 +81,7 @@ def test_pages_stay_consistent_while_usage_arrives(
         assert page["trailer"]["rowCount"] == len(page["rows"]) <= 7
         store(server, tenant, some_events(9, since=number * 1_000))
         store(server, other, some_events(3, since=number))
-        # Whole rows are taken back: all that there was of some hours.
+        # Whole rows are voided: all usage of some hours.
         gone = [event for place, event in enumerate(first) if place % 40 // 2 == number % 20]
         store(server, tenant, [voided(event, "mrg_x") for event in gone])
 
@@ -130,7 +130,7 @@ def test_page_is_refused_after_a_merge_of_users(
 
 @pytest.mark.parametrize("position", [10**15, -1])
 def test_page_with_an_invalid_position_is_refused(server: Server, position: int) -> None:
-    """Beyond what is loaded, or in the middle of what was recorded at once."""
+    """Beyond the loaded position, or in the middle of a batch."""
     tenant = server.tenant()
     cursor = json.loads(base64.urlsafe_b64decode(start(server, tenant)))
     cursor[3] = position if position > 0 else cursor[3] - 1

@@ -1,4 +1,4 @@
-"""Reported beside computed costs: what the page, the answer and the file say, event by event."""
+"""Reported and computed costs: page, answer and file agree, event by event."""
 
 import csv
 import itertools
@@ -21,6 +21,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Plan, Role
 from outlay.domain.event import Amendment, CostSource, UsageEvent
+from outlay.domain.ids import EventId
 from outlay.kit.clock import to_us
 
 _numbers = itertools.count(1)
@@ -29,7 +30,7 @@ PAGE = "/organization/reported-costs"
 
 
 def made() -> list[UsageEvent]:
-    """Requests of two days, with either cost, both or none, and some that were taken back."""
+    """Requests of two days with either cost, both or none, some of them voided."""
     chance = random.Random(7)
     events = []
     for number in range(160):
@@ -58,14 +59,14 @@ def made() -> list[UsageEvent]:
 def taken_back(event: UsageEvent) -> UsageEvent:
     return replace(
         event,
-        event_id=f"void-{event.event_id}",
+        event_id=EventId(f"void-{event.event_id}"),
         amends=event.event_id,
         amendment=Amendment.VOID,
     )
 
 
 def signed_in(server: Server) -> tuple[Tenant, Callable[[str], str]]:
-    """An organization's owner, and what reads a page as they see it."""
+    """An organization's owner, and a function that reads a page as the owner."""
     organization = server.services.administration.organizations.create(
         f"Costs {next(_numbers)}", plan=Plan.ENTERPRISE
     )

@@ -1,4 +1,4 @@
-"""Reports: every format has the same rows, says so, and proves that it is complete."""
+"""Reports: every format has the same rows, documents itself, and proves that it is complete."""
 
 import base64
 import csv
@@ -28,7 +28,7 @@ SHEET = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 @pytest.fixture(scope="module")
 def tenant(server: Server) -> Tenant:
-    """An organization with costs of many digits and names that are formulas."""
+    """An organization with costs of many digits and names that look like formulas."""
     opened = server.tenant()
     events = [
         make_event(
@@ -182,7 +182,7 @@ def sheet(book: zipfile.ZipFile, number: int) -> list[list[str]]:
     if "xl/sharedStrings.xml" in book.namelist():
         root = ElementTree.fromstring(book.read("xl/sharedStrings.xml"))  # noqa: S314 - our own
         shared = ["".join(t.text or "" for t in item.iter(f"{SHEET}t")) for item in root]
-    root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314
+    root = ElementTree.fromstring(book.read(f"xl/worksheets/sheet{number}.xml"))  # noqa: S314 - our own
     lines: list[list[str]] = []
     for row in root.iter(f"{SHEET}row"):
         cells: list[str] = []
@@ -258,7 +258,7 @@ FORGED_LOGS = [
 
 
 def question_of(server: Server, tenant: Tenant) -> str:
-    """What a cursor says of the question that it belongs to."""
+    """The question that a cursor contains."""
     cursor = fetch(server, tenant, limit=7).headers["outlay-next-cursor"]
     return str(json.loads(base64.urlsafe_b64decode(cursor))[5])
 

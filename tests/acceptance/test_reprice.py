@@ -1,4 +1,4 @@
-"""Pricing what is on record again: exact, amended and never edited, and taken back."""
+"""Repricing recorded requests: exact, amended and never edited, and reverted."""
 
 import time
 from datetime import timedelta
@@ -35,7 +35,7 @@ def add_price(server: Server, tenant: Tenant, **price: str) -> str:
 
 
 def finish(server: Server, tenant: Tenant, begun: dict[str, Any]) -> dict[str, Any]:
-    """The run, once it is over and in the cube."""
+    """The run, once it has finished and is in the cube."""
     for _ in range(200):
         found = call(server, tenant, "GET", f"/api/v1/reprices/{begun['repriceId']}")
         if found["state"] != "running":
@@ -105,7 +105,7 @@ def test_unpriced_requests_are_offered_previewed_repriced_and_reverted(
     assert len(log["requests"]) == log["totals"]["requestCount"] == 5
     assert {entry["eventId"] for entry in log["requests"]} >= {e["eventId"] for e in events}
 
-    assert reprice(server, tenant)["table"]["changedCount"] == 0  # it is what it should be
+    assert reprice(server, tenant)["table"]["changedCount"] == 0  # the result is correct
 
     back = revert(server, tenant, run)
     assert back["table"]["changedCount"] == 4
@@ -233,7 +233,7 @@ def test_invalid_input_is_refused_at_its_field(
 def test_totals_after_repricing_use_the_latest_price(
     server: Server, prices: list[tuple[str, int]], tokens: list[int]
 ) -> None:
-    """Whatever was priced again before, each model costs what its latest price says."""
+    """Whatever was repriced before, the cost of each model is that of its latest price."""
     tenant = server.tenant()
     events = [
         event_body(

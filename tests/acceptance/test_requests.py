@@ -1,4 +1,4 @@
-"""Single requests over HTTP: filtered, sorted, added up, as a file, and why they failed."""
+"""Single requests over HTTP: filtered, sorted, summed, exported, and their failures explained."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ WINDOW = {"from": "2026-11-19", "to": "2026-11-20", "timezone": "UTC"}
 
 
 def made(user_id: str) -> list[UsageEvent]:
-    """Requests of two days, every fifth of somebody, some of which failed."""
+    """Requests of two days, every fifth of one user, some of them failed."""
     return [
         make_event(
             event_id=f"request-{number:02d}",
@@ -44,7 +44,7 @@ def made(user_id: str) -> list[UsageEvent]:
 
 @pytest.fixture(scope="module")
 def developer(server: Server) -> tuple[Tenant, list[UsageEvent]]:
-    """Somebody who may see their own requests, and all of the organization."""
+    """A developer, who may see only their own requests, and the requests of the organization."""
     opened = server.tenant(role=Role.DEVELOPER)
     events = made(opened.member.member_id)
     store(server, opened, events)

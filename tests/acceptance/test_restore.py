@@ -1,4 +1,4 @@
-"""Restoring makes a whole installation or none, and never mixes with what another one left."""
+"""A restore creates a complete installation or none, and never mixes it with leftovers."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ from outlay.storage.folder import PARTS, parts_in
 
 @pytest.fixture(scope="module")
 def killed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an installation that was killed after a backup: its log is still there."""
+    """The folder of an installation that was killed after a backup: its log still exists."""
     folder = tmp_path_factory.mktemp("killed")
     data = folder / "data"
     with open_installation(Settings(data=data), FixedClock(NOW)) as services:
@@ -60,7 +60,7 @@ def run(*arguments: str) -> Any:
 
 
 def check_restored(data: Path) -> None:
-    """What the backup has is there, and proven."""
+    """Check that everything in the backup is there and verified."""
     with open_installation(Settings(data=data)) as services:
         assert services.ledger.last_seq == 30
         assert services.administration.audit.verify().faults == []
@@ -108,7 +108,7 @@ def test_restore_into_existing_files_is_refused(file: Path, data: Path, name: st
 
 
 def test_every_settings_path_is_a_known_part(data: Path) -> None:
-    """Whoever adds a file to the folder adds it to the list."""
+    """A new file in the folder must be added to the list."""
     data.mkdir()
     for worker in (0, 3):
         settings = Settings(data=data, worker=worker)
@@ -121,7 +121,7 @@ def test_every_settings_path_is_a_known_part(data: Path) -> None:
 
 
 STEPS = (7, pytest.param(1, marks=pytest.mark.long))
-"""Some of the calls, or each."""
+"""Some of the calls, or all of them."""
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -130,7 +130,7 @@ def test_failed_restore_leaves_nothing(file: Path, data: Path, step: int) -> Non
     for error in every_fault(lambda: restore(file, str(data)), step=step):
         runs += 1
         if error is None:
-            # What failed was not needed: hard links, or the lock's file for others.
+            # The failed call was not essential: hard links, or the lock's file for others.
             shutil.rmtree(data)
             continue
         assert isinstance(error, (OSError, OutlayError))
@@ -178,7 +178,8 @@ def test_killed_move_aside_is_resumed(killed: Path, file: Path, data: Path) -> N
 
 
 def test_world_readable_files_are_restricted(data: Path) -> None:
-    """A folder that was made before, as by a service manager, may be open to all."""
+    """A folder that already existed, for example from a service manager, may be accessible to
+    everyone."""
     data.mkdir(mode=0o755)
     before = os.umask(0o022)
     try:

@@ -1,4 +1,4 @@
-"""No sequence of actions yields a right that the actor lacked; the last owner stays."""
+"""No sequence of actions yields a right that the actor lacked; the last owner remains."""
 
 import os
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Credential:
 
 
 class Installation:
-    """What all examples share: each has organizations of its own."""
+    """Shared by all examples: each has organizations of its own."""
 
     services: Services
     http: TestClient
@@ -67,7 +67,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 class RightsMachine(RuleBasedStateMachine):
-    """Members of two organizations who do what they can to get more rights."""
+    """Members of two organizations who try everything to get more rights."""
 
     sessions = Bundle("sessions")
     tokens = Bundle("tokens")
@@ -77,7 +77,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     @initialize(plan=st.sampled_from(Plan))
     def set_up(self, plan: Plan) -> None:
-        """An organization with an owner, whom nobody has the credential of, and another one."""
+        """An organization with an owner whose credential nobody has, and another organization."""
         self.services, self.http = Installation.services, Installation.http
         administration = self.services.administration
         self.organization = administration.organizations.create(new_id("o"), plan=plan)
@@ -85,14 +85,14 @@ class RightsMachine(RuleBasedStateMachine):
         self.known: list[Credential] = []
         self.parents: dict[Credential, Credential] = {}
         self.issuers: dict[str, Credential] = {}
-        """By the secrets of invitations and links: what they were made with."""
+        """By the secrets of invitations and links: the credential that created them."""
         for organization in (self.organization, self.other):
             administration.sign_in.set_owner(organization, f"{new_id('a')}@x.test", PASSWORD)
 
-    # What credentials can do
+    # What credentials allow
 
     def rights(self, credential: Credential) -> Rights:
-        """What a credential allows at this moment, as the server sees it."""
+        """What a credential allows now, as the server sees it."""
         access = self.services.access
         try:
             actor = (
@@ -105,9 +105,9 @@ class RightsMachine(RuleBasedStateMachine):
         return self.rights_of(actor)
 
     def rights_of(self, actor: Actor) -> Rights:
-        """Permissions within an organization, and the roles that one may manage.
+        """Permissions within an organization, and the roles that may be managed.
 
-        As if the plan had everything: it is sold to all at once, and nobody here can buy.
+        As if the plan included everything, because nobody here can change the plan.
         """
         actor = replace(actor, plan=Plan.ENTERPRISE)
         found = {f"{actor.organization_id}: {p}" for p in Permission if has(actor, p)}
@@ -118,8 +118,8 @@ class RightsMachine(RuleBasedStateMachine):
         return frozenset(found)
 
     def standing(self, issuer: Credential) -> Rights:
-        """What may be handed out at this moment by whoever made a link: with a token, by that
-        token; with a session, by its member, as signing out takes no right away."""
+        """What the author of a link may grant now: a token what it allows; a session what its
+        member may, as signing out takes no right away."""
         if not issuer.is_session:
             return self.rights(issuer)
         with self.services.directory.read() as session:
@@ -127,7 +127,7 @@ class RightsMachine(RuleBasedStateMachine):
         return self.rights_of(actor) if actor else frozenset()
 
     def send(self, by: Credential | None, method: str, path: str, body: Any = None) -> Any:
-        """Do something; what anybody gains by it, the actor had before."""
+        """Do something; nobody gains a right that the actor lacked."""
         before = {credential: self.rights(credential) for credential in self.known}
         mine = self.rights(by) if by else frozenset()
         headers = {"Accept": "application/json"}
@@ -145,7 +145,7 @@ class RightsMachine(RuleBasedStateMachine):
         return answer
 
     def members(self) -> list[str]:
-        """Ids of the members of both organizations, present and former."""
+        """Ids of the current and former members of both organizations."""
         found: list[str] = []
         for organization in (self.organization, self.other):
             with self.services.directory.read() as session:
@@ -153,7 +153,7 @@ class RightsMachine(RuleBasedStateMachine):
         return found
 
     def learn(self, credential: Credential, ceiling: Rights) -> Credential:
-        """A credential that came to be; it can do no more than whoever made it could."""
+        """Add a new credential; it allows no more than its creator has."""
         assert self.rights(credential) <= ceiling
         self.known.append(credential)
         return credential
@@ -162,7 +162,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(target=sessions, role=st.sampled_from(Role), is_other=st.booleans())
     def hire(self, role: Role, is_other: bool) -> Credential:
-        """The operator brings somebody in."""
+        """The operator adds a member."""
         organization = self.other if is_other else self.organization
         operator = operator_of(organization)
         members, sign_in = (
@@ -180,26 +180,26 @@ class RightsMachine(RuleBasedStateMachine):
         role=st.sampled_from([*Role, "superuser"]),
     )
     def change_role(self, by: Credential, pick: int, role: str) -> None:
-        """Give somebody a role."""
+        """Change a member's role."""
         members = self.members()
         self.send(by, "PATCH", f"/api/v1/members/{members[pick % len(members)]}", {"role": role})
 
     @rule(by=credentials, role=st.sampled_from(Role))
     def change_own_role(self, by: Credential, role: Role) -> None:
-        """Give oneself a role."""
+        """Change one's own role."""
         self.send(by, "PATCH", f"/api/v1/members/{by.member_id}", {"role": role})
         self.send(by, "PATCH", "/api/v1/me", {"name": "x", "role": role})
 
     @rule(by=credentials, pick=st.integers(0, 50), is_erased=st.booleans())
     def remove(self, by: Credential, pick: int, is_erased: bool) -> None:
-        """Remove or erase somebody."""
+        """Remove or erase a member."""
         members = self.members()
         path = f"/api/v1/members/{members[pick % len(members)]}"
         self.send(by, "POST" if is_erased else "DELETE", path + ("/erase" if is_erased else ""))
 
     @rule(target=invitations, by=credentials, role=st.sampled_from(Role))
     def invite(self, by: Credential, role: Role) -> str:
-        """Invite somebody."""
+        """Invite a person."""
         answer = self.send(
             by, "POST", "/api/v1/invitations", {"email": f"{new_id('c')}@x.test", "role": role}
         )
@@ -214,7 +214,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(target=password_links, by=credentials, pick=st.integers(0, 50))
     def make_password_link(self, by: Credential, pick: int) -> str:
-        """Have a link by which somebody's password is set: one can then sign in as them."""
+        """Create a link that sets a member's password, with which one can sign in as them."""
         members = self.members()
         answer = self.send(
             by, "POST", f"/api/v1/members/{members[pick % len(members)]}/password-link"
@@ -225,7 +225,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(target=sessions, secret=consumes(password_links))
     def set_password(self, secret: str) -> Credential:
-        """Follow such a link."""
+        """Follow a password link."""
         return self.enter(secret, f"/password/{secret}", {"password": PASSWORD + "!"})
 
     def enter(self, secret: str, path: str, form: dict[str, str]) -> Credential:
@@ -241,16 +241,16 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(target=tokens, by=tokens, scopes=st.sets(st.sampled_from(Scope), min_size=1))
     def create_token_by_token(self, by: Credential, scopes: set[Scope]) -> Credential:
-        """Make an access token with an access token."""
+        """Create an access token with an access token."""
         return self.create_token(by, scopes)
 
     @rule(target=tokens, by=credentials, scopes=st.sets(st.sampled_from(Scope), min_size=1))
     def create_token_by_any(self, by: Credential, scopes: set[Scope]) -> Credential:
-        """Make an access token."""
+        """Create an access token."""
         return self.create_token(by, scopes)
 
     def create_token(self, by: Credential, scopes: set[Scope]) -> Credential:
-        """Make an access token."""
+        """Create an access token."""
         mine = self.rights(by)
         body = {"description": "t", "scopes": sorted(scopes)}
         answer = self.send(by, "POST", "/api/v1/tokens", body)
@@ -263,13 +263,13 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(by=credentials, plan=st.sampled_from(Plan))
     def change_plan(self, by: Credential, plan: Plan) -> None:
-        """Try to buy without paying."""
+        """Try to change the plan without permission."""
         self.send(by, "PATCH", "/api/v1/organization", {"plan": plan})
         self.send(by, "PATCH", "/api/v1/organization", {"name": new_id("o"), "plan": plan})
 
     @rule(by=credentials, pick=st.integers(0, 50), trusts=st.booleans())
     def create_key(self, by: Credential, pick: int, trusts: bool) -> None:
-        """Make an API key for somebody."""
+        """Create an API key for a member."""
         members = self.members()
         project, _ = self.services.administration.projects.ensure(
             operator_of(self.organization), "P"
@@ -283,7 +283,7 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(by=credentials, pick=st.integers(0, 50))
     def revoke_token(self, by: Credential, pick: int) -> None:
-        """Revoke a token; what it made goes with it."""
+        """Revoke a token and everything created with it."""
         tokens = [known for known in self.known if not known.is_session]
         if not tokens:
             return
@@ -298,26 +298,26 @@ class RightsMachine(RuleBasedStateMachine):
 
     @rule(by=credentials)
     def sign_out(self, by: Credential) -> None:
-        """Leave."""
+        """Sign out."""
         self.send(by, "DELETE", "/api/v1/me/sessions")
 
     @rule(plan=st.sampled_from(Plan))
     def sell(self, plan: Plan) -> None:
-        """The operator sets the plan: the one thing that gives everybody more rights."""
+        """The operator sets the plan: the only action that gives everyone more rights."""
         operator = operator_of(self.organization)
         self.services.administration.organizations.update(operator, plan=plan)
         self.organization = replace(self.organization, plan=plan)
 
     @invariant()
     def there_is_an_owner(self) -> None:
-        """In both organizations, always."""
+        """Both organizations always have an owner."""
         for organization in (self.organization, self.other):
             members = self.services.administration.members.list_for(operator_of(organization))
             assert any(member.role is Role.OWNER for member in members)
 
     @invariant()
     def the_plan_is_what_was_sold(self) -> None:
-        """Whatever members did."""
+        """The plan does not change, whatever members do."""
         found = self.services.administration.organizations.organization_of(
             operator_of(self.organization)
         )

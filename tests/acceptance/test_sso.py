@@ -4,7 +4,6 @@ import html
 import http.server
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from tests.acceptance.identity_provider import (
 from tests.acceptance.world import World, make_world
 from tests.clocks import FixedClock
 from tests.factories import NOW
+from tests.http_server import serving
 from typing_extensions import override
 
 from outlay.bootstrap.installation import open_installation
@@ -72,14 +72,14 @@ def browser(server: Server) -> httpx.Client:
 
 
 def go_there(http: httpx.Client, world: World) -> str:
-    """Begin, and be signed in at the provider: where it sends the browser."""
+    """Begin a sign-in and complete it at the provider; returns where the browser is redirected."""
     gone = http.get(f"/login/sso?organization={world.organization.slug}&next=/settings/keys")
     assert gone.status_code == 303, gone.text
     return str(httpx.get(gone.headers["location"]).headers["location"])
 
 
 def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str, Any] | None:
-    """Who is signed in after the whole way, None for nobody."""
+    """The member who is signed in after the complete flow; None for nobody."""
     provider.claims = claims
     with browser(world.server) as http:
         back = http.get(go_there(http, world))
@@ -96,14 +96,14 @@ def sign_in(world: World, provider: IdentityProvider, **claims: Any) -> dict[str
 UNUSABLE = "The identity provider is not usable. See the server's log for the reason."
 
 
-def told(answer: httpx.Response) -> str:
-    """What the page says is wrong."""
+def error_on(answer: httpx.Response) -> str:
+    """The error on the page."""
     found = re.search(r'role="alert">.*?<span>(.*?)</span>', answer.text, re.DOTALL)
     return html.unescape(found[1]) if found else ""
 
 
 def callback_of(world: World) -> str:
-    """Where the organization's provider sends browsers back to."""
+    """The URL to which the organization's provider redirects browsers."""
     return f"{world.server.url}/login/sso/callback/{world.organization.organization_id}"
 
 
@@ -190,7 +190,7 @@ def test_mapped_groups_follow_the_claim(world: World, provider: IdentityProvider
 
     assert groups_after(["engineers", "unknown"]) == {mine, sso.groups["engineers"]}
     assert groups_after(["sales"]) == {mine, sso.groups["sales"]}
-    assert groups_after(None) == {mine, sso.groups["sales"]}  # the token says nothing of groups
+    assert groups_after(None) == {mine, sso.groups["sales"]}  # the token has no group claim
     assert groups_after([]) == {mine}
 
 
@@ -215,12 +215,14 @@ def test_state_is_bound_to_the_browser_and_used_once(
     provider.claims = {"sub": "10", "email": world.people[Role.OWNER].member.email}
     with browser(world.server) as mine, browser(world.server) as victim:
         back = go_there(mine, world)
-        assert victim.get(back).status_code == 401  # somebody else's sign-in, put upon a victim
+        assert (
+            victim.get(back).status_code == 401
+        )  # another user's sign-in, injected into a victim's browser
         assert mine.get(back.replace("state=", "state=x")).status_code == 401
         back = go_there(mine, world)
         code = query_of(back)["code"]
         assert mine.get(back.replace(code, "guessed")).status_code == 503
-        assert mine.get(back).status_code == 401  # used up
+        assert mine.get(back).status_code == 401  # already used
         refused = go_there(mine, world).replace("code=", "error=access_denied&x=")
         assert mine.get(refused).status_code == 401
         assert mine.get(go_there(mine, world)).status_code == 303
@@ -239,7 +241,7 @@ def test_expired_sign_in_starts_again(
             clock.instant = NOW
 
 
-def test_unusable_or_lying_provider_admits_nobody(
+def test_unusable_or_dishonest_provider_admits_nobody(
     server: Server,
     provider: IdentityProvider,
     monkeypatch: pytest.MonkeyPatch,
@@ -260,7 +262,7 @@ def test_unusable_or_lying_provider_admits_nobody(
         )
         with browser(server) as http:
             found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert (found.status_code, told(found)) == (503, UNUSABLE), change
+        assert (found.status_code, error_on(found)) == (503, UNUSABLE), change
         provider.metadata = good
     assert "another issuer: 'https://evil.test'" in caplog.text
     assert "169.254.169.254" in caplog.text
@@ -269,7 +271,7 @@ def test_unusable_or_lying_provider_admits_nobody(
     )
     with browser(server) as http:
         found = http.get(f"/login/sso?organization={world.organization.slug}")
-        assert (found.status_code, told(found)) == (503, UNUSABLE)
+        assert (found.status_code, error_on(found)) == (503, UNUSABLE)
         assert "Connect call failed" in caplog.text
         assert http.get("/login/sso?organization=nobody").status_code == 404
 
@@ -280,7 +282,9 @@ def test_settings_page_offers_sso_and_hides_the_secret(world: World) -> None:
     shown = httpx.get(f"{world.server.url}/api/v1/sso", headers=owner.bearer)
 
     assert 'action="/login/sso"' in page
-    assert world.organization.slug not in page  # there are others: whose provider is not told
+    assert (
+        world.organization.slug not in page
+    )  # there are several organizations; which ones is not revealed
     assert SECRET not in shown.text
     assert shown.json()["redirectUri"] == callback_of(world)
     settings = httpx.get(f"{world.server.url}/settings/sso", headers=owner.cookie).text
@@ -325,7 +329,7 @@ def test_sso_requires_the_enterprise_plan(server: Server) -> None:
 
 
 class MixUp:
-    """Alpha has an honest provider, beta's is run by whoever owns beta."""
+    """Alpha has an honest provider, beta's is run by a malicious owner of beta."""
 
     def __init__(self, server: Server, honest: IdentityProvider, hostile: IdentityProvider) -> None:
         self.alpha, self.beta = make_world(server), make_world(server)
@@ -339,12 +343,13 @@ class MixUp:
         honest.claims = {"sub": "owner", "email": owner.email}
 
     def begin(self, http: httpx.Client) -> dict[str, str]:
-        """A sign-in at alpha: what the browser is sent to alpha's provider with."""
+        """Begin a sign-in at alpha; returns the parameters sent to alpha's provider."""
         gone = http.get(f"/login/sso?organization={self.alpha.organization.slug}")
         return query_of(gone.headers["location"])
 
     def lure(self, http: httpx.Client) -> httpx.Response:
-        """A victim, signed in at alpha's provider, follows a link of Outlay to beta's sign-in."""
+        """A victim who is signed in at alpha's provider follows a link of Outlay to beta's
+        sign-in."""
         gone = http.get(f"/login/sso?organization={self.beta.organization.slug}")
         onward = httpx.get(gone.headers["location"]).headers["location"]
         if onward.startswith(self.honest.issuer):
@@ -354,7 +359,7 @@ class MixUp:
 
 @pytest.fixture
 def mix_up(server: Server) -> Iterator[MixUp]:
-    """Two organizations with a provider each."""
+    """Two organizations with one provider each."""
     with running_provider() as honest, running_provider() as hostile:
         yield MixUp(server, honest, hostile)
 
@@ -363,12 +368,13 @@ def mix_up(server: Server) -> Iterator[MixUp]:
 def test_malicious_provider_gets_no_foreign_code(
     server: Server, mix_up: MixUp, redirect: str
 ) -> None:
-    """The whole of a mix-up attack (RFC 9700, section 4.4)."""
+    """A complete mix-up attack (RFC 9700, section 4.4)."""
     with browser(server) as attacker, browser(server) as victim:
         own = mix_up.begin(attacker)
 
         def pass_on(query: dict[str, str]) -> str:
-            """To the honest provider: with the attacker's nonce and challenge, her state."""
+            """To the honest provider, with the attacker's nonce and challenge and the victim's
+            state."""
             mixed = {**own, "state": query["state"]}
             if redirect == "theirs":
                 mixed["redirect_uri"] = query["redirect_uri"]
@@ -381,13 +387,14 @@ def test_malicious_provider_gets_no_foreign_code(
         assert mix_up.honest.posted == []
         assert seen.status_code == (401 if redirect == "own" else 400)
         assert "outlay_session" not in {cookie.name for cookie in victim.cookies.jar}
-        # The honest way is still open.
+        # The honest flow still works.
         back = httpx.get(f"{mix_up.honest.issuer}/authorize?{urlencode(own)}").headers["location"]
         assert attacker.get(back).status_code == 303
 
 
 def test_code_is_sent_only_to_its_provider(server: Server, mix_up: MixUp) -> None:
-    """Whatever address it came back to: the parameter `iss` tells (RFC 9207)."""
+    """Whatever address it was returned to: the parameter `iss` identifies the provider (RFC
+    9207)."""
     mix_up.honest.says_iss = True
     mix_up.honest.redirect_uri = ""
     with browser(server) as victim:
@@ -397,7 +404,7 @@ def test_code_is_sent_only_to_its_provider(server: Server, mix_up: MixUp) -> Non
         seen = mix_up.lure(victim)
 
     assert seen.status_code == 401
-    assert "a different identity provider" in told(seen)
+    assert "a different identity provider" in error_on(seen)
     assert mix_up.hostile.posted == []
 
 
@@ -431,7 +438,10 @@ def test_callback_on_another_path_is_refused(
             assert http.get(back).status_code == 401
         back = go_there(http, world)
         former = http.get(back.replace(callback_of(world), f"{server.url}/login/sso/callback"))
-        assert (former.status_code, "redirected to an outdated URL" in told(former)) == (401, True)
+        assert (former.status_code, "redirected to an outdated URL" in error_on(former)) == (
+            401,
+            True,
+        )
         assert provider.posted == []
         assert http.get(back).status_code == 303
 
@@ -469,13 +479,13 @@ def test_state_is_bound_to_the_host_over_tls(tmp_path: Path, provider: IdentityP
 
 @contextmanager
 def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
-    """A service that nobody meant: its address, and what it was asked."""
+    """An unintended service: its address, and the requests it received."""
     asked: list[str] = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         @override
         def log_message(self, format: str, *args: Any) -> None:
-            """Quiet."""
+            """No output."""
 
         def do_GET(self) -> None:
             asked.append(f"{self.command} {self.path}")
@@ -484,10 +494,8 @@ def victim_service(host: str = "127.0.0.1") -> Iterator[tuple[str, list[str]]]:
 
         do_POST = do_GET
 
-    with http.server.ThreadingHTTPServer((host, 0), Handler) as service:
-        threading.Thread(target=service.serve_forever).start()
+    with serving(http.server.ThreadingHTTPServer((host, 0), Handler)) as service:
         yield f"http://{host}:{service.server_address[1]}", asked
-        service.shutdown()
 
 
 def test_endpoint_with_query_on_this_machine_is_refused(
@@ -505,7 +513,7 @@ def test_endpoint_with_query_on_this_machine_is_refused(
         with browser(world.server) as http:
             gone = http.get(f"/login/sso?organization={world.organization.slug}")
 
-    assert told(gone) == UNUSABLE
+    assert error_on(gone) == UNUSABLE
     assert asked == []
     assert "127.0.0.1 may not be connected to" in caplog.text
 
@@ -531,9 +539,9 @@ def test_public_issuer_cannot_use_private_endpoints(
 
 
 def departs(world: World) -> str:
-    """What is wrong with beginning."""
+    """The error when beginning a sign-in."""
     with browser(world.server) as http:
-        return told(http.get(f"/login/sso?organization={world.organization.slug}"))
+        return error_on(http.get(f"/login/sso?organization={world.organization.slug}"))
 
 
 def test_redirects_are_not_followed_and_responses_are_bounded(
@@ -565,7 +573,7 @@ def test_provider_flooding_informational_responses_blocks_nobody(
 
 
 def flood(listener: socket.socket) -> int:
-    """Send informational answers until the other side has enough; how many thousands."""
+    """Send informational responses until the client stops reading; returns how many thousands."""
     connection, _ = listener.accept()
     with connection:
         connection.settimeout(10)
@@ -628,7 +636,7 @@ def test_google_accounts_must_be_managed_by_the_domain(
         assert sign_in(world, provider, sub=name, email=email) is None
         assert sign_in(world, provider, sub=name, email=email, hd="elsewhere.test") is None
         assert sign_in(world, provider, sub=name, email=email, hd=domain)
-        # Nor by the subject: the account is not the domain's any more.
+        # Not by the subject either: the account no longer belongs to the domain.
         assert sign_in(world, provider, sub=name, email=email) is None
     contractor = world.add_person(Role.DEVELOPER, email="contractor@elsewhere.test").member
     assert sign_in(world, provider, sub="other", email=contractor.email)

@@ -1,4 +1,4 @@
-"""Every route of a real server × what a stranger may send: how it is answered, and at what cost."""
+"""Every route of a real server × what unauthenticated clients may send: the answer and its cost."""
 
 import json
 import os
@@ -27,11 +27,12 @@ from outlay.web.proxy.endpoints import ENDPOINTS
 
 HUGE = 400 * MIB
 PATIENCE = 1.0
-"""Seconds that this server gives a head and a body."""
+"""The timeout of this server for a head and a body, in seconds."""
 SOON = 2.0
-"""Seconds within which a stranger who need not be waited for is answered, on a busy machine."""
+"""Seconds within which an unauthenticated client is answered if there is nothing to wait for, on a
+busy machine."""
 READ_AT_MOST = 2 * MIB
-"""What the buffers of both sides hold, and what is read of a body that nobody wants."""
+"""The size of both sides' buffers, plus what is read of a rejected body."""
 
 LARGE = {
     "POST /api/v1/reconciliations": MAX_INGEST + MIB,
@@ -40,18 +41,18 @@ LARGE = {
     "POST /v1/traces": MAX_INGEST,
     "POST /api/public/otel/v1/traces": MAX_INGEST,
 }
-"""Routes that may read more than others, but for those of the operator."""
+"""Routes that may read more than others, except those of the operator."""
 
 
 class Target(NamedTuple):
-    """A route, as a stranger meets it."""
+    """A route, as an unauthenticated client sees it."""
 
     method: str
     path: str
     is_open: bool
     reads_body: bool
     refusal: int
-    """The status for strangers; 0 where they are let in."""
+    """The status for unauthenticated clients; 0 if they are admitted."""
 
     @property
     def name(self) -> str:
@@ -60,7 +61,7 @@ class Target(NamedTuple):
 
 @dataclass
 class Running:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     port: int
     pid: int
@@ -73,7 +74,7 @@ class Running:
         return pages * os.sysconf("SC_PAGE_SIZE")
 
     def connect(self) -> socket.socket:
-        """A connection that holds little of what is sent."""
+        """A connection with small buffers."""
         sock = socket.socket()
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 64 * 1024)
         sock.settimeout(20)
@@ -108,7 +109,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 
 def find_targets(application: Application) -> Iterator[Target]:
-    """Everything that the application answers, and what it does not."""
+    """All paths that the application serves, and some that it does not."""
     for route in iter_route_contexts(application.pages.routes):
         policy = policy_of(route.dependant)
         is_open = type(policy).__name__ == "Open"
@@ -133,7 +134,7 @@ class Answer(NamedTuple):
 def ask(
     running: Running, target: Target, headers: str, body: bytes = b"", piece: bytes = b""
 ) -> Answer:
-    """Send a head and a body, then `piece` over and over until there is an answer."""
+    """Send a head and a body, then `piece` repeatedly until there is an answer."""
     with running.connect() as sock:
         return finish(sock, target, headers, body, piece)
 
@@ -149,7 +150,7 @@ def finish(
         while piece and not select.select([sock], [], [], 0)[0] and sent < 64 * MIB:
             sent += sock.send(piece[(sent - len(body)) % len(piece) :])
     except OSError:
-        pass  # it has hung up; the answer may still be there
+        pass  # it has disconnected; the answer may still be readable
     try:
         while b"\r\n\r\n" not in said and (chunk := sock.recv(65536)):
             said += chunk
@@ -240,7 +241,7 @@ def test_stalled_body_is_awaited_only_by_routes_that_read_it(
 
 
 def finish_waiting(sock: socket.socket, target: Target) -> int:
-    """The status of an answer; the connection is closed after it."""
+    """The status of an answer; the connection is closed afterwards."""
     said = b""
     while chunk := sock.recv(65536):
         said += chunk
@@ -321,10 +322,10 @@ def test_malformed_bodies_of_authenticated_callers_leak_no_memory(running: Runni
         for body in bodies(size):
             send(body)
         peak = max(peak, running.resident() - before)
-    assert peak < 8 * MIB  # each left as much as it was, 45 MiB in all
+    assert peak < 8 * MIB  # each would leave this much behind, 45 MiB in total
 
 
-def test_authenticated_caller_is_told_the_body_limit(running: Running) -> None:
+def test_authenticated_caller_learns_the_body_limit(running: Running) -> None:
     target = Target("POST", "/api/v1/projects", False, True, 0)
     more = f"authorization: Bearer {running.token}\r\n"
     with running.connect() as sock:

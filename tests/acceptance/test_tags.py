@@ -21,7 +21,7 @@ TAGS: list[dict[str, str]] = [
 
 @pytest.fixture(scope="module")
 def owner(server: Server) -> Tenant:
-    """An organization that has registered two tags and sent four events."""
+    """An organization with two registered tags and four events."""
     tenant = server.tenant()
     for key in ("team", "env"):
         answer = server.http.post("/api/v1/tags", json={"key": key}, headers=tenant.headers)

@@ -1,4 +1,4 @@
-"""Senders of OpenTelemetry as they are in the field: each call counts once and fully.
+"""Real OpenTelemetry senders: each call counts once and completely.
 
 The attributes are those that the named version writes.
 """
@@ -20,7 +20,7 @@ def tenant(server: Server) -> Tenant:
 
 
 def named(parent: dict[str, Any] | None = None, **attributes: Any) -> dict[str, Any]:
-    """A span whose attributes are given by their own names."""
+    """A span with attributes under the given names."""
     pairs = attributes.pop("attributes")
     made = span(parent)
     made["attributes"] = [{"key": key, "value": value_of(value)} for key, value in pairs.items()]
@@ -341,7 +341,7 @@ def test_failed_claude_code_request_counts(server: Server, tenant: Tenant) -> No
 
 
 def test_only_the_calls_of_each_sender_are_recorded(server: Server, tenant: Tenant) -> None:
-    """What a mixture of them adds up to."""
+    """The totals of a mixture of senders."""
     send(
         server,
         tenant,

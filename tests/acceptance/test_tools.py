@@ -1,4 +1,4 @@
-"""What spreadsheets and BI tools need: HEAD, Basic authentication, files without a trailer."""
+"""Spreadsheets and BI tools: HEAD, Basic authentication, files without a trailer."""
 
 import base64
 import csv
@@ -33,7 +33,7 @@ FILES = [
 
 @pytest.fixture(scope="module")
 def tenant(server: Server) -> Tenant:
-    """An organization with a few requests, of users who are in two groups, one or none."""
+    """An organization with a few requests of users who are in two groups, one or none."""
     opened = server.tenant()
     events = [
         make_event(
@@ -60,7 +60,7 @@ def get(server: Server, tenant: Tenant, path: str = FILES[0], **params: Any) -> 
 
 
 def readable(server: Server, tenant: Tenant) -> list[str]:
-    """Every path that can be read without naming a thing."""
+    """Every path that can be read without an id."""
     paths = server.http.get("/openapi.json").json()["paths"]
     found = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
     return [path for path in found if server.http.get(path, headers=tenant.headers).is_success]
@@ -144,7 +144,7 @@ def test_basic_password_allows_ingest_but_not_relaying(server: Server, tenant: T
 
 
 def test_refusal_offers_both_schemes_except_for_pages(server: Server) -> None:
-    """A browser that reads of Basic would ask for a password over the page."""
+    """A browser that is offered Basic would ask for a password over the page."""
     told = server.http.get("/api/v1/me").headers["www-authenticate"]
     page = server.http.get("/api/v1/me", headers={"Sec-Fetch-Site": "same-origin"})
 
@@ -153,7 +153,7 @@ def test_refusal_offers_both_schemes_except_for_pages(server: Server) -> None:
 
 
 def test_basic_credentials_of_a_proxy_do_not_sign_out(server: Server) -> None:
-    """It asks for one itself, and passes it on beside the session's cookie."""
+    """The proxy requires Basic itself, and passes it on along with the session's cookie."""
     person = make_world(server).people[Role.OWNER]
     headers = {"Cookie": f"outlay_session={person.session}", **basic("team:shared-password")}
 

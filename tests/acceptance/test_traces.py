@@ -1,4 +1,4 @@
-"""OpenTelemetry traces: the SDK's own exporter against a real server, and every convention."""
+"""OpenTelemetry traces: the SDK's own exporter with a real server, and every convention."""
 
 import gzip
 import itertools
@@ -42,7 +42,7 @@ def tenant(server: Server) -> Tenant:
 
 @pytest.fixture
 def tracers(server: Server, tenant: Tenant) -> Iterator[TracerProvider]:
-    """The SDK as an application sets it up."""
+    """The SDK as an application configures it."""
     provider = TracerProvider(
         resource=Resource.create({"service.name": "support-bot", "outlay.project": "Search"})
     )
@@ -75,7 +75,7 @@ def value_of(value: Any) -> dict[str, Any]:
 
 
 def call(parent: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    """A span of one call, in current words."""
+    """A span of one call, with the current conventions."""
     usage = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 10}
     named = {"gen_ai__operation__name": "chat", "gen_ai__request__model": "gpt-4o"}
     return span(parent, **{**named, "gen_ai__provider__name": "openai", **usage, **more})
@@ -102,7 +102,7 @@ def counted(server: Server, tenant: Tenant) -> int:
 
 
 def detailed(server: Server, tenant: Tenant) -> dict[str, Any]:
-    """The only request there is, with everything that is on record of it."""
+    """The only request, with all of its recorded data."""
     (request,) = logged(server, tenant)
     answer = server.http.get(f"/api/v1/requests/{request['eventId']}", headers=tenant.headers)
     found: dict[str, Any] = answer.json()
@@ -272,7 +272,7 @@ def test_spans_that_are_not_calls_are_skipped(
     answer = send(server, tenant, span(**attributes))
 
     assert logged(server, tenant) == []
-    # Only what has tokens is told to the sender.
+    # Only spans with tokens are reported to the sender.
     has_tokens = any("usage__" in name or "token" in name for name in attributes)
     assert ("partialSuccess" in answer) == (has_tokens and "{}" not in attributes.values())
 
@@ -290,10 +290,9 @@ def test_skipped_tokens_are_counted_and_named(server: Server, tenant: Tenant) ->
     partial = answer["partialSuccess"]
     assert partial["rejectedSpans"] == "1"
     assert (
-        "1 × invoke_agent of acme.otel (no call of a model is known inside it)"
-        in (partial["errorMessage"])
+        "1 × invoke_agent of acme.otel (no known model call inside it)" in (partial["errorMessage"])
     )
-    assert "1 × acme.ask of acme.otel (in words that are not known)" in partial["errorMessage"]
+    assert "1 × acme.ask of acme.otel (unknown convention)" in partial["errorMessage"]
     passed = server.services.skipped_telemetry.counts(tenant.organization.organization_id)
     assert {(one.kind.reason.value, one.kind.operation): one.count for one in passed} == {
         ("noCall", "invoke_agent"): 1,
@@ -340,10 +339,10 @@ def test_span_order_does_not_matter(server: Server, tenant: Tenant, order: tuple
     for index in order:
         send(server, tenant, family[index])
     for index in reversed(order):
-        send(server, tenant, family[index])  # and again, as after a lost answer
+        send(server, tenant, family[index])  # repeated, as after a lost response
 
-    # From the inside out or from the outside in. Where what is between comes apart from both and
-    # out of turn, as no exporter sends it, nobody could know them for one call.
+    # From the inside out or from the outside in. If the span in between arrives separately and out
+    # of order, which no exporter does, the calls cannot be recognized as one.
     gap = order not in {(0, 1, 2), (2, 1, 0)}
     assert len(logged(server, tenant)) == (2 if gap else 1)
 

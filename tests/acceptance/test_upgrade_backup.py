@@ -1,4 +1,4 @@
-"""Before a new version changes the tables, a copy of the database as it was is kept."""
+"""Before a new version changes the tables, a copy of the database is kept."""
 
 import os
 import shutil
@@ -25,7 +25,7 @@ BEFORE_ACCESS = "63508c5de46c"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """An installation of an older version, which was killed: its log is still there."""
+    """An installation of an older version that was killed: its log still exists."""
     data, copy = tmp_path / "data", tmp_path / "killed"
     data.mkdir(mode=0o700)
     ledger = SqliteLedger(data / "outlay.sqlite3", FixedClock(NOW))
@@ -43,7 +43,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def content(path: Path, folder: Path) -> list[str]:
-    """All that a database says, read from a copy so that nothing is changed by looking."""
+    """The complete content of a database, read from a copy so that reading changes nothing."""
     folder.mkdir(exist_ok=True)
     for each in path.parent.glob(f"{path.name}*"):
         shutil.copy(each, folder)
@@ -121,7 +121,7 @@ def test_failed_copy_changes_nothing(settings: Settings, tmp_path: Path) -> None
     for act in (disk_full, input_output_error):
         for error in every_fault(lambda: keep_before_upgrade(settings, FixedClock(NOW)), act):
             assert isinstance(error, OSError | OutlayError) or kept(settings)
-            # Where the flush of its name alone failed, it is there, and whole.
+            # If only flushing its name failed, the file is there and complete.
             for copy in kept(settings):
                 assert content(copy, tmp_path / "look") == before
                 copy.unlink()

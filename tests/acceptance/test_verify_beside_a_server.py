@@ -1,4 +1,5 @@
-"""`outlay verify` through a server in use: nobody is disturbed, whatever happens is one line."""
+"""`outlay verify` through a server in use: nothing is disturbed, every problem is reported in one
+line."""
 
 import http.client
 import json
@@ -52,7 +53,7 @@ class Running:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """One server for the tests after which it is as good as before."""
+    """A shared server for tests that leave it unchanged."""
     with _running(tmp_path_factory.mktemp("shared")) as server:
         yield server
 
@@ -102,7 +103,7 @@ def test_verify_does_not_disturb_readers_and_ingest(shared: Running, seconds: in
             while not is_over.is_set():
                 path, query = QUESTIONS[index % len(QUESTIONS)]
                 index += 1
-                # A filter that leaves nothing out, but makes another question each time.
+                # A filter that excludes nothing, but makes a different question each time.
                 query = {**query, "model": f"openai/gpt-1,openai/x{time.monotonic_ns()}"}
                 try:
                     status = str(client.get(path, params=query).status_code)
@@ -173,7 +174,7 @@ def test_disconnected_follower_leaves_nothing_held(shared: Running) -> None:
         assert found.returncode == 0, found
 
 
-def test_concurrent_maintenance_is_named_with_its_own_exit_code(shared: Running) -> None:
+def test_running_maintenance_is_reported_with_its_own_exit_code(shared: Running) -> None:
     with shared.client() as client:
         send(client, [make(number) for number in range(2_000)])
     others = [start("verify", "--data", shared.data) for _ in range(4)]
@@ -192,7 +193,7 @@ def test_killed_server_is_a_one_line_error_with_its_own_exit_code(
     server: Running,
 ) -> None:
     with server.client() as client:
-        for first in range(0, 24_000, 2_000):  # more than are read in the server itself
+        for first in range(0, 24_000, 2_000):  # more than is read in the server itself
             send(client, [make(number) for number in range(first, first + 2_000)])
     verifying = start("verify", "--data", server.data)
     reader = None
@@ -216,7 +217,7 @@ def test_killed_server_is_a_one_line_error_with_its_own_exit_code(
 
 
 def _children(pid: int) -> list[int]:
-    """Processes that read the ledger for a process or those that it started."""
+    """Processes that read the ledger for a process or for those that it started."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
@@ -254,7 +255,7 @@ def test_overwritten_cube_is_a_one_line_error(server: Running) -> None:
 
     found = run("verify", "--data", server.data)
 
-    assert found.returncode in {0, 5}, found  # 0 while all of it is in memory
+    assert found.returncode in {0, 5}, found  # 0 while it is all in memory
     assert found.stderr.count("\n") <= 1
     assert "Traceback" not in found.stderr
     again = run("verify", "--data", server.data)

@@ -1,4 +1,4 @@
-"""Organizations with people of every role, each with every credential, and one of everything."""
+"""Organizations with people in every role, each with every credential, and one of everything."""
 
 import asyncio
 import itertools
@@ -13,7 +13,8 @@ from tests.acceptance.conftest import Server
 from tests.factories import NOW, make_event
 
 from outlay.domain.actor import Actor, Plan, Role, Scope
-from outlay.domain.ids import MemberId, ProjectId
+from outlay.domain.ids import EventId, MemberId, ProjectId, UpstreamId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import Member, Organization, operator_of
 from outlay.domain.repricing import RepriceWanted
 from outlay.domain.spend_limit import LimitInterval, LimitScope
@@ -28,12 +29,12 @@ from outlay.storage.directory.members import create_member
 PASSWORD = "several words are best"
 _numbers = itertools.count(1)
 _hash_of = cache(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash)
-"""Checked in no time: what a hash costs is written in it (`tests/unit/services/access`)."""
+"""Fast to verify: the cost of a hash is stored in it (`tests/unit/services/access`)."""
 
 
 @dataclass
 class Person:
-    """A member with what they can show."""
+    """A member and their credentials."""
 
     member: Member
     token: str
@@ -52,27 +53,27 @@ class Person:
 
 @dataclass
 class World:
-    """An organization; whatever it has is named after `canary`."""
+    """An organization; everything in it is named after `canary`."""
 
     server: Server
     organization: Organization
     canary: str
     people: dict[Role, Person] = field(default_factory=dict)
     dropped: str = ""
-    """The other one of the last duplicate."""
+    """The other request of the last duplicate."""
 
     @property
     def administration(self) -> Administration:
-        """What sets it up."""
+        """The services that set it up."""
         return self.server.services.administration
 
     @property
     def operator(self) -> Actor:
-        """Who sets it up."""
+        """The operator in it."""
         return operator_of(self.organization)
 
     def name(self) -> str:
-        """A name that no other thing has."""
+        """A unique name."""
         return f"{self.canary} {next(_numbers)}"
 
     def add_person(self, role: Role, email: str | None = None) -> Person:
@@ -100,13 +101,13 @@ class World:
         return Person(member, token, session_token)
 
     def actor(self, person: Person) -> Actor:
-        """A member as an actor, as a session has it."""
+        """A member as an actor, with a session."""
         return self.server.services.access.actor_of_session(person.session)
 
-    # One of each kind, new at every call: the id
+    # One of each kind, new at every call; returns the id
 
     def make(self, kind: str, owner: Member) -> str:
-        """A thing of a kind that belongs to a member, where it belongs to anybody."""
+        """Create an object of a kind, owned by a member if objects of the kind have owners."""
         makers: dict[str, Callable[[Member], str]] = {
             "project_id": lambda _: self.project(),
             "api_key_id": self.api_key,
@@ -146,10 +147,10 @@ class World:
         return created.api_key_id, text
 
     def discovered(self) -> str:
-        """A project that usage names first."""
+        """A project known only from usage."""
         organization_id, name = self.organization.organization_id, self.name()
         report = UsageReport(
-            event_id=name,
+            event_id=EventId(name),
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",
@@ -161,7 +162,7 @@ class World:
         return next(entry.discovered_id for entry in found if entry.value == name)
 
     def reconciliation(self) -> str:
-        """A bill that was compared."""
+        """A compared bill."""
         costs = f"start_time,amount_value,line_item,project_id\n2026-11-19,1.5,{self.name()},p\n"
         file = BillFile(provider="openai", content=costs, file_name=self.name())
         return self.server.services.reconciling.reconcile(self.operator, file).reconciliation_id
@@ -177,7 +178,7 @@ class World:
             0
         ].invitation_id
 
-    def upstream(self) -> str:
+    def upstream(self) -> UpstreamId:
         """An upstream."""
         return self.administration.upstreams.create(
             self.operator,
@@ -187,7 +188,7 @@ class World:
         ).upstream_id
 
     def mapping(self) -> str:
-        """A model mapping; its name."""
+        """A model mapping; returns its name."""
         return self.administration.upstreams.put_mapping(
             self.operator, name=self.name(), upstream_id=self.upstream(), model="gpt-5.5"
         ).name
@@ -203,14 +204,14 @@ class World:
         return self.administration.prices.create_rate(self.operator, entry).rate_id
 
     def day(self) -> str:
-        """A day that nothing else begins on."""
+        """A day that is not used yet."""
         return f"{NOW.date() - timedelta(days=next(_numbers))}"
 
     def limit(self) -> str:
-        """A monthly limit of a project; the project."""
+        """A monthly limit of a project; returns the project."""
         project_id = self.project()
         self.administration.limits.put(
-            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, 10**12
+            self.operator, LimitScope.PROJECT, project_id, LimitInterval.MONTH, Pusd(10**12)
         )
         return project_id
 
@@ -225,7 +226,7 @@ class World:
         return created.token_id
 
     def event(self, user: Member) -> str:
-        """A request that is put down to a member; its id."""
+        """A request attributed to a member; returns its id."""
         event = make_event(
             organization_id=self.organization.organization_id,
             user_id=user.member_id,
@@ -236,7 +237,7 @@ class World:
         return event.event_id
 
     def free_tag(self) -> str:
-        """A key that can be registered: there is room for it."""
+        """A key that can be registered: makes room for it."""
         tags = self.administration.tags
         for known in tags.list_for(self.operator):
             tags.remove(self.operator, known.key)
@@ -247,7 +248,7 @@ class World:
         return self.administration.tags.add(self.operator, self.free_tag()).key
 
     def duplicate(self) -> str:
-        """A request that was probably reported twice; its id. The other one is `dropped`."""
+        """A probable duplicate; returns its id. The other request is `dropped`."""
         events = [
             make_event(
                 organization_id=self.organization.organization_id,
@@ -263,7 +264,7 @@ class World:
         return events[0].event_id
 
     def reprice(self) -> str:
-        """A run that priced requests again, and is over."""
+        """A finished repricing run."""
         wanted = RepriceWanted(
             from_date=NOW.date(), to_date=NOW.date(), timezone="UTC", filters={"app": ["none"]}
         )
@@ -272,7 +273,7 @@ class World:
         return begun.reprice_id
 
     def session(self, user: Member) -> str:
-        """A session with a request that is put down to a member; its id."""
+        """A session with a request attributed to a member; returns its id."""
         event = make_event(
             organization_id=self.organization.organization_id,
             user_id=user.member_id,

@@ -1,4 +1,4 @@
-"""The same tests on every engine: what holds on one has to hold on the others."""
+"""The same tests on every engine."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ from outlay.storage.sqlite import connect
 def open_ledger(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
 ) -> Iterator[Callable[[], Ledger]]:
-    """Opens one ledger, again and again; all are closed in the end."""
+    """A function that opens one ledger, repeatedly; all are closed at the end."""
     with ExitStack() as stack:
         if request.param == "sqlite":
             create: Callable[[], Ledger] = partial(SqliteLedger, tmp_path / "ledger.sqlite3", clock)
@@ -44,7 +44,7 @@ def _on_postgres(database: PostgresDatabase, clock: Clock, journal: Path) -> Led
 
 @pytest.fixture
 def damage(open_ledger: Callable[[], Ledger], tmp_path: Path) -> Callable[[str], None]:
-    """Runs a statement in the ledger's database behind the ledger's back."""
+    """A function that runs a statement in the ledger's database outside Outlay."""
 
     def on_sqlite(statement: str) -> None:
         connection = connect(tmp_path / "ledger.sqlite3")

@@ -1,4 +1,4 @@
-"""One answer of a provider counts once, in whatever order and however often it is reported."""
+"""A provider answer counts once, in whatever order and however often it is reported."""
 
 import itertools
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.amendment import restated, root_of, standing, void_id, voided
 from outlay.domain.event import SIGN, Amendment, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.same_answer import GATEWAY, MAX_REPORTS
 from outlay.kit.clock import to_us
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 
 
 def answer_id() -> str:
-    """An id as providers give them, of no other answer."""
+    """A unique id in the format of providers."""
     return f"chatcmpl-{next(_numbers):024d}"
 
 
@@ -37,7 +37,7 @@ def stored(ledger: Ledger) -> list[UsageEvent]:
 
 
 def counted(ledger: Ledger) -> list[UsageEvent]:
-    """What the rows of a ledger come to, by their signs alone."""
+    """The sums over the rows of a ledger, by their signs only."""
     signs: dict[str, int] = {}
     events: dict[str, UsageEvent] = {}
     for event in stored(ledger):
@@ -50,7 +50,7 @@ def counted(ledger: Ledger) -> list[UsageEvent]:
 
 
 def logged(ledger: Ledger) -> list[str]:
-    """The ids that the log of requests shows."""
+    """The ids in the request log."""
     now_us = to_us(NOW)
     wanted = LogFilter(
         organization_id=OrganizationId("org_test"),
@@ -65,17 +65,17 @@ def logged(ledger: Ledger) -> list[str]:
     ]
 
 
-def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
+def test_later_report_of_an_answer_is_kept_uncounted(ledger: Ledger) -> None:
     first = report(answer_id(), input_tokens=10, cost_pusd=7)
-    second = replace(first, event_id="span-1", source="otel")
+    second = replace(first, event_id=EventId("span-1"), source="otel")
 
     assert ledger.append([first]) == [Outcome.ACCEPTED]
     assert ledger.append([second]) == [Outcome.DUPLICATE]
-    assert ledger.append([second]) == [Outcome.DUPLICATE]  # as senders repeat
+    assert ledger.append([second]) == [Outcome.DUPLICATE]  # the way senders repeat reports
 
     assert counted(ledger) == [first]
     assert stored(ledger)[1:] == [
-        replace(second, amends=first.event_id, amendment=Amendment.WITNESS)
+        replace(second, amends=first.event_id, amendment=Amendment.REPEAT)
     ]
     assert logged(ledger) == [first.event_id]
     assert ledger.count_requests(10) == 1
@@ -83,7 +83,9 @@ def test_later_report_of_an_answer_is_kept_as_witness(ledger: Ledger) -> None:
 
 def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
     trace = report(answer_id(), "otel", input_tokens=10, cost_pusd=7)
-    relayed = replace(trace, event_id="req-1", source=GATEWAY, project_id="prj_1", cost_pusd=8)
+    relayed = replace(
+        trace, event_id=EventId("req-1"), source=GATEWAY, project_id="prj_1", cost_pusd=8
+    )
 
     assert ledger.append([trace]) == [Outcome.ACCEPTED]
     assert ledger.append([relayed]) == [Outcome.ACCEPTED]
@@ -97,16 +99,16 @@ def test_gateway_record_replaces_a_trace(ledger: Ledger) -> None:
 
 
 def test_report_with_usage_replaces_one_without(ledger: Ledger) -> None:
-    """A queued answer has none yet; what fetches it has."""
+    """A queued answer has none yet; the poll that fetches it has."""
     queued = report(answer_id(), usage_source=UsageSource.UNKNOWN)
     fetched = replace(
         queued,
-        event_id="poll-1",
+        event_id=EventId("poll-1"),
         source="gateway-poll",
         usage_source=UsageSource.PROVIDER,
         input_tokens=5,
     )
-    again = replace(fetched, event_id="poll-2")
+    again = replace(fetched, event_id=EventId("poll-2"))
 
     outcomes = [ledger.append([event])[0] for event in (queued, fetched, again)]
 
@@ -125,23 +127,25 @@ def test_two_relayed_requests_are_two_despite_equal_answer_ids(
 
 
 def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
-    """As of a server that gives all its answers the same: what it costs to look does not grow."""
+    """As from a server that gives all answers the same id: the cost of the search does not grow."""
     relayed = [
         report("constant", provider="local", input_tokens=n) for n in range(MAX_REPORTS + 50)
     ]
     for start in range(0, len(relayed), 90):
         ledger.append(relayed[start : start + 90])
-    # Among many other ids, where the number of rows alone says nothing.
-    others = [replace(report(answer_id(), "otel"), event_id=f"many-{n}") for n in range(200)]
-    among = replace(relayed[9], event_id="span-among-many", source="otel")
+    # Among many other ids, so that the number of rows alone does not show it.
+    others = [
+        replace(report(answer_id(), "otel"), event_id=EventId(f"many-{n}")) for n in range(200)
+    ]
+    among = replace(relayed[9], event_id=EventId("span-among-many"), source="otel")
     assert ledger.append([*others, among]) == [Outcome.ACCEPTED] * 201
-    traced = replace(relayed[7], event_id="span-of-constant", source="otel")
+    traced = replace(relayed[7], event_id=EventId("span-of-constant"), source="otel")
 
     assert ledger.append([traced]) == [Outcome.ACCEPTED]
     assert ledger.read_reports(traced) == []
-    # Others of the same commit are known by theirs.
+    # Other reports of the same commit are recognized by their own ids.
     other = report(answer_id(), "otel")
-    again = replace(other, event_id=f"again-{other.event_id}", source="litellm")
+    again = replace(other, event_id=EventId(f"again-{other.event_id}"), source="litellm")
     more = [report("constant", provider="local"), other, again]
     assert [*map(str, ledger.append(more))] == ["accepted", "accepted", "duplicate"]
 
@@ -159,24 +163,34 @@ def test_different_answers_are_different_requests(
     ledger: Ledger, difference: dict[str, str]
 ) -> None:
     first = report(answer_id(), "otel")
-    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]
+    second = replace(first, event_id="other", **difference)  # type: ignore[arg-type]  # all text
 
     assert ledger.append([first, second]) == [Outcome.ACCEPTED] * 2
     assert counted(ledger) == [first, second]
 
 
 def test_short_answer_id_needs_matching_fields(ledger: Ledger) -> None:
-    """Local servers draw their ids out of a thousand."""
+    """Local servers draw their ids from a thousand values."""
     first = report("chatcmpl-417", "otel", provider="ollama", input_tokens=100, output_tokens=9)
     events = [
         first,
-        replace(first, event_id="a", source="litellm"),
-        replace(first, event_id="b", source="litellm", output_tokens=10),
-        replace(first, event_id="c", source="litellm", model="llama3"),
-        replace(first, event_id="d", source="x", event_time_us=first.event_time_us - 3_600_000_001),
-        replace(first, event_id="d2"),
-        replace(first, event_id="e", provider="openai", source="litellm"),
-        replace(first, event_id="f", provider="openai", event_time_us=first.event_time_us - 10**11),
+        replace(first, event_id=EventId("a"), source="litellm"),
+        replace(first, event_id=EventId("b"), source="litellm", output_tokens=10),
+        replace(first, event_id=EventId("c"), source="litellm", model="llama3"),
+        replace(
+            first,
+            event_id=EventId("d"),
+            source="x",
+            event_time_us=first.event_time_us - 3_600_000_001,
+        ),
+        replace(first, event_id=EventId("d2")),
+        replace(first, event_id=EventId("e"), provider="openai", source="litellm"),
+        replace(
+            first,
+            event_id=EventId("f"),
+            provider="openai",
+            event_time_us=first.event_time_us - 10**11,
+        ),
     ]
 
     assert [*map(str, ledger.append(events))] == [
@@ -215,7 +229,7 @@ def test_repriced_event_is_still_found_by_its_answer(ledger: Ledger) -> None:
     ledger.append([event])
     ledger.append(restated(event, "run-1", replace(event, cost_pusd=6)))
 
-    trace = replace(event, event_id="span-1", source="otel")
+    trace = replace(event, event_id=EventId("span-1"), source="otel")
     assert ledger.append([trace]) == [Outcome.DUPLICATE]
     assert [each.cost_pusd for each in counted(ledger)] == [6]
 
@@ -225,7 +239,8 @@ SOURCES = (GATEWAY, "otel", "litellm", "import:helicone")
 
 @st.composite
 def reports_of_answers(draw: st.DrawFn) -> tuple[list[list[UsageEvent]], int]:
-    """Commits with reports of some answers, each by the gateway at most once; how many answers."""
+    """Commits with reports of some answers, at most one by the gateway each; and the number of
+    answers."""
     answers = [answer_id() for _ in range(draw(st.integers(1, 4)))]
     reports = []
     for number, answer in enumerate(answers):
@@ -296,10 +311,10 @@ def test_amendments_sum_to_the_current_versions(ledger: Ledger) -> None:
 
 
 def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None:
-    """A run that prices again has read the request before it was merged."""
+    """A repricing run has read the request before it was merged."""
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
-    relayed = replace(event, event_id="req", source=GATEWAY)
+    relayed = replace(event, event_id=EventId("req"), source=GATEWAY)
     ledger.append([relayed])
 
     late = restated(event, "run", replace(event, cost_pusd=6))
@@ -312,7 +327,7 @@ def test_event_voided_for_another_report_is_not_restated(ledger: Ledger) -> None
 def test_better_report_and_amendment_in_one_commit_count_once(ledger: Ledger) -> None:
     event = report(answer_id(), "otel", cost_pusd=5)
     ledger.append([event])
-    relayed = replace(event, event_id=f"req-{event.event_id}", source=GATEWAY)
+    relayed = replace(event, event_id=EventId(f"req-{event.event_id}"), source=GATEWAY)
 
     ledger.append([*restated(event, "run", replace(event, cost_pusd=6)), relayed])
 

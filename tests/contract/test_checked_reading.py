@@ -1,4 +1,4 @@
-"""Single events that are shown have been checked, on every engine."""
+"""Displayed single events have been checked, on every engine."""
 
 import threading
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import pytest
 from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import reading as reading_module
 from outlay.storage.ledger.checking import CheckedBatches
@@ -45,14 +45,14 @@ def test_row_with_a_wrong_checksum_is_never_shown(
     ledger.forget_end_users(OrganizationId("org_test"), to_us(NOW) + 1)
     if is_warm:
         assert len(log(ledger)) == 3
-        assert ledger.read_history(OrganizationId("org_test"), "shown")
+        assert ledger.read_history(OrganizationId("org_test"), EventId("shown"))
 
     damage(statement)
 
     with pytest.raises(Damaged, match=r"Batch 2 .*Restore a backup|in no batch"):
         log(ledger)
     with pytest.raises(Damaged):
-        ledger.read_history(OrganizationId("org_test"), "shown")
+        ledger.read_history(OrganizationId("org_test"), EventId("shown"))
 
 
 def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None:
@@ -60,11 +60,11 @@ def test_damage_hides_only_its_own_batch(ledger: Ledger, damage: Damage) -> None
     ledger.append([make_event(event_id="damaged"), make_event(event_id="beside")])
     damage("UPDATE usage_event SET input_tokens = 9 WHERE event_id = 'damaged'")
 
-    assert ledger.read_history(OrganizationId("org_test"), "whole")
+    assert ledger.read_history(OrganizationId("org_test"), EventId("whole"))
     with pytest.raises(Damaged):
-        ledger.read_history(OrganizationId("org_test"), "beside")
+        ledger.read_history(OrganizationId("org_test"), EventId("beside"))
     assert ledger.append([make_event(event_id="later")])
-    assert ledger.read_history(OrganizationId("org_test"), "later")
+    assert ledger.read_history(OrganizationId("org_test"), EventId("later"))
 
 
 def test_batch_of_several_organizations_is_checked_as_a_whole(

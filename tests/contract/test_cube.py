@@ -93,7 +93,7 @@ class Side:
 
 
 def fold_now(cube: Cube) -> None:
-    """Fold, whether or not it is time."""
+    """Fold, even if it is not due."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clickhouse_store, "FOLD_SECONDS", 0.0)
         cube.fold()
@@ -121,7 +121,7 @@ def sides(
 
 @dataclass(frozen=True)
 class Case:
-    """Usage of an organization and a question about it."""
+    """Usage of an organization and a query about it."""
 
     events: list[UsageEvent]
     is_folded: bool
@@ -208,7 +208,7 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 def answers(reader: CubeReader, case: Case) -> Mapping[str, Any]:
-    """Everything that can be asked; in the order of the engine where there is one."""
+    """The answers to all questions, in the order of the engine if they have one."""
     query = case.query
     flat = replace(query, then_by=None)
     breakdown = sorted(reader.ask(Groups(flat)))
@@ -235,7 +235,7 @@ def answers(reader: CubeReader, case: Case) -> Mapping[str, Any]:
 
 
 def session_answers(reader: CubeReader, case: Case) -> Mapping[str, Any]:
-    """Everything that can be asked about sessions."""
+    """The answers to all questions about sessions."""
     asked = SessionQuery(
         usage=case.query, sort=case.session_sort, is_descending=case.is_folded, page_size=3
     )

@@ -1,4 +1,4 @@
-"""Identities are taken out a few rows at a time, and the ledger is whole after every step."""
+"""Identities are removed a few rows at a time, and the ledger is intact after every step."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from tests.factories import NOW, make_event
 
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.storage.ledger import erasing
 from outlay.storage.ledger.erasing import Drafts, Pace, Replacement
@@ -31,7 +31,7 @@ def seven_at_a_time(pace: Pace, _: float) -> None:
 
 @pytest.fixture
 def steps(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many end users were left after each step of seven rows; all batches were whole."""
+    """The number of end users left after each step of seven rows; all batches were intact."""
     monkeypatch.setattr(erasing, "FIRST_ROWS", 7)
     monkeypatch.setattr(Pace, "note", seven_at_a_time)
     monkeypatch.setattr(Pace, "rest", lambda *_: left.append(count()))
@@ -44,7 +44,7 @@ def steps(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 def fill(ledger: Ledger) -> list[UsageEvent]:
-    """A large batch, small ones, events of somebody else in between."""
+    """Add a large batch, small ones, and events of another organization in between."""
     events = [make_event(end_user=f"user-{number % 5}") for number in range(40)]
     events[20:20] = [make_event(organization_id="org_other", end_user="user-1")]
     ledger.append(events)
@@ -119,7 +119,7 @@ def test_damaged_batch_is_skipped_and_others_are_erased(
     with pytest.raises(Damaged, match="Batch 2"):
         stored(ledger)
     for name in ("0", "2"):
-        (found,) = ledger.read_history(OrganizationId("org_test"), name)
+        (found,) = ledger.read_history(OrganizationId("org_test"), EventId(name))
         assert found.event.end_user == ""
 
 
@@ -133,7 +133,7 @@ def test_batch_rewritten_concurrently_is_read_again(
 
     def overtaken(drafts: Drafts, sequences: Sequence[int]) -> list[Replacement]:
         found = honest(drafts, sequences)
-        if others and overtaking.acquire(blocking=False):  # else this is the overtaking one
+        if others and overtaking.acquire(blocking=False):  # otherwise this is the overtaking one
             ledger.forget(OrganizationId("org_test"), others.pop(), "gone-before")
             overtaking.release()
         return found

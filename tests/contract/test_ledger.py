@@ -17,7 +17,7 @@ from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Unavailable
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.query import QUALITY_MEASURES
 from outlay.kit.clock import Clock, to_us
@@ -89,7 +89,7 @@ def test_event_ids_are_separate_per_organization(
     event, known = make_event(), make_event()
     ledger.append([known])
 
-    # With one that is known the ledger looks at each of them.
+    # With a known id among them, the ledger checks each of them.
     for first in (make_event(), known):
         others = [
             replace(event, organization_id=OrganizationId(name), app=name)
@@ -133,7 +133,7 @@ def test_submitters_sharing_a_commit_get_their_own_outcomes(ledger: Ledger) -> N
     ledger.on_commit(hold)
     ahead = ledger.submit([first])
     assert is_writing.wait(20)
-    # These wait together, and share the next commit.
+    # These wait together and share the next commit.
     parts = [[make_event()], [known, free, other], [], [make_event(), known]]
     futures = [ledger.submit(part) for part in parts]
     go_on.set()
@@ -182,7 +182,7 @@ def test_full_queue_refuses_before_anything_is_stored(
 
 def test_outcomes_delete_intents(ledger: Ledger) -> None:
     intents = [
-        Intent(OrganizationId("org_test"), f"e{number}", bytes([number, 0, 255]))
+        Intent(OrganizationId("org_test"), EventId(f"e{number}"), bytes([number, 0, 255]))
         for number in range(3)
     ]
     ledger.submit([], intents=intents).result(10)
@@ -221,7 +221,7 @@ def test_events_are_found_by_time_id_and_organization(ledger: Ledger) -> None:
 
 
 def log_events() -> list[UsageEvent]:
-    """Events of few different times and values, some of which nobody knows."""
+    """Events with few different times and values, some of them unknown."""
     random = Random(5)
     return [
         make_event(
@@ -262,7 +262,7 @@ NARROWED = replace(
 
 
 def matching(events: list[UsageEvent], wanted: LogFilter) -> dict[int, UsageEvent]:
-    """The events that are wanted, by sequence number."""
+    """The matching events, by sequence number."""
     asked = wanted.conditions
     return {
         seq: event

@@ -1,4 +1,4 @@
-"""What tests of charts do with a chart."""
+"""Helpers for tests of charts."""
 
 import csv
 import io
@@ -20,18 +20,18 @@ READ = """chart => chart.data.points.map((_, index) => {
       row => [row.dataset.tipKey, of(row)])),
   };
 })"""
-"""What the tooltip of each point says: exact and written."""
+"""The tooltip of each point: exact values and displayed text."""
 
 
 def open_chart(page: Page, demo: Demo, query: str = "?preset=last-month") -> Locator:
-    """The chart of organization analytics, drawn."""
+    """The drawn chart of organization analytics."""
     page.goto(f"{demo.url}{ANALYTICS}{query}")
     expect(page.locator("usage-area")).to_have_attribute("data-drawn", re.compile("."))
     return page.locator("usage-area")
 
 
 def data_of(page: Page, source: str) -> Any:
-    """What is embedded for a chart."""
+    """The data embedded for a chart."""
     return page.evaluate("id => JSON.parse(document.getElementById(id).textContent)", source)
 
 

@@ -1,4 +1,4 @@
-"""A browser in front of the demo."""
+"""A browser with the demo."""
 
 import json
 import signal
@@ -21,7 +21,7 @@ ANALYTICS = "/organization/analytics"
 
 @dataclass
 class Demo:
-    """The running demo and how to ask it."""
+    """The running demo and its API."""
 
     url: str
     token: str
@@ -29,11 +29,11 @@ class Demo:
     password: str
 
     def ask(self, **params: Any) -> dict[str, Any]:
-        """The public answer that the page of all must agree with."""
+        """The answer of an endpoint that a page must agree with."""
         return self.get("/api/v1/analytics/activity", top=8, **params)
 
     def get(self, path: str, **params: Any) -> dict[str, Any]:
-        """What an endpoint answers, money exact."""
+        """The answer of an endpoint, with exact amounts."""
         answer = httpx.get(
             f"{self.url}{path}",
             params=params,
@@ -46,14 +46,14 @@ class Demo:
 
 
 def build_data(folder: Path) -> None:
-    """Make the usage of the demo, which takes ten times as long as serving it again."""
+    """Generate the usage of the demo, which takes ten times as long as serving it again."""
     with serving_demo(folder):
         pass
 
 
 @contextmanager
 def serving_demo(folder: Path) -> Iterator[Demo]:
-    """`outlay demo` in a process of its own."""
+    """`outlay demo` in its own process."""
     process = start("demo", "--port", "0", "--data", folder, "--days", "65", "--json")
     try:
         assert process.stdout is not None
@@ -65,7 +65,7 @@ def serving_demo(folder: Path) -> Iterator[Demo]:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo that the tests of this process share."""
+    """The demo shared by the tests of this process."""
     with serving_demo(copy_of(tmp_path_factory, "demo", build_data)) as running:
         yield running
 
@@ -81,7 +81,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def signed_in(demo: Demo, browser: Browser) -> Any:
-    """The cookies of somebody who has signed in through the form."""
+    """The cookies of a user who signed in through the form."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{demo.url}/login")
@@ -96,7 +96,7 @@ def signed_in(demo: Demo, browser: Browser) -> Any:
 
 @dataclass
 class Watched:
-    """A page and everything about it that must not happen."""
+    """A page, and everything that must not happen on it."""
 
     page: Page
     context: BrowserContext
@@ -107,7 +107,8 @@ class Watched:
 def watched(
     demo: Demo, browser: Browser, signed_in: Any, request: pytest.FixtureRequest
 ) -> Iterator[Watched]:
-    """A page at 1440 px, or as a test's `options` parameter says; its troubles fail the test."""
+    """A page at 1440 px, or with a test's `options`; console errors and failed requests fail the
+    test."""
     options = getattr(request, "param", {})
     context = browser.new_context(
         storage_state=signed_in, **{"viewport": {"width": 1440, "height": 900}, **options}
@@ -132,5 +133,5 @@ def watched(
 
 @pytest.fixture
 def page(watched: Watched) -> Page:
-    """The page alone."""
+    """The page only."""
     return watched.page

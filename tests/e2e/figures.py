@@ -1,4 +1,4 @@
-"""Reading what pages show as numbers: a shown figure is right if the exact one rounds to it."""
+"""Reading the numbers on pages: a displayed figure is right if the exact one rounds to it."""
 
 import re
 from decimal import Decimal
@@ -17,7 +17,7 @@ UNITS: Final = {
     "s": Decimal(1),
 }
 NOTHING: Final = frozenset({"", "–"})
-"""What stands where there is no figure."""
+"""What is displayed if there is no figure."""
 
 _FIGURE: Final = re.compile(
     r"(?P<bound>[<>]?)(?P<sign>[−+-]?)\$?(?P<digits>[\d,]+(?:\.\d+)?)\s?(?P<unit>K|M|B|T|%|ms|s)?"
@@ -25,7 +25,7 @@ _FIGURE: Final = re.compile(
 
 
 class Range(NamedTuple):
-    """The exact figures that a text stands for."""
+    """The exact values that a text can represent."""
 
     low: Decimal
     high: Decimal
@@ -36,7 +36,7 @@ class Range(NamedTuple):
 
 
 def read_figure(text: str) -> Range:
-    """The figures that are written like `text`: `$1.2K` stands for 1,150 to 1,250 dollars."""
+    """The values that are displayed as `text`: `$1.2K` represents 1,150 to 1,250 dollars."""
     found = _FIGURE.fullmatch(text.strip())
     assert found, f"{text!r} is not a figure"
     digits = Decimal(found["digits"].replace(",", ""))
@@ -53,7 +53,7 @@ def read_figure(text: str) -> Range:
 
 
 def shows(text: str, exact: Decimal | int | float | None) -> bool:
-    """Whether a text shows an exact figure, rounded to the digits that it has."""
+    """Whether a text shows an exact value, rounded to its digits."""
     if text.strip() in NOTHING:
         return not exact
     return exact is not None and Decimal(exact) in read_figure(text)

@@ -1,4 +1,4 @@
-"""What every test of pages does with a page."""
+"""Helpers for tests of pages."""
 
 import re
 from collections.abc import Callable
@@ -21,10 +21,10 @@ LOOKS = pytest.mark.parametrize(
     indirect=True,
     ids=lambda options: f"{options['viewport']['width']}-{options['color_scheme']}",
 )
-"""A test of `watched` pages, wide and narrow, light and dark; scripts of the test may run."""
+"""Options of `watched` pages: wide and narrow, light and dark; scripts of the test may run."""
 
 ONLY_VIOLATIONS = {"resultTypes": ["violations"]}
-"""To list what complies, too, takes as long again."""
+"""Listing passed rules as well takes twice as long."""
 
 UNTIL_STILL = """() => Promise.allSettled(
   document.getAnimations()
@@ -35,7 +35,7 @@ UNTIL_STILL = """() => Promise.allSettled(
 
 
 def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
-    """Asks the API of a demo, by the line of JSON that it printed."""
+    """A function that calls the API of a demo, given its line of JSON."""
 
     def ask(path: str, **params: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {server['accessToken']}"}
@@ -47,7 +47,7 @@ def asker(server: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 
 
 def every_page(ask: Any) -> dict[str, str]:
-    """Addresses of all pages about usage by name; `ask` gets what an endpoint answers."""
+    """The paths of all usage pages by name; `ask` returns the answer of an endpoint."""
     project_id = ask("/api/v1/analytics/projects")["projects"][0]["projectId"]
     key_id = next(
         key["apiKeyId"]
@@ -79,7 +79,7 @@ def every_page(ask: Any) -> dict[str, str]:
 
 
 def check_access(page: Page) -> None:
-    """No violation of accessibility rules on what is shown."""
+    """Check that nothing displayed violates accessibility rules."""
     page.evaluate(UNTIL_STILL)
     found = Axe().run(page, options=ONLY_VIOLATIONS).response["violations"]
     assert [
@@ -88,7 +88,7 @@ def check_access(page: Page) -> None:
 
 
 def fill_in(page: Page, button: str, **fields: str) -> None:
-    """Open a dialog, fill it in and send it; `_` in a label stands for any character."""
+    """Open a dialog, fill it in and submit it; `_` in a label stands for any character."""
     page.get_by_role("button", name=button, exact=True).first.click()
     dialog = page.locator("dialog[open]")
     for label, value in fields.items():
@@ -101,7 +101,7 @@ def fill_in(page: Page, button: str, **fields: str) -> None:
 
 
 def take_secret(page: Page) -> str:
-    """What is shown once, copied with the button."""
+    """The secret that is shown once, copied with the button."""
     expect(page.locator("#secret")).to_be_visible()
     secret = page.locator("#secret-value").text_content()
     copy = page.locator("[data-copy=secret-value]")

@@ -1,4 +1,4 @@
-"""Figures of charts: those of the API, exact, whatever shows them."""
+"""The figures of charts are those of the API, exactly, wherever they are shown."""
 
 import re
 from decimal import Decimal
@@ -17,7 +17,7 @@ from outlay.web.dashboard.parts.usage import GROUPINGS
 
 METRICS = {"Cost": Rank.COST, "Requests": Rank.REQUESTS, "Tokens": Rank.TOKENS}
 QUICK = {Dimension.MODEL, Dimension.GROUP}
-"""Groupings of either kind: those that add up, and those that overlap."""
+"""One grouping of each kind: one that adds up, and one that overlaps."""
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,7 @@ def test_compared_period_is_in_legend_and_tooltip_with_dates(page: Page, demo: D
     expect(chart.locator("[data-tip=earlier]")).to_have_text(f"vs Aug 28: $20.00 ({growth})")
     expect(page.locator("#announce")).to_contain_text("vs Aug 28: $20.00")
     chart.evaluate("chart => chart.point(2, false)")
-    expect(chart.locator("[data-tip=earlier]")).to_have_count(0)  # nothing stands before it
+    expect(chart.locator("[data-tip=earlier]")).to_have_count(0)  # it comes first
     expect(chart.locator(".earlier")).to_have_count(1)
 
 

@@ -1,4 +1,4 @@
-"""Pictures of charts: everything that one sees, whole and in its colours."""
+"""Pictures of charts: complete and in the same colours as on the page."""
 
 import itertools
 import re
@@ -87,7 +87,7 @@ def test_image_is_the_same_while_values_are_shown(page: Page, demo: Demo) -> Non
 
 
 def read_png(path: Path) -> tuple[int, int, set[tuple[int, int, int]]]:
-    """Width, height and the colours of an 8-bit RGB or RGBA picture without interlacing."""
+    """Width, height and colours of an 8-bit RGB or RGBA picture without interlacing."""
     body = path.read_bytes()
     assert body.startswith(b"\x89PNG")
     width, height, depth, kind = struct.unpack(">IIBB", body[16:26])

@@ -1,4 +1,4 @@
-"""Charts: what they draw, say and lead to."""
+"""Charts: what they draw, show and link to."""
 
 import re
 
@@ -32,7 +32,7 @@ def test_double_click_isolates_and_restores_series(page: Page, demo: Demo) -> No
     entry.click()
     expect(bands).to_have_count(count - 1)
     entry.hover()
-    expect(chart.locator(".is-dim")).to_have_count(0)  # the rest is what one wants to see
+    expect(chart.locator(".is-dim")).to_have_count(0)  # the rest is what the test is about
     chart.get_by_role("button", name="Show all").click()
     expect(bands).to_have_count(count)
 

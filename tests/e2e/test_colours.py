@@ -1,4 +1,4 @@
-"""One colour for an entity, on a page and from page to page; none twice in a list."""
+"""An entity has one colour on a page and across pages; no colour occurs twice in a list."""
 
 from collections import defaultdict
 from typing import Any
@@ -17,7 +17,7 @@ MARKS = """(lists) => [...document.querySelectorAll(lists)].map((list) => ({
     (row.querySelector(".swatch")?.className ?? "").match(/slot-[0-9]+/)?.[0] ?? null,
   ]).filter(([, slot]) => slot),
 }))"""
-"""The lists of a page: rankings of every metric, shown or not, and legends."""
+"""The lists of a page: rankings of every metric, shown or hidden, and legends."""
 
 
 def marks(page: Page, url: str) -> dict[str, list[list[tuple[str, str]]]]:
@@ -33,7 +33,7 @@ def marks(page: Page, url: str) -> dict[str, list[list[tuple[str, str]]]]:
 
 
 def check(found: dict[str, list[list[tuple[str, str]]]], url: str) -> dict[str, dict[str, str]]:
-    """The slot of each key by place, having made sure that it is one."""
+    """The slot of each key by list, after checking that it is unique."""
     slots: dict[str, dict[str, str]] = {}
     for place, lists in found.items():
         known: dict[str, str] = {}
@@ -62,7 +62,7 @@ def test_lists_never_repeat_a_colour(page: Page, demo: Demo) -> None:
             assert any(check(marks(page, url), url).values()), name
         elif name == "users-and-groups":
             slots = check(marks(page, url), url)
-            assert len(slots["users"]) > 10  # two lists of ten, not the same ones
+            assert len(slots["users"]) > 10  # two lists of ten, with different entries
             assert set(slots["users"].values()) > {f"slot-{slot}" for slot in range(1, 9)}
         else:
             check(marks(page, url), url)

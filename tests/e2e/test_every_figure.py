@@ -1,9 +1,9 @@
-"""Every number that pages show is the API's: cards, rankings, tables, charts, files, paper.
+"""Every number on pages is the API's: cards, rankings, tables, charts, files, print.
 
-The quick form looks at some pages in some states; the long one at every page × period × filter, and
-with every role on every plan:
+The quick form checks some pages in some states; the long one every page × period × filter, and with
+every role on every plan:
 
-    python -m pytest tests/e2e/test_every_figure.py -m "long or not long"
+python -m pytest tests/e2e/test_every_figure.py -m "long or not long"
 """
 
 import json
@@ -66,7 +66,7 @@ COLLECT: Final = """() => {
       .map(node => [text(node), node.title, node.outerHTML.slice(0, 120)]),
   };
 }"""
-"""What a page says, as text."""
+"""The content of a page, as text."""
 
 
 @dataclass
@@ -76,18 +76,18 @@ class Place:
     path: str
     api: str
     fixed: Mapping[str, str] = field(default_factory=dict)
-    """What the page is about, as parameters of that question."""
+    """The subject of the page, as parameters of that question."""
 
 
 @dataclass
 class Reader:
-    """Somebody in front of a page, who asks the API with the same session."""
+    """A user of a page who calls the API with the same session."""
 
     page: Page
     url: str
 
     def ask(self, path: str, **params: Any) -> dict[str, Any]:
-        """An answer of the API, its money exact."""
+        """An answer of the API, with exact amounts."""
         query = urlencode(params, doseq=True)
         answer = self.page.request.get(f"{self.url}{path}?{query}")
         assert answer.status == 200, (path, params, answer.text())
@@ -104,7 +104,7 @@ class Reader:
         return found
 
     def check(self, place: Place, state: Mapping[str, str], *, files: bool = False) -> int:
-        """Compare all that a page says with the API; how many figures were compared."""
+        """Compare everything on a page with the API; returns the number of compared figures."""
         shown = self.open(place, state)
         what = (place.path, dict(state))
         asked = {"compare": "previous", **state, **place.fixed}
@@ -183,7 +183,7 @@ class Reader:
         return count
 
     def _check_files(self, chart: Any, answer: dict[str, Any], metric: str) -> int:
-        """The table view, the CSV and the texts of the picture."""
+        """Check the table view, the CSV and the texts of the picture."""
         card = f".chart-card:has([data-source={chart.get_attribute('data-source')}])"
         totals = answer["totals"]
         rows = rows_of(saved(self.page, "CSV", card))
@@ -205,12 +205,12 @@ class Reader:
 
 
 def number(text: str) -> Decimal:
-    """A figure written with every digit."""
+    """A figure written with all digits."""
     return Decimal(text.replace("$", "").replace(",", "").replace("−", "-"))
 
 
 def places_of(reader: Reader) -> dict[str, Place]:
-    """The pages whose numbers one question of the API has."""
+    """The pages whose numbers a single question of the API has."""
     project = reader.ask("/api/v1/analytics/projects")["projects"][0]["projectId"]
     keys = [key for key in reader.ask("/api/v1/api-keys")["apiKeys"] if key["projectId"] == project]
     key = keys[0]["apiKeyId"]
@@ -248,7 +248,7 @@ GROUPINGS: Final = ("model", "project", "apiKey", "user", "group", "app", "provi
 
 @pytest.fixture
 def reader(page: Page, demo: Demo) -> Reader:
-    """The owner, in front of the demo."""
+    """The owner, with the demo."""
     return Reader(page, demo.url)
 
 
@@ -323,19 +323,19 @@ def test_every_role_sees_what_the_api_returns(
 
 
 def everybodys_places(reader: Reader) -> dict[str, Place]:
-    """The pages of somebody who may see but a part."""
+    """The pages of a user who may see only a part."""
     if may_ask(reader):
         return places_of(reader)
     return {"my usage": Place("/me/usage", "/api/v1/analytics/me")}
 
 
 def may_ask(reader: Reader) -> bool:
-    """Whether somebody may ask about the whole organization."""
+    """Whether a user may query the whole organization."""
     return reader.page.request.get(f"{reader.url}/api/v1/analytics/summary").status == 200
 
 
 def sign_in(page: Page, demo: Demo, role: Role, plan: Plan) -> None:
-    """Sign in as the owner, or as somebody who has just been invited."""
+    """Sign in as the owner, or as a newly invited user."""
     if role is Role.OWNER:
         page.goto(f"{demo.url}/login")
         page.get_by_label("E-mail address").fill(demo.email)

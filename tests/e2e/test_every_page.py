@@ -1,4 +1,4 @@
-"""What holds on every page: weight, policy, stillness, accessibility, no way out."""
+"""Properties of every page: weight, policy, stillness, accessibility, no dead ends."""
 
 import gzip
 import re
@@ -20,7 +20,7 @@ WATCH = (
 
 
 def settled(page: Page) -> None:
-    """Everything is drawn."""
+    """Wait until everything is drawn."""
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     for chart in page.locator("usage-area:visible, line-chart:visible").all():
         expect(chart).to_have_attribute("data-drawn", re.compile("."))
@@ -42,7 +42,7 @@ def test_every_page_is_small_stable_and_csp_compliant(watched: Watched, demo: De
         def note(answer: Any, sizes: list[int] = sizes) -> None:
             sizes.append(int(answer.request.sizes()["responseBodySize"]))
 
-        browser.send("Network.clearBrowserCache")  # as for somebody who comes the first time
+        browser.send("Network.clearBrowserCache")  # as at a first visit
         page.on("response", note)
         page.goto(demo.url + path)
         settled(page)

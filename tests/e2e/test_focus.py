@@ -1,4 +1,4 @@
-"""The focus by keyboard: whatever is activated, it is never lost (WCAG 2.4.3)."""
+"""Keyboard focus: it is never lost, whatever is activated (WCAG 2.4.3)."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +9,7 @@ LINKS = "#page a[data-go]:visible"
 ON = "node => document.activeElement === node"
 IS_NOWHERE = "document.activeElement === null || document.activeElement === document.body"
 MOST_ROWS = 2
-"""Links of one kind that are tried: the rows of a list are all alike."""
+"""Maximum number of links of one kind that are tried: the rows of a list are alike."""
 
 KIND = """node => [
   node.closest("[class]:not(a)")?.className, node.closest("tr") ? "row" : "",
@@ -47,7 +47,7 @@ def test_every_link_keeps_the_focus(page: Page, demo: Demo, name: str) -> None:
         assert link.evaluate(ON)
         page.keyboard.press("Enter")
         expect(page.locator("#page")).not_to_have_attribute("aria-busy", "true")
-        # Another project is another document: it begins at its top.
+        # Another project is another document: it starts at its top.
         if page.evaluate("window.isKept"):
             assert not page.evaluate(IS_NOWHERE), f"nowhere after {target}"
         page.goto(address)

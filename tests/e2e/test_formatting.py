@@ -16,7 +16,7 @@ def test_browser_formats_numbers_like_the_server(page: Page, demo: Demo) -> None
     page.goto(f"{demo.url}{ANALYTICS}")
     for name, cases in json.loads(VECTORS.read_text()).items():
         for given, expected in cases:
-            # Exact numbers come as text.
+            # Exact numbers are sent as text.
             arguments = given if isinstance(given, list) else [str(given)]
             if name == "money":
                 arguments = [render_usd(given)]

@@ -1,4 +1,4 @@
-"""What other systems report, by hand: discovered things and a provider's bill."""
+"""Usage of other systems, used like a reader would: discovered entities and a provider's bill."""
 
 import re
 from dataclasses import replace
@@ -11,6 +11,7 @@ from tests.e2e.pages import check_access
 from tests.e2e.test_settings import visit, world
 from tests.factories import NOW
 
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -20,7 +21,7 @@ __all__ = ["server", "visit", "world"]
 
 def report(event_id: str, project: str, name: str) -> UsageReport:
     return UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=to_us(NOW) - 3_600_000_000,
         provider="openai",
         mapping="openai/gpt-4o",

@@ -1,4 +1,4 @@
-"""Where things stand on pages of any width: nothing overflows, nothing lies on text, no holes."""
+"""Layout at any width: nothing overflows, nothing covers text, no gaps."""
 
 import re
 from importlib.resources import files
@@ -38,7 +38,7 @@ RULES = """(text) => {
 }"""
 
 CUSTOM_PROPERTY = re.compile(r"(--[\w-]+:)([^;}]*)")
-"""Its value keeps the white space that it is written with."""
+"""The value of a custom property keeps its white space."""
 
 
 def as_parsed(rule: str) -> str:
@@ -56,11 +56,19 @@ ROWS = """(node) => {
     heights: row.map((box) => Math.round(box.height)),
   }));
 }"""
-"""The rows in which the children of an element stand."""
+"""The visual rows of the children of an element."""
+
+
+INTO_VIEW = """async (panel) => {
+  await new Promise((done) => { requestAnimationFrame(() => setTimeout(done)); });
+  const { left, right } = panel.getBoundingClientRect();
+  return { left, right, width: document.documentElement.clientWidth };
+}"""
+"""The sides of an opened panel once it has moved, and the width of the window."""
 
 
 def rows_of(page: Page, selector: str) -> list[dict[str, Any]]:
-    """The rows of the first element that a selector finds."""
+    """The visual rows of the first element that matches a selector."""
     found: list[dict[str, Any]] = page.locator(selector).first.evaluate(ROWS)
     return found
 
@@ -129,6 +137,21 @@ def test_chart_buttons_are_beside_the_title_on_phones(watched: Watched, demo: De
             assert title
             assert tools
             assert tools["y"] < title["y"] + title["height"], head.inner_text()
+
+
+@pytest.mark.parametrize("width", [390, 768])
+def test_opened_panels_are_within_the_window(page: Page, demo: Demo, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    pages = every_page(demo.get)
+    for name in ("users-analytics", "dashboard", "members", "project-keys", "requests"):
+        page.goto(demo.url + pages[name])
+        settled(page)
+        for button in page.locator("main :is(.range, .menu) > summary:visible").all():
+            button.evaluate("button => { button.parentElement.open = true; }")
+            box = button.locator("xpath=following-sibling::*").evaluate(INTO_VIEW)
+            assert box["left"] >= 0, (name, button.inner_text())
+            assert box["right"] <= box["width"], (name, button.inner_text())
+            button.evaluate("button => { button.parentElement.open = false; }")
 
 
 def test_report_charts_keep_their_font_size(page: Page, demo: Demo) -> None:

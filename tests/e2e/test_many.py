@@ -1,4 +1,4 @@
-"""Five thousand users, and names of two hundred characters, stay usable."""
+"""Five thousand users and names of two hundred characters remain usable."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ PLACES = (
 
 @pytest.fixture(scope="module")
 def crowd(server: Server) -> World:
-    """An organization in which everybody used something, some under long names."""
+    """An organization in which everyone has usage, some with long names."""
     world = make_world(server)
     organization_id = world.organization.organization_id
     long = LONG[:200]

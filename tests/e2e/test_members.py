@@ -1,4 +1,4 @@
-"""Members and one of them, compared with the API's numbers."""
+"""The list of members and the page of one, compared with the API's numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Organization analytics, used as its reader would, compared with the API's numbers."""
+"""Organization analytics, used like a reader would, compared with the API's numbers."""
 
 import gzip
 import re

@@ -1,4 +1,4 @@
-"""The period of a page: carried everywhere, compared with dates, and refused at its field."""
+"""The period of a page: carried along, compared, and rejected at its field."""
 
 import re
 from datetime import date
@@ -23,7 +23,7 @@ HREFS = """() => {
   for (const link of links) link.click();
   return links.map((link) => link.href);
 }"""
-"""Clicks everything in the sidebar without going there: the addresses it would lead to."""
+"""Clicks all sidebar links without following them, and returns their URLs."""
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -90,7 +90,7 @@ def test_compared_period_is_selected_in_the_picker(page: Page, demo: Demo) -> No
 
 
 def bad(watched: Watched) -> None:
-    """A refused address is an error for the browser, too."""
+    """A rejected URL is an error for the browser, too."""
     watched.troubles[:] = [text for text in watched.troubles if "status of 400" not in text]
 
 

@@ -1,4 +1,4 @@
-"""Pages on paper: what Chromium prints is read back from the PDF, box by box."""
+"""Printed pages: what Chromium prints is read back from the PDF, box by box."""
 
 import ctypes
 import re
@@ -20,16 +20,16 @@ from outlay.web.dashboard.templating import THEME_COOKIE
 FORMATS = ("A4", "Letter")
 
 TOLERANCE = 1.0
-"""Points by which boxes may overlap: descenders reach into the line below."""
+"""Points by which boxes may overlap: descenders extend into the line below."""
 
 EDGE = 36.0
 """Points that every page keeps free at its sides, about half an inch."""
 
 MOST_PAGES = {"users-and-groups": 5, "requests": 4, "request": 4, "audit-trail": 4}
-"""Sheets that a page of the demo may take; any other three."""
+"""Maximum number of sheets of a page of the demo; all others have at most three."""
 
 HEADS = {"members": "Error rate", "requests": "Latency"}
-"""Pages whose table goes on over several sheets, and a word of the table's head."""
+"""Pages with a table on several sheets, and a word in the table's head."""
 
 PRINTABLE = (
     "report",
@@ -42,12 +42,12 @@ PRINTABLE = (
     "users-and-groups",
     "my-usage",
 )
-"""What people hand on."""
+"""The pages that are likely to be printed."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A piece of text where it stands, in points from the lower left corner."""
+    """A piece of text with its position, in points from the lower left corner."""
 
     left: float
     bottom: float
@@ -56,7 +56,7 @@ class Box:
     text: str
 
     def meets(self, other: "Box") -> bool:
-        """Whether the two are printed over each other."""
+        """Whether the two overlap in print."""
         across = min(self.right, other.right) - max(self.left, other.left)
         along = min(self.top, other.top) - max(self.bottom, other.bottom)
         return across > TOLERANCE and along > TOLERANCE
@@ -71,16 +71,16 @@ class Sheet:
     boxes: list[Box]
     text: str
     inks: set[tuple[int, int, int]]
-    """The colours of its words."""
+    """The colours of its text."""
 
     @property
     def body(self) -> list[Box]:
-        """The boxes above the foot."""
+        """The boxes above the footer."""
         return [box for box in self.boxes if box.bottom > 48]
 
     @property
     def filled(self) -> float:
-        """The part of its height that has text, from the top."""
+        """The fraction of its height that has text, from the top."""
         return 1 - min((box.bottom for box in self.body), default=self.height) / self.height
 
 
@@ -115,13 +115,13 @@ def sheets_of(pdf: bytes) -> list[Sheet]:
 
 @pytest.fixture(scope="module", params=["light", "dark"])
 def scheme(request: pytest.FixtureRequest) -> str:
-    """The theme that whoever prints has chosen; their system prefers the same."""
+    """The theme that the user has chosen; the system prefers the same."""
     return str(request.param)
 
 
 @pytest.fixture(scope="module")
 def paper(demo: Demo, browser: Browser, signed_in: Any, scheme: Any) -> Iterator[Page]:
-    """A page of somebody who looks at it in light or dark before printing."""
+    """A page of a user who has chosen light or dark before printing."""
     context = browser.new_context(
         storage_state=signed_in,
         viewport={"width": 1440, "height": 900},
@@ -133,14 +133,14 @@ def paper(demo: Demo, browser: Browser, signed_in: Any, scheme: Any) -> Iterator
 
 
 def print_page(page: Page, url: str, paper_format: str) -> list[Sheet]:
-    """What comes out of the printer."""
+    """The printed sheets of a page."""
     page.goto(url)
     settled(page)
     return sheets_of(page.pdf(format=paper_format))
 
 
 def check_sheets(name: str, sheets: list[Sheet], foot: str) -> None:
-    """What holds on every printed page."""
+    """Check the properties of every printed page."""
     assert len(sheets) <= MOST_PAGES.get(name, 3), name
     for number, sheet in enumerate(sheets, 1):
         where = f"{name}, page {number}"
@@ -154,13 +154,13 @@ def check_sheets(name: str, sheets: list[Sheet], foot: str) -> None:
         assert cut == [], where
         assert f"Page {number} of {len(sheets)}" in sheet.text, where
         assert foot in re.sub(r"\s+", " ", sheet.text), where
-        # Dark pages print dark words, too: their ink would be pale.
+        # Dark pages print dark text, too: their own text colour would be too light.
         assert all(min(ink) < 128 for ink in sheet.inks), (where, sheet.inks)
         assert sheet.filled > (0.1 if number == len(sheets) else 0.5), where
 
 
 def foot_of(page: Page) -> str:
-    """The organization and the dates that each printed page must name."""
+    """The organization and the dates that each printed page must have."""
     organization = page.locator(".topbar strong").text_content() or ""
     dates = page.locator(".report-date, .range-dates").first.text_content() or ""
     found = re.search(r"\w{3} \d+[^A]*\d{4}", dates)
@@ -175,7 +175,7 @@ def foot_of(page: Page) -> str:
 def test_printed_pages_have_no_overlaps_and_a_title(paper: Page, demo: Demo, scheme: str) -> None:
     pages = every_page(demo.get)
     for place, name in enumerate(PRINTABLE):
-        # Every page is printed on both, in one scheme on the one.
+        # Every page is printed on both paper sizes, on one of them in a single theme.
         paper_format = FORMATS[(place + (scheme == "dark")) % 2]
         sheets = print_page(paper, demo.url + pages[name], paper_format)
         check_sheets(name, sheets, foot_of(paper))

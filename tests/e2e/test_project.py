@@ -1,4 +1,4 @@
-"""The pages of a project, used as its reader would, compared with the API's numbers."""
+"""The pages of a project, used like a reader would, compared with the API's numbers."""
 
 import re
 from decimal import Decimal
@@ -15,7 +15,7 @@ from outlay.web.dashboard.formatting import format_exact_count, format_exact_mon
 
 @pytest.fixture(scope="module")
 def project(demo: Demo) -> dict[str, Any]:
-    """The dearest project of the demo."""
+    """The project of the demo with the highest cost."""
     found: dict[str, Any] = demo.get("/api/v1/analytics/projects")["projects"][0]
     return found
 
@@ -147,7 +147,7 @@ def test_key_statistics_equal_the_api(page: Page, demo: Demo, project: dict[str,
     key_id = page.url.partition("/keys/")[2].partition("?")[0]
     summary = demo.get(f"/api/v1/analytics/keys/{key_id}", preset="last-month")["summary"]
 
-    assert "preset=last-month" in page.url  # the period came along
+    assert "preset=last-month" in page.url  # the period was carried along
     assert card(page, "Total spend") == exact(summary["cost"]) == cost
     assert card(page, "Requests") == format_exact_count(summary["requestCount"])
     page.get_by_role("link", name="Requests with this key").click()

@@ -1,4 +1,4 @@
-"""The monthly report: its numbers, its subjects, and the paper it prints on."""
+"""The monthly report: its numbers, its scopes, and its print version."""
 
 import re
 from pathlib import Path
@@ -16,7 +16,7 @@ def section_costs(page: Page, title: str) -> list[str | None]:
 
 
 def test_every_section_equals_the_api_and_adds_up(page: Page, demo: Demo) -> None:
-    page.goto(f"{demo.url}{REPORT}")  # the last month that is over
+    page.goto(f"{demo.url}{REPORT}")  # the last completed month
     sections = {
         "Models": "model",
         "Projects": "project",
@@ -33,6 +33,16 @@ def test_every_section_equals_the_api_and_adds_up(page: Page, demo: Demo) -> Non
         ], title
         foot = page.get_by_role("region", name=title).locator("tfoot td.number").first
         assert foot.get_attribute("title") == exact(answer["totals"]["cost"])
+
+
+def test_changes_say_whether_they_are_up_or_down(page: Page, demo: Demo) -> None:
+    page.goto(f"{demo.url}{REPORT}")
+
+    changes = page.locator(".report-table td:last-child").all_text_contents()
+
+    assert changes
+    for change in changes:
+        assert re.match(r"(up|down) |[+\u2212]|new|\u2013|0", " ".join(change.split())), change
 
 
 def test_report_of_a_project_and_of_a_group(page: Page, demo: Demo) -> None:
@@ -60,7 +70,7 @@ def test_report_prints_without_navigation(page: Page, demo: Demo, tmp_path: Path
     expect(page.locator(".sidebar")).to_be_hidden()
     expect(page.locator(".report-tools")).to_be_hidden()
     ink = page.locator("h1").evaluate("node => getComputedStyle(node).color")
-    assert ink == "rgb(16, 20, 28)"  # dark on white, whatever the theme
+    assert ink == "rgb(16, 20, 28)"  # dark on white, in any theme
     printed = tmp_path / "report.pdf"
     page.pdf(path=printed, format="A4", prefer_css_page_size=True)
     pages = len(re.findall(rb"/Type\s*/Page[^s]", printed.read_bytes()))

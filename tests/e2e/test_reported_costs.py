@@ -1,4 +1,4 @@
-"""Reported beside computed costs, and what has no price, as somebody finds their way to them."""
+"""Reported and computed costs, and unpriced requests, as a user finds them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,8 @@ PROVIDER = "reporter"
 
 
 def send(demo: Demo) -> None:
-    """Requests of a model of known price: with a reported cost, and with a part without one."""
+    """Send requests of a model with a known price: with a reported cost, and with an unpriced
+    part."""
     now = datetime.now(UTC)
     events = [
         {
@@ -41,7 +42,7 @@ def send(demo: Demo) -> None:
 
 
 def wait_until(demo: Demo, requests: int) -> None:
-    """Until so many of them are counted."""
+    """Wait until this many of them are counted."""
     deadline = monotonic() + 20
     while monotonic() < deadline:
         found = demo.get("/api/v1/analytics/summary", preset="24h", app=PROVIDER)["summary"]
@@ -52,7 +53,7 @@ def wait_until(demo: Demo, requests: int) -> None:
 
 
 def send_twice(demo: Demo) -> None:
-    """A request that is told on two ways, without an id that says so."""
+    """Send a request that is reported by two sources, without a common id."""
     now = datetime.now(UTC) - timedelta(minutes=2)
     head = {"Authorization": f"Bearer {demo.token}"}
     usage = {"inputTokens": 987_654, "outputTokens": 321}
@@ -64,7 +65,7 @@ def send_twice(demo: Demo) -> None:
         "usage": usage,
     }
     httpx.post(f"{demo.url}/v1/usage/events", json=[event], headers=head).raise_for_status()
-    told = {
+    answer = {
         "gen_ai.operation.name": {"stringValue": "chat"},
         "gen_ai.request.model": {"stringValue": "gpt-5.5"},
         "gen_ai.usage.input_tokens": {"intValue": "987654"},
@@ -76,7 +77,7 @@ def send_twice(demo: Demo) -> None:
         "name": "chat gpt-5.5",
         "startTimeUnixNano": str(int(now.timestamp() * 1e9)),
         "endTimeUnixNano": str(int(now.timestamp() * 1e9) + 10**9),
-        "attributes": [{"key": key, "value": value} for key, value in told.items()],
+        "attributes": [{"key": key, "value": value} for key, value in answer.items()],
     }
     body = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     httpx.post(f"{demo.url}/v1/traces", json=body, headers=head).raise_for_status()
@@ -87,7 +88,7 @@ def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> No
     page.goto(f"{demo.url}/monitoring/dashboard")
     duplicates = page.get_by_role("region", name="Possible duplicates")
     row = duplicates.get_by_role("row").filter(has_text="988K → 321")
-    deadline = monotonic() + 70  # what was found is shown for a minute
+    deadline = monotonic() + 70  # the search result is shown for a minute
     while not row.count() and monotonic() < deadline:
         page.wait_for_timeout(1_000)
         page.reload()
@@ -105,13 +106,13 @@ def test_drift_and_missing_parts_link_to_requests(page: Page, demo: Demo) -> Non
     expect(page.get_by_role("row").filter(has_text="gpt-5.5")).to_be_visible()
     check_access(page)
     row = page.get_by_role("row").filter(has_text="gpt-5.5")
-    told = demo.get("/api/v1/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
-    assert shows(row.locator("td.is-lead").inner_text(), told["costDrift"])
+    answer = demo.get("/api/v1/analytics/reported-costs", preset="24h", app=PROVIDER)["models"][0]
+    assert shows(row.locator("td.is-lead").inner_text(), answer["costDrift"])
 
     row.get_by_role("link", name="gpt-5.5").click()
     expect(page.get_by_role("heading", name="Requests, largest difference first")).to_be_visible()
     shown = page.locator("table.log tbody tr")
-    expect(shown).to_have_count(told["reportedCostRequestCount"])
+    expect(shown).to_have_count(answer["reportedCostRequestCount"])
     check_access(page)
 
     page.goto(f"{demo.url}/organization/analytics?preset=24h&app={PROVIDER}")

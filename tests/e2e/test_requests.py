@@ -1,4 +1,4 @@
-"""The log of requests and one of them, compared with the API's answers."""
+"""The request log and one of its requests, compared with the API's answers."""
 
 import csv
 import re
@@ -39,12 +39,12 @@ def test_log_pages_have_no_gaps_or_repetitions(page: Page, demo: Demo) -> None:
 
 
 def totals_on(page: Page) -> str:
-    """What all listed requests add up to, as the head of the list tells it."""
+    """The totals of all listed requests, in the head of the list."""
     return page.locator(".card-note").first.inner_text().split(" · ", 1)[1]
 
 
 def bars_on(page: Page) -> int:
-    """The sum of what the bars of the histogram tell."""
+    """The sum of the bars of the histogram."""
     titles = " ".join(
         bar.get_attribute("aria-label") or "" for bar in page.locator(".histogram a").all()
     )
@@ -189,7 +189,7 @@ def test_rows_have_two_lines_on_phones(page: Page, demo: Demo) -> None:
         assert box is not None
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= width
-    assert boxes["log-model"]["y"] < boxes["log-time"]["y"]  # type: ignore[index]
+    assert boxes["log-model"]["y"] < boxes["log-time"]["y"]  # type: ignore[index]  # none is None
     assert row.locator(".log-cost").evaluate("node => node.scrollWidth <= node.clientWidth")
 
     page.get_by_role("group", name="Sort by").get_by_role("link", name="Cost").click()
@@ -199,7 +199,7 @@ def test_rows_have_two_lines_on_phones(page: Page, demo: Demo) -> None:
     box = drawer.bounding_box()
     assert box is not None
     assert (box["x"], box["y"]) == (0, 0)
-    assert box["width"] >= width - 20  # of a scroll bar
+    assert box["width"] >= width - 20  # for a scroll bar
     page.go_back()
     expect(drawer).to_have_count(0)
     row.locator(".row-link").click()

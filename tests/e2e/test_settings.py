@@ -1,4 +1,4 @@
-"""Settings, the audit trail and my usage: every form by hand, every screen, hostile names."""
+"""Settings, audit trail and my usage: every form, every screen, hostile names."""
 
 import time
 from collections.abc import Iterator
@@ -16,6 +16,7 @@ from tests.e2e.pages import SIZES, check_access, fill_in, take_secret
 from tests.factories import NOW
 
 from outlay.domain.actor import Role, Scope
+from outlay.domain.ids import EventId
 from outlay.domain.organization import Member
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -59,7 +60,7 @@ def world(server: Server) -> World:
 
 @pytest.fixture
 def visit(browser: Browser, world: World) -> Iterator[Page]:
-    """Its owner, signed in; what must not happen fails the test."""
+    """Its owner, signed in; unexpected events fail the test."""
     context = browser.new_context(
         viewport={"width": 1440, "height": 900}, permissions=["clipboard-read", "clipboard-write"]
     )
@@ -84,7 +85,7 @@ def visit(browser: Browser, world: World) -> Iterator[Page]:
 
 
 def press(opener: Locator) -> None:
-    """A click on a button, after one on the menu that it may be in."""
+    """Click a button, opening its menu first if it is in one."""
     menu = opener.locator("xpath=ancestor::details[not(@open)]/summary")
     if menu.count():
         menu.click()
@@ -93,8 +94,7 @@ def press(opener: Locator) -> None:
 
 @pytest.mark.parametrize(
     "watched",
-    # The other two of each size and theme differ in nothing that tests/e2e/test_every_page.py
-    # does not look at.
+    # The other two of each size and theme differ only in what tests/e2e/test_every_page.py checks.
     [
         {"viewport": size, "color_scheme": scheme}
         for size, scheme in zip(SIZES, ("light", "dark"), strict=True)
@@ -205,7 +205,7 @@ def test_requests_are_repriced_and_reverted(visit: Page, world: World) -> None:
 
 
 def wait_for_runs(world: World, count: int) -> None:
-    """Until so many runs have priced again, and the cube has it."""
+    """Wait until this many repricing runs are finished and in the cube."""
     services = world.server.services
     for _ in range(400):
         runs = services.reprices.list_for(world.operator)
@@ -218,7 +218,7 @@ def wait_for_runs(world: World, count: int) -> None:
 def test_percentage_is_previewed_before_saving(visit: Page, world: World) -> None:
     page, url = visit, world.server.url
     report = UsageReport(
-        event_id="evt_last_month",
+        event_id=EventId("evt_last_month"),
         event_time_us=to_us(NOW - timedelta(days=30)),
         provider="openai",
         mapping="openai/gpt-4o",
@@ -234,7 +234,7 @@ def test_percentage_is_previewed_before_saving(visit: Page, world: World) -> Non
     expect(dialog.locator(".field-error")).to_contain_text("Must be between 1 and 500 percent")
     dialog.get_by_label("Percent of list price").fill("80")
     page.keyboard.press("Tab")
-    page.keyboard.press("Enter")  # adds a percentage, and stands at what it is for
+    page.keyboard.press("Enter")  # adds a percentage, and the focus moves to its subject
     expect(dialog.locator("[data-key]")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.type("1000")
@@ -319,7 +319,7 @@ def test_hostile_names_are_shown_as_text(visit: Page, world: World) -> None:
 
 
 def plant(world: World) -> None:
-    """Put hostile text wherever people or requests can."""
+    """Enter hostile text wherever people or requests can."""
     administration, operator = world.administration, world.operator
     owner: Member = world.people[Role.OWNER].member
     events = []

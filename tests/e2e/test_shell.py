@@ -1,4 +1,4 @@
-"""What is around all pages: the palette, filters, freshness, navigation, the server being away."""
+"""The frame of all pages: palette, filters, freshness, navigation, an unreachable server."""
 
 import re
 import time
@@ -23,7 +23,7 @@ def test_palette_opens_a_key_and_restores_the_focus(page: Page, demo: Demo) -> N
     expect(page.get_by_role("option").first).to_contain_text(key["description"])
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text(key["description"])
-    assert "preset=7d" in page.url  # the period comes along
+    assert "preset=7d" in page.url  # the period is carried along
     page.wait_for_load_state()
 
     page.keyboard.press("Control+k")
@@ -198,7 +198,7 @@ def test_stale_page_is_indicated(watched: Watched, demo: Demo) -> None:
     page.context.set_offline(True)
     expect(page.locator("#staleness")).to_contain_text("Offline")
     page.locator(".sidebar").get_by_role("link", name="Requests").click()
-    expect(page.locator(".kpi").first).to_be_visible()  # not a page of the browser's
+    expect(page.locator(".kpi").first).to_be_visible()  # not an error page of the browser
     page.clock.run_for(190_000)
     expect(page.locator("#staleness")).to_contain_text("updated 3 min ago")
     expect(page.locator(".fresh")).to_contain_text("updated 3 min ago")

@@ -1,4 +1,4 @@
-"""Tables of usage: complete, sorted by the server, and of use on a phone."""
+"""Tables of usage: complete, sorted by the server, and usable on a phone."""
 
 import re
 from typing import Any

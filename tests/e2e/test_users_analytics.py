@@ -1,4 +1,4 @@
-"""Users analytics, used as its reader would, compared with the API's numbers."""
+"""Users analytics, used like a reader would, compared with the API's numbers."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Users & groups, used as its reader would, compared with the API's numbers."""
+"""Users & groups, used like a reader would, compared with the API's numbers."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""From an empty data directory to a request with its cost, in a browser, and out again."""
+"""From an empty data directory to a request with its cost, in a browser, and sign-out."""
 
 import re
 import signal
@@ -22,7 +22,7 @@ OTHER_PASSWORD = "another handful of words"
 
 @dataclass
 class Fresh:
-    """A new installation, its upstream, and people in front of it."""
+    """A new installation, its upstream, and its users."""
 
     url: str
     setup: str
@@ -32,7 +32,7 @@ class Fresh:
     troubles: list[str] = field(default_factory=list)
 
     def visitor(self) -> Page:
-        """Somebody with a browser of their own."""
+        """A user with a separate browser."""
         context = self.browser.new_context(
             viewport={"width": 1440, "height": 900},
             timezone_id="Europe/Vienna",
@@ -51,7 +51,7 @@ class Fresh:
 
 @pytest.fixture
 def fresh(tmp_path: Path, browser: Browser) -> Iterator[Fresh]:
-    """`outlay serve` on nothing."""
+    """`outlay serve` on an empty directory."""
     data = tmp_path / "data"
     process = start("serve", "--data", data, "--port", "0")
     try:
@@ -67,12 +67,12 @@ def fresh(tmp_path: Path, browser: Browser) -> Iterator[Fresh]:
 
 
 def ask(fresh: Fresh, key: str) -> openai.OpenAI:
-    """A client as applications have it."""
+    """A client like that of an application."""
     return openai.OpenAI(base_url=f"{fresh.url}/v1", api_key=key, max_retries=0)
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait a few seconds for something that a thread does."""
+    """Wait a few seconds for work of another thread."""
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline
@@ -82,11 +82,11 @@ def until(condition: Callable[[], bool]) -> None:
 def test_complete_user_journey(fresh: Fresh) -> None:
     owner = fresh.visitor()
 
-    # The first owner, by the link that the server printed; mistakes are said where they are.
+    # The first owner, by the link that the server printed; errors are shown at their fields.
     owner.goto(fresh.setup)
     check_access(owner)
     owner.get_by_label("Organization").fill("Acme Corp")
-    expect(owner.get_by_label("Time zone")).to_have_value("Europe/Vienna")  # the browser's
+    expect(owner.get_by_label("Time zone")).to_have_value("Europe/Vienna")  # the browser's own
     owner.get_by_label("Your name").fill("Olga Owner")
     owner.get_by_label("E-mail address").fill("olga@example.test")
     owner.get_by_label("Password").fill("too short")
@@ -97,6 +97,10 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     owner.get_by_role("button", name="Create").click()
     expect(owner.get_by_role("heading", name="No requests yet")).to_be_visible()
     check_access(owner)
+    owner.set_viewport_size({"width": 390, "height": 844})
+    width = owner.evaluate("document.documentElement.clientWidth")
+    assert owner.evaluate("document.documentElement.scrollWidth") <= width
+    owner.set_viewport_size({"width": 1440, "height": 900})
     assert httpx.get(fresh.setup, headers={"Accept": "text/html"}).status_code == 404
 
     # An upstream, a project.
@@ -113,7 +117,7 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     expect(owner.get_by_role("rowheader", name="Checkout")).to_be_visible()
     expect(owner.locator(".switcher summary")).to_contain_text("Checkout")  # in the sidebar, too
 
-    # Somebody is invited and comes.
+    # A person is invited and joins.
     owner.locator(".subnav").get_by_role("link", name="Members").click()
     fill_in(owner, "Invite", E_mail_address="not an address")
     expect(owner.locator("dialog[open] .field-error")).to_be_visible()
@@ -134,7 +138,7 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     assert httpx.get(link, headers={"Accept": "text/html"}).status_code == 404
     expect(developer.get_by_role("link", name="Audit")).to_have_count(0)
 
-    # They make a key, shown once, and use it. The owner's page has waited for the request.
+    # They create a key, shown once, and use it. The owner's page has waited for the request.
     owner.goto(f"{fresh.url}/organization/analytics")
     expect(owner.locator(".steps .is-done")).to_have_count(2)
     developer.goto(f"{fresh.url}/settings/keys")
@@ -152,7 +156,7 @@ def test_complete_user_journey(fresh: Fresh) -> None:
 
     expect(owner.locator(".kpi").first).to_be_visible()  # without a reload
 
-    # Both see it; the owner sees what it cost, in whole.
+    # Both see the request; the owner sees its exact cost.
     developer.goto(f"{fresh.url}/me/usage")
     until(lambda: bool(developer.reload()) and developer.get_by_text("gpt-5.5").count() > 0)
     check_access(developer)
@@ -169,7 +173,7 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     assert float(cost[1]) > 0
     assert f"{float(cost[1]):.12f}".rstrip("0") in shown.replace(",", "")
 
-    # The owner revokes the key: it is refused within a moment.
+    # The owner revokes the key: it is rejected within a moment.
     owner.goto(f"{fresh.url}/settings/keys")
     owner.get_by_label("More for laptop").click()
     owner.get_by_role("button", name="Revoke").click()
@@ -182,7 +186,7 @@ def test_complete_user_journey(fresh: Fresh) -> None:
     expect(owner.get_by_text("revoked", exact=True)).to_be_visible()
     until(lambda: not works(fresh, key))
 
-    # All of it is on record, and the developer can be shown the door.
+    # Everything is recorded, and the developer can be removed.
     owner.get_by_role("link", name="Audit").click()
     expect(owner.locator(".trail li").first).to_contain_text("Olga Owner revoked an API key laptop")
     expect(owner.locator(".trail")).to_contain_text("Dev Loper created an API key laptop")

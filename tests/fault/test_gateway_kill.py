@@ -1,4 +1,4 @@
-"""SIGKILL of the gateway under load: what a client has seen the end of is on record, once."""
+"""SIGKILL of the gateway under load: every answer whose end a client has seen is recorded once."""
 
 import json
 import threading
@@ -16,22 +16,23 @@ from tests.upstream import Upstream, running_upstream
 from outlay.bootstrap.administration import open_administration
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent, UsageSource
+from outlay.domain.ids import EventId
 from outlay.domain.organization import operator_of
 from outlay.settings import read_settings
 from outlay.storage.ledger.rows import from_row
 
 
 class Load:
-    """Clients that call without pause and remember which answers they saw the end of."""
+    """Clients that call continuously and store which answers they have seen the end of."""
 
     def __init__(self, url: str, key: str, *, is_persistent: bool = False) -> None:
-        """Persistent ones call again when a connection breaks, the others take it for the end."""
+        """Persistent clients call again if a connection breaks, the others stop."""
         self._url = url
         self._key = key
         self._is_persistent = is_persistent
         self._stop = threading.Event()
         self.refused = 0
-        """Calls that a process answered which could not know yet whom it serves."""
+        """Calls that a process refused because it did not know the caller yet."""
         self.finished: list[tuple[str, str]] = []
         """Request id and response id."""
         self._threads = [
@@ -74,14 +75,14 @@ class Load:
             self.finished.append((answer.headers["x-outlay-request-id"], first["id"]))
 
     def wait_for(self, finished: int) -> None:
-        """Until so many answers have been seen to their end, however busy the machine is."""
+        """Wait until this many answers were completely received, however busy the machine is."""
         deadline = time.monotonic() + 60
         while len(self.finished) < finished:
             assert time.monotonic() < deadline, f"{len(self.finished)} of {finished} answers"
             time.sleep(0.005)
 
     def stop(self) -> list[tuple[str, str]]:
-        """End the clients; the answers that were seen to their end."""
+        """Stop the clients; returns the completely received answers."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -106,7 +107,7 @@ def set_up(data: Path, upstream: Upstream) -> str:
 
 
 def stored(data: Path) -> list[UsageEvent]:
-    """Everything on record."""
+    """All recorded events."""
     with open_installation(read_settings(data=data)) as services:
         found = [
             from_row(row) for batch in services.ledger.read_batches(0, 10**6) for row in batch.rows
@@ -144,19 +145,19 @@ def test_killing_the_gateway_under_load_loses_and_duplicates_nothing(
 def check_account(
     events: list[UsageEvent], finished: list[tuple[str, str]], upstream: Upstream
 ) -> int:
-    """Every answer that was seen to its end is on record once, with what the upstream counted.
+    """Check that every completely received answer is recorded once, with the upstream's count.
 
-    Returns how many other requests there are.
+    Returns the number of other requests.
     """
     by_id = {event.event_id: event for event in events}
     assert len(by_id) == len(events)
     served = {entry.response_id: entry for entry in upstream.served}
     for request_id, response_id in finished:
-        event = by_id[request_id]
+        event = by_id[EventId(request_id)]
         assert event.response_id == response_id
         assert event.usage_source is UsageSource.PROVIDER
         assert tokens_of(event) == counted(served[response_id])
-    # Each call of the upstream is one request on record: counted, or open when the process died.
+    # Each call of the upstream is one recorded request, or was open when the process died.
     known = [event.response_id for event in events if event.response_id]
     assert len(known) == len(set(known))
     interrupted = [event for event in events if event.error_code == "gateway-interrupted"]

@@ -1,4 +1,5 @@
-"""A ledger that cannot write: refused before the provider is called, whole again by itself."""
+"""A ledger that cannot write: requests are refused before the provider is called, and it recovers
+by itself."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from outlay.storage.ledger.store import Ledger
 
 
 class FullDisk:
-    """Makes commits fail as a full disk does, while it is on."""
+    """Makes commits fail like a full disk, while it is active."""
 
     def __init__(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_full = False

@@ -1,4 +1,4 @@
-"""Everything sent again and again, over many connections, to a server that is killed under it."""
+"""Continuous sending with repetitions, over many connections, to a server that is killed."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ CONNECTIONS = 16
 BATCH = 500
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 PRICES = {"openai/gpt-4o": (2_500_000, 10_000_000), "openai/gpt-4o-mini": (150_000, 600_000)}
-"""Pico-USD of an input and an output token."""
+"""Pico-USD per input and output token."""
 
 
 def make_event(number: int, random: Random) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def make_event(number: int, random: Random) -> dict[str, Any]:
 
 
 class Sender:
-    """Sends batches until each has been acknowledged, whatever becomes of the server."""
+    """Sends batches until each has been acknowledged, even if the server is killed."""
 
     def __init__(self, port: int, token: str, batches: list[bytes]) -> None:
         self.port, self.acknowledged = port, 0
@@ -53,7 +53,7 @@ class Sender:
             self._waiting.put(batch)
 
     def run(self) -> None:
-        """One connection's work."""
+        """The work of one connection."""
         while True:
             try:
                 body = self._waiting.get_nowait()
@@ -62,14 +62,14 @@ class Sender:
             self._deliver(body)
 
     def wait_for(self, acknowledged: int) -> None:
-        """Until so many batches have been acknowledged."""
+        """Wait until this many batches have been acknowledged."""
         deadline = time.monotonic() + 300
         while self.acknowledged < acknowledged:
             assert time.monotonic() < deadline, f"{self.acknowledged} of {acknowledged} batches"
             time.sleep(0.01)
 
     def close(self) -> None:
-        """Give up; connections end with what they are sending."""
+        """Stop; connections finish what they are sending."""
         self._stopped.set()
 
     def _deliver(self, body: bytes) -> None:
@@ -148,7 +148,7 @@ def test_events_sent_repeatedly_count_once(tmp_path: Path, count: int, kills: in
 
 
 def ask(port: int, token: str) -> dict[str, Any]:
-    """The totals of everything, once the cube has it."""
+    """The totals of everything, once it is in the cube."""
     answer = httpx.get(
         f"http://127.0.0.1:{port}/api/v1/analytics/summary",
         params={"from": "2026-11-01", "to": "2026-11-30"},

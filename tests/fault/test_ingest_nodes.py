@@ -1,4 +1,4 @@
-"""Usage sent to nodes that are killed, on a PostgreSQL that crashes and comes back."""
+"""Usage sent to nodes that are killed, on a PostgreSQL that crashes and restarts."""
 
 import json
 import os
@@ -25,12 +25,12 @@ WORKERS = 2
 CONNECTIONS = 6
 BATCH = 20
 BATCHES = 250
-"""Sent from one crash to the next."""
+"""Number of batches between two crashes."""
 
 
 @pytest.fixture
 def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    """A server that waits for its disk, and programs that are told of its database."""
+    """A server that flushes to disk, and programs configured for its database."""
     with running_postgres("") as running:
         monkeypatch.setenv("OUTLAY_DATABASE_URL", running.create_database())
         yield running
@@ -42,7 +42,7 @@ def own_cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
 def test_events_acknowledged_during_an_outage_are_recorded_once(
     own_cluster: Cluster, tmp_path: Path, rounds: int
 ) -> None:
-    """Attributed to the key that it names, whenever it was taken."""
+    """Attributed to the named key, whenever it was accepted."""
     data, random = tmp_path / "data", Random(rounds)
     token, api_key_id, member_id = set_up(data)
     events = [
@@ -66,7 +66,7 @@ def test_events_acknowledged_during_an_outage_are_recorded_once(
                     future.result()
     finally:
         kill_group(server, signal.SIGTERM)
-    for worker in range(WORKERS):  # what waits in its journal goes into the database
+    for worker in range(WORKERS):  # its buffered events are moved to the database
         with open_installation(replace(read_settings(data=data), worker=worker)) as services:
             assert services.ledger.buffered == 0
 
@@ -96,7 +96,8 @@ def set_up(data: Path) -> tuple[str, str, str]:
 
 
 def crash(cluster: Cluster, sender: Sender, supervisor: int, random: Random) -> int:
-    """Stop the database, kill a worker half of the time; how many batches were taken meanwhile."""
+    """Stop the database and, half of the time, kill a worker; returns the number of batches
+    accepted meanwhile."""
     cluster.stop("immediate")
     before = sender.acknowledged
     time.sleep(random.uniform(0.3, 0.8))

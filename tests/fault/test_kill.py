@@ -24,7 +24,7 @@ EXPECTED = (
 
 
 def count_events(data: Path) -> int:
-    """Events in the ledger, 0 while there is none."""
+    """Number of events in the ledger, 0 if it does not exist yet."""
     try:
         with connect(data / "outlay.sqlite3", read_only=True) as connection:
             return int(connection.execute("SELECT count(*) FROM usage_event").fetchone()[0])
@@ -33,7 +33,7 @@ def count_events(data: Path) -> int:
 
 
 def wait_for_events(data: Path, count: int) -> None:
-    """Until the ledger holds so many events."""
+    """Wait until the ledger has this many events."""
     deadline = time.monotonic() + 60
     while count_events(data) < count:
         assert time.monotonic() < deadline

@@ -1,6 +1,6 @@
-"""Four gateway processes on one PostgreSQL and one ClickHouse, killed again and again.
+"""Four gateway processes on one PostgreSQL and one ClickHouse, killed repeatedly.
 
-The database under them crashes, too, and whoever loads the cube is killed as often as the others.
+The database crashes, too, and the loader of the cube is killed as often as the others.
 """
 
 import os
@@ -22,7 +22,7 @@ WORKERS = 4
 
 @pytest.fixture
 def own_cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
-    """A server that waits for its disk, and programs that are told of its database and a cube."""
+    """A server that flushes to disk, and programs configured for its database and a cube."""
     with running_postgres("") as running, running_clickhouse(tmp_path / "clickhouse") as url:
         monkeypatch.setenv("OUTLAY_DATABASE_URL", running.create_database())
         monkeypatch.setenv("OUTLAY_CUBE_URL", f"{url}/outlay")
@@ -59,7 +59,7 @@ def test_kills_and_database_restarts_lose_and_duplicate_nothing(
                 finished = load.stop()
         finally:
             kill_group(server, signal.SIGTERM)
-        # The last killed ones settle, at their next start, what they left open.
+        # The processes killed last settle, at their next start, what they left open.
         server = start("serve", "--data", data, "--port", "0", "--workers", str(WORKERS))
         wait_for_server(data, server)
         wait_for_workers(server.pid)
@@ -73,7 +73,7 @@ def test_kills_and_database_restarts_lose_and_duplicate_nothing(
 
 
 def wait_for_workers(supervisor: int) -> None:
-    """Wait until all processes are there and have had time to begin."""
+    """Wait until all processes are running and have had time to start."""
     deadline = time.monotonic() + 30
     while len(children_of(supervisor)) < WORKERS:
         assert time.monotonic() < deadline
@@ -82,7 +82,7 @@ def wait_for_workers(supervisor: int) -> None:
 
 
 def kill_one(supervisor: int, random: Random) -> int:
-    """Kill one of the processes, if there is any just now."""
+    """Kill one of the processes, if any is running."""
     workers = children_of(supervisor)
     if workers:
         os.kill(random.choice(workers), signal.SIGKILL)
@@ -113,13 +113,13 @@ def test_workers_end_with_their_supervisor(
     assert len(workers) == 2
 
     os.kill(server.pid, signal.SIGKILL)
-    server.communicate(timeout=30)  # its pipes are theirs, too: this returns when all have ended
+    server.communicate(timeout=30)  # its pipes are inherited: this returns when all have ended
 
     assert not any(is_running(pid) for pid in workers)
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process is there and more than waiting to be asked how it ended."""
+    """Whether a process is running, and not a zombie."""
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:

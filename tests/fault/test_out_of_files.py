@@ -1,4 +1,4 @@
-"""A process without file descriptors to spare refuses, and keeps its record complete."""
+"""A process without spare file descriptors refuses requests, and its record stays complete."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from tests.upstream import running_upstream
 
 CLIENTS = 60
 UPSTREAM_CONNECTIONS = 20
-"""Fewer than clients."""
+"""Fewer than there are clients."""
 
 
 def test_requests_without_file_descriptors_are_refused_and_recorded(tmp_path: Path) -> None:
@@ -47,15 +47,15 @@ def test_requests_without_file_descriptors_are_refused_and_recorded(tmp_path: Pa
 
 
 def leave_descriptors(pid: int, count: int) -> None:
-    """Lower the limit of open files to what a process has, and some more."""
+    """Lower the limit on open files to what a process has, plus a few."""
     used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + count, used + count))
 
 
 async def call_at_once(url: str, key: str, pid: int) -> list[tuple[int, str]]:
-    """Status and text of streams that all run at the same time.
+    """Status and text of concurrent streams.
 
-    Each client is connected before the descriptors run short: one that cannot be accepted gets no
+    Each client is connected before the descriptors run out: one that cannot be accepted gets no
     answer at all.
     """
     headers = {"authorization": f"Bearer {key}", "x-script": '{"pause": 0.4}'}

@@ -1,4 +1,4 @@
-"""A ledger that failed for good: outcomes in flight go to a file that the next start takes in."""
+"""A ledger that failed permanently: outcomes in flight go to a file that the next start reads."""
 
 import json
 import resource
@@ -40,7 +40,7 @@ def test_outcomes_in_flight_survive_an_io_error_and_a_restart(tmp_path: Path) ->
             for client in clients:
                 client.start()
             wait_until(lambda: len(upstream.served) == 5)
-            # The write-ahead log cannot grow any more: a write beyond the bound is an I/O error.
+            # The write-ahead log cannot grow any more: a write beyond the limit is an I/O error.
             resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (16_384, resource.RLIM_INFINITY))
             for client in clients:
                 client.join()
@@ -62,7 +62,7 @@ def test_outcomes_in_flight_survive_an_io_error_and_a_restart(tmp_path: Path) ->
 
 
 def read_stream(url: str, key: str) -> str:
-    """A whole streamed answer."""
+    """A complete streamed answer."""
     answer = httpx.post(
         f"{url}/v1/chat/completions",
         json=chat_body(stream=True),
@@ -102,7 +102,7 @@ def test_waiting_outcomes_are_rescued_when_the_ledger_fails(
 
 
 def wait_until(is_so: Any) -> None:
-    """Wait for something that happens elsewhere."""
+    """Wait for something in another thread or process."""
     waiting = threading.Event()
     for _ in range(200):
         if is_so():
@@ -132,7 +132,7 @@ def test_request_without_a_computable_outcome_has_unknown_usage(
 def test_request_is_settled_after_its_outcome_is_created(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first try fails whatever is recorded; the gateway's own error is what goes on record."""
+    """The first attempt to record fails; the gateway's own error is recorded."""
     with running_upstream() as upstream, open_gate(tmp_path / "data", upstream) as gate:
         event_of, failures = Recorder.event, [1, 2]
 

@@ -1,4 +1,4 @@
-"""Whatever signal ends a server, answers under way are finished and on record."""
+"""Whatever signal stops a server, running answers are finished and recorded."""
 
 import json
 import os
@@ -25,7 +25,7 @@ STOPPING = [
 
 
 def read_while(url: str, key: str, act: Callable[[], None]) -> str:
-    """A streamed answer, in the middle of which something happens."""
+    """A streamed answer, with an action in the middle of it."""
     with httpx.stream(
         "POST",
         f"{url}/v1/chat/completions",
@@ -62,7 +62,7 @@ def test_stream_in_progress_finishes_and_is_recorded(
 def check_ends_well(
     server: subprocess.Popen[str], number: signal.Signals, data: Path, key: str
 ) -> str:
-    """End a server in the middle of an answer; what it has written to standard error."""
+    """Stop a server in the middle of an answer; returns what it wrote to standard error."""
     try:
         url = wait_for_server(data, server)["url"]
         text = read_while(url, key, lambda: server.send_signal(number))
@@ -76,13 +76,13 @@ def check_ends_well(
 
 
 def as_under_nohup() -> None:
-    """Ignore what `nohup` does, and not what the background job of a shell does."""
+    """Ignore the signals that `nohup` ignores, but not those of a shell's background job."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def test_signals_have_the_documented_effects(tmp_path: Path) -> None:
-    """Stacks on demand, rotated logs, a terminal that is closed under `nohup`; then Ctrl-\\."""
+    """Stacks on demand, rotated logs, a closed terminal under `nohup`; then Ctrl-\\."""
     data = tmp_path / "data"
     with running_upstream() as upstream:
         key = set_up(data, upstream)
@@ -107,7 +107,7 @@ def test_signals_have_the_documented_effects(tmp_path: Path) -> None:
 def test_workers_stop_gracefully_when_the_terminal_closes(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The signal reaches the whole process group then."""
+    """The signal then reaches the whole process group."""
     monkeypatch.setenv("OUTLAY_DATABASE_URL", cluster.create_database())
     data = tmp_path / "data"
     with running_upstream() as upstream:

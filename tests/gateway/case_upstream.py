@@ -1,8 +1,7 @@
-"""An upstream that answers with what a provider says in a case from the field."""
+"""An upstream that answers with a provider's answer from a recorded case."""
 
 import gzip
 import json
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +11,13 @@ from typing import Any
 
 from typing_extensions import override
 
+from tests.http_server import serving
+
 TYPES = {".json": "application/json", ".sse": "text/event-stream", ".gz": "application/json"}
 
 
 class CaseUpstream(ThreadingHTTPServer):
-    """Answers each request as the present case says."""
+    """Answers each request with the answer of the current case."""
 
     daemon_threads = True
     case: dict[str, Any]
@@ -24,7 +25,7 @@ class CaseUpstream(ThreadingHTTPServer):
     kind: str
 
     def show(self, folder: Path) -> None:
-        """Answer with what a case has from now on."""
+        """Answer with the answer of a case from now on."""
         self.case = json.loads((folder / "case.json").read_text())
         found = next(folder.glob("answer.*"), None)
         self.answer = found.read_bytes() if found else b"{}"
@@ -80,18 +81,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing: a test says what it has seen."""
+        """No output."""
 
 
 @contextmanager
 def running_case_upstream() -> Iterator[CaseUpstream]:
     """The upstream on loopback."""
-    server = CaseUpstream(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
+    with serving(CaseUpstream(("127.0.0.1", 0), _Handler)) as server:
         yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -1,4 +1,4 @@
-"""A real gateway on loopback in front of an upstream that keeps its own account."""
+"""A real gateway on loopback in front of an upstream that keeps its own record."""
 
 import json
 import socket
@@ -40,7 +40,7 @@ MESSAGES = [{"role": "user", "content": "Hello there"}]
 
 @dataclass
 class Gate:
-    """A running gateway and what is on both sides of it."""
+    """A running gateway with its services and its upstream."""
 
     services: Services
     upstream: Upstream
@@ -55,12 +55,12 @@ class Gate:
 
     @property
     def administration(self) -> Administration:
-        """What sets it up."""
+        """The services that set it up."""
         return self.services.administration
 
     @property
     def operator(self) -> Actor:
-        """Who sets it up."""
+        """The operator in its organization."""
         return operator_of(self.organization)
 
     def access_token(self, scopes: list[Scope]) -> str:
@@ -72,12 +72,12 @@ class Gate:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its requests carry."""
+        """The headers of its requests."""
         return {"authorization": f"Bearer {self.key}"}
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
+        """Its URL."""
         host, _, port = self.url.removeprefix("http://").partition(":")
         return host, int(port)
 
@@ -88,12 +88,12 @@ class Gate:
         script: Any = None,
         **headers: Any,
     ) -> httpx.Response:
-        """Send one request, telling the upstream what to do with it."""
+        """Send one request with instructions for the upstream."""
         sent = {**self.headers, "x-script": json.dumps(script or {}), **headers}
         return self.http.post(self.url + path, json=body or chat_body(), headers=sent)
 
     def events(self, count: int = 1) -> list[UsageEvent]:
-        """The next `count` events on record since the last look; fails unless that is all."""
+        """The next `count` recorded events since the last call; fails unless that is all."""
         deadline = time.monotonic() + 60
         while self.services.ledger.last_seq < self.seen + count and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -104,7 +104,7 @@ class Gate:
         return found
 
     def event(self) -> UsageEvent:
-        """The one event on record since the last look."""
+        """The only event recorded since the last call."""
         return self.events()[0]
 
     def create_key(self, **changes: Any) -> tuple[ApiKey, str]:
@@ -134,7 +134,7 @@ def tokens_of(event: UsageEvent) -> TokenUsage:
 
 
 def counted(served: Served) -> TokenUsage:
-    """What the upstream counted, in our terms."""
+    """The upstream's count, as Outlay represents it."""
     usage = served.usage or {}
     if "prompt_tokens" in usage:
         return TokenUsage(
@@ -163,21 +163,21 @@ def counted(served: Served) -> TokenUsage:
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[Upstream]:
-    """The upstream of all gateways."""
+    """The upstream shared by all gateways."""
     with running_upstream() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def running_gate(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gate]:
-    """The gateway that the tests of this folder share."""
+    """The gateway shared by the tests of this folder."""
     with open_gate(tmp_path_factory.mktemp("gateway") / "data", upstream) as gate:
         yield gate
 
 
 @pytest.fixture
 def gate(running_gate: Gate, upstream: Upstream) -> Gate:
-    """The gateway, with nothing of earlier tests to be seen."""
+    """The gateway, without events of earlier tests."""
     running_gate.seen = running_gate.services.ledger.last_seq
     upstream.served.clear()
     return running_gate
@@ -185,7 +185,7 @@ def gate(running_gate: Gate, upstream: Upstream) -> Gate:
 
 @contextmanager
 def open_gate(data: Path, upstream: Upstream, proxy: ProxySettings = PATIENCE) -> Iterator[Gate]:
-    """A gateway of one's own."""
+    """A separate gateway."""
     with (
         open_installation(Settings(data=data, proxy=proxy)) as services,
         serve(services) as url,
@@ -196,7 +196,7 @@ def open_gate(data: Path, upstream: Upstream, proxy: ProxySettings = PATIENCE) -
 
 
 def set_up(services: Services, url: str, upstream: Upstream) -> Gate:
-    """An organization with a key and two upstreams, which are the same."""
+    """An organization with a key and two upstreams, which are the same server."""
     administration = services.administration
     organization = administration.organizations.create("Gate")
     operator = operator_of(organization)
@@ -262,5 +262,5 @@ class _Serving:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A data folder for a gateway of one's own."""
+    """A data folder for a separate gateway."""
     return tmp_path / "data"

@@ -1,4 +1,4 @@
-"""A client on bare sockets, for what no HTTP library would do."""
+"""A client on plain sockets, for what no HTTP library would send."""
 
 import json
 import socket
@@ -16,7 +16,7 @@ def request_bytes(
     path: str = "/v1/chat/completions",
     extra: str = "",
 ) -> bytes:
-    """A request as it goes over the wire."""
+    """The bytes of a request."""
     content = body if isinstance(body, bytes) else json.dumps(body or chat_body()).encode()
     head = (
         f"POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\n"
@@ -37,13 +37,13 @@ def connect(gate: Gate, *, receive_buffer: int | None = None) -> socket.socket:
 
 
 def reset(sock: socket.socket) -> None:
-    """Leave without a goodbye."""
+    """Reset the connection."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     sock.close()
 
 
 def read_all(sock: socket.socket) -> bytes:
-    """Everything until the other side closes; what came before a reset, when it does that."""
+    """Read until the other side closes; after a reset, returns what came before it."""
     received = b""
     try:
         while chunk := sock.recv(65536):
@@ -54,7 +54,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 
 def body_of(answer: bytes) -> tuple[bytes, bool]:
-    """The body of an answer and whether it is whole."""
+    """The body of an answer, and whether it is complete."""
     head, _, rest = answer.partition(b"\r\n\r\n")
     if b"transfer-encoding: chunked" not in head:
         length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])

@@ -1,7 +1,6 @@
-"""Upstreams that refuse `stream_options`: the client does not notice; none is asked twice."""
+"""Upstreams that reject `stream_options`: clients do not notice, and no upstream is tried twice."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -12,10 +11,11 @@ from typing_extensions import override
 from outlay.domain.event import UsageSource
 from outlay.domain.upstream import Upstream
 from tests.gateway.conftest import Gate, chat_body
+from tests.http_server import serving
 
 
 class Strict(ThreadingHTTPServer):
-    """An upstream that takes no `stream_options`, and says so."""
+    """An upstream that rejects `stream_options` with an error."""
 
     daemon_threads = True
     bodies: list[dict[str, Any]]
@@ -46,19 +46,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No output."""
 
 
 @pytest.fixture
 def strict() -> Iterator[Strict]:
     server = Strict(("127.0.0.1", 0), _Handler)
     server.bodies = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What the gateway does not let itself in for: floods, bombs, slow readers, malformed requests."""
+"""Limits of the gateway: floods, compression bombs, slow readers, malformed requests."""
 
 import gzip
 import os
@@ -21,7 +21,7 @@ MIB = 1024 * 1024
 
 
 def resident_bytes() -> int:
-    """Resident memory of this process, which is the gateway's."""
+    """Resident memory of this process, which includes the gateway."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -47,7 +47,7 @@ def test_oversized_body_is_413_before_it_is_buffered(gate: Gate) -> None:
             for _ in range(MAX_REQUEST_BYTES // MIB + 2):
                 sock.sendall(piece)
         except OSError:
-            pass  # the gateway has hung up
+            pass  # the gateway has disconnected
         assert sock.recv(1000).startswith(b"HTTP/1.1 413")
     assert gate.event().error_code == "body-too-large"
     assert resident_bytes() - before < 64 * MIB
@@ -70,7 +70,7 @@ def test_compressed_answers_are_relayed(gate: Gate) -> None:
     script = {"raw": raw}
     before = resident_bytes()
     with connect(gate) as sock:
-        # Too long for a header: the upstream finds its script in the body.
+        # Too long for a header: the upstream finds its instructions in the body.
         sock.sendall(request_bytes(gate, {**chat_body(), "script": script}))
         received = read_until(sock, len(bomb))
     assert received.endswith(bomb)
@@ -80,7 +80,7 @@ def test_compressed_answers_are_relayed(gate: Gate) -> None:
 
 
 def read_until(sock: socket.socket, length: int) -> bytes:
-    """The answer, once its body has so many bytes."""
+    """The answer, once its body has this many bytes."""
     received = b""
     while len(received.partition(b"\r\n\r\n")[2]) < length:
         received += sock.recv(65536)
@@ -121,7 +121,7 @@ def test_invalid_bodies_are_refused(gate: Gate, body: bytes, code: str | None) -
 @pytest.mark.parametrize("size", [70_000, 1_000_000])
 def test_oversized_headers_are_431(gate: Gate, size: int) -> None:
     with connect(gate) as sock:
-        with suppress(OSError):  # the gateway hangs up in the middle of it
+        with suppress(OSError):  # the gateway disconnects in the middle of it
             sock.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nx: " + b"a" * size + b"\r\n\r\n")
         assert sock.recv(100).startswith(b"HTTP/1.1 431")
 
@@ -166,7 +166,7 @@ def test_ambiguous_requests_get_at_most_one_error_response(gate: Gate, rest: str
 
 
 def wait_until_idle(gate: Gate) -> None:
-    """Until what was begun is on record, where the next test does not expect it."""
+    """Wait until started requests are recorded, so that the next test does not find them."""
     deadline = time.monotonic() + 15
     while "outlay_requests_in_flight 0.0" not in gate.http.get(f"{gate.url}/metrics").text:
         assert time.monotonic() < deadline
@@ -174,7 +174,7 @@ def wait_until_idle(gate: Gate) -> None:
 
 
 def test_ambiguity_is_the_only_fault_of_these_requests(gate: Gate) -> None:
-    """The same request without it is a good one."""
+    """The same request without the ambiguity is accepted."""
     head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: {gate.key}\r\n"
     with connect(gate) as sock:
         sock.sendall(f"{head}content-length: {len(BODY)}\r\n\r\n{BODY}".encode())
@@ -199,7 +199,8 @@ def test_only_exact_paths_are_relayed(gate: Gate, path: str) -> None:
         sock.sendall(request_bytes(gate, path=path))
         status = sock.recv(100).split(b" ")[1]
     if gate.upstream.served:
-        # An absolute form names us by another name: it is ours all the same, and goes nowhere else.
+        # An absolute form has another name for this server: it is served all the same, and goes
+        # nowhere else.
         assert path.startswith("http://")
         gate.event()
     else:
@@ -221,7 +222,7 @@ def test_hundred_slow_readers_do_not_increase_memory(folder: Path, upstream: Ups
         gate.event()
         readers = [connect(gate, receive_buffer=4096) for _ in range(100)]
         before = resident_bytes()
-        # 10 MiB each, of which nobody reads more than 1 KiB at a time.
+        # 10 MiB each, read at most 1 KiB at a time.
         request = request_bytes(gate, chat_body(stream=True), {"flood": 10 * MIB})
         for reader in readers:
             reader.sendall(request)
@@ -234,8 +235,8 @@ def test_hundred_slow_readers_do_not_increase_memory(folder: Path, upstream: Ups
             reader.close()
         events = gate.events(100)
 
-    # Some 600 KiB are in buffers of each, the upstream's own included, which is in this process,
-    # too; without a bound it would be a gigabyte.
+    # About 600 KiB are buffered for each, including by the upstream, which is in this process, too;
+    # without a limit it would be a gigabyte.
     assert peak < 200 * MIB
     assert {event.status for event in events} == {Status.CANCELED}
 

@@ -1,4 +1,4 @@
-"""The providers' own client libraries, pointed at the gateway and nothing else changed."""
+"""The providers' own client libraries with the gateway's base URL and nothing else changed."""
 
 import asyncio
 import json
@@ -19,13 +19,13 @@ MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
 
 
 def in_loop(make: Any) -> Any:
-    """Run a coroutine in a loop of its own, whatever loops other tests have left behind."""
+    """Run a coroutine in a separate event loop, whatever other tests have left behind."""
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(lambda: asyncio.run(make())).result()
 
 
 def check_recorded(gate: Gate, operation: str = "chat") -> None:
-    """The one event on record has the upstream's own count and is priced."""
+    """Check that the only recorded event has the upstream's count and is priced."""
     event = gate.event()
     assert tokens_of(event) == counted(gate.upstream.last)
     assert (event.status, event.usage_source) == (Status.OK, UsageSource.PROVIDER)
@@ -35,14 +35,14 @@ def check_recorded(gate: Gate, operation: str = "chat") -> None:
 
 @pytest.fixture
 def client(gate: Gate) -> Iterator[Any]:
-    """OpenAI's client with our address and key."""
+    """OpenAI's client with the gateway's address and key."""
     with openai.OpenAI(base_url=f"{gate.url}/v1", api_key=gate.key, max_retries=0) as client:
         yield client
 
 
 @pytest.fixture
 def claude(gate: Gate) -> Iterator[Any]:
-    """Anthropic's client with our address and key."""
+    """Anthropic's client with the gateway's address and key."""
     with anthropic.Anthropic(base_url=gate.url, api_key=gate.key, max_retries=0) as claude:
         yield claude
 
@@ -173,7 +173,7 @@ def test_listed_models_have_the_fields_clients_check(client: Any, claude: Any, g
         == gate.services.router.upstreams(gate.organization.organization_id)[0][0].created_at_us
         // 1_000_000
     )
-    assert dated.model_extra["type"] == "base"  # Mistral's client reads neither without
+    assert dated.model_extra["type"] == "base"  # Mistral's client requires both
     assert dated.model_extra["capabilities"] == {"vision": True}
     listed = claude.models.list().data
     assert {model.type for model in listed} == {"model"}

@@ -1,4 +1,5 @@
-"""Clients that leave: the answer is read to its end and counts as the upstream counted it."""
+"""Clients that disconnect: the answer is read to its end and counted like the upstream counts
+it."""
 
 import threading
 import time
@@ -27,7 +28,7 @@ WORDS = 50
 
 
 def leave_after(gate: Gate, chunks: int, *, how: str) -> None:
-    """Read so many events of a stream of 50, then go."""
+    """Read this many events of a stream of 50, then disconnect."""
     script = {"words": WORDS, "pause": 0.002}
     sock = connect(gate)
     sock.sendall(request_bytes(gate, chat_body(stream=True), script))
@@ -54,7 +55,8 @@ def test_disconnect_after_any_of_fifty_chunks_is_counted_in_full(gate: Gate, how
             thread.join()
     events = {event.response_id: event for event in gate.events(len(counts))}
 
-    # Who leaves at once may be gone before the upstream is called; that is a request, too.
+    # A client that disconnects at once may be gone before the upstream is called; that is a
+    # request, too.
     unsent = events.pop("", None)
     assert unsent is None or (unsent.status is Status.CANCELED and unsent.cost_pusd == 0)
     assert len(gate.upstream.served) == len(events) >= len(counts) - 1

@@ -1,4 +1,4 @@
-"""Upstreams that flood, lead back here, or stand where none may; and what headers get past us."""
+"""Upstreams that flood, loop back, or have forbidden addresses; and which headers are passed on."""
 
 import statistics
 import time
@@ -28,7 +28,7 @@ HINT = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"
 
 @contextmanager
 def upstream_of(gate: Gate, base_url: str, secret: str | None = None) -> Iterator[str]:
-    """Another upstream of the organization, for a while; its name."""
+    """Another upstream of the organization, for the duration of the block; yields its name."""
     upstreams = gate.administration.upstreams
     added = upstreams.create(gate.operator, provider="meta", base_url=base_url, secret=secret)
     gate.services.watch.check()
@@ -151,7 +151,7 @@ def test_own_address_is_refused_in_settings(tmp_path: Path, upstream: Upstream) 
 
 
 def test_private_addresses_can_be_forbidden(tmp_path: Path, upstream: Upstream) -> None:
-    """Also for upstreams that were set up before."""
+    """Also for upstreams that were configured before."""
     settings = Settings(data=tmp_path / "data", proxy=PATIENCE)
     with open_installation(settings) as services:
         key = set_up(services, "", upstream).key
@@ -217,7 +217,7 @@ def test_client_identity_is_not_sent_to_the_provider(gate: Gate) -> None:
     sent = gate.upstream.last.headers
     assert not (sent.keys() & TO_PROVIDER.keys()) - {"x-outlay-hops"}
     assert "nobody" not in sent["x-outlay-hops"]
-    assert sent["http-referer"] == "https://app.example"  # which providers ask for
+    assert sent["http-referer"] == "https://app.example"  # which providers require
     gate.event()
 
 

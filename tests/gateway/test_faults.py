@@ -1,4 +1,4 @@
-"""Upstreams that fail in every way: the client is told, and one event says what happened."""
+"""Upstreams that fail in every way: the client gets an error, and one event describes it."""
 
 import socket
 from typing import Any
@@ -114,7 +114,7 @@ def test_unusable_usage_is_estimated(
     assert answer.status_code == 200
     event = gate.event()
     if kind in {"infinite", "not a number"} and body is WHOLE:
-        # Not JSON at all: nothing in it can be believed, nor read.
+        # Not JSON at all: nothing in it can be trusted or parsed.
         assert (event.status, event.usage_source) == (UPSTREAM, UNKNOWN)
         return
     assert (event.status, event.usage_source) == (OK, ESTIMATED)
@@ -207,7 +207,7 @@ def test_wrong_content_length(gate: Gate) -> None:
     with connect(gate) as sock:
         sock.sendall(request_bytes(gate, WHOLE, {"extra_length": 10}))
         received = sock.recv(65536)
-    # The short answer was still held back, so that it could be withdrawn.
+    # The short answer was still held back, so it could be withdrawn.
     assert received.startswith(b"HTTP/1.1 502")
     assert gate.event().status is UPSTREAM
 

@@ -1,7 +1,7 @@
-"""Inputs from the field: each is counted and priced right, or marked as what it is not sure of.
+"""Cases from the field: each is counted and priced correctly, or marked as uncertain.
 
-`tests/data/cases` has a folder per case: what a provider answers, or what a sender posts, and what
-is expected of it.
+`tests/data/cases` has a folder per case: a provider's answer or a sender's payload, and the
+expected result.
 """
 
 import json
@@ -98,7 +98,7 @@ def field_gate(
 
 
 def send(gate: Gate, case: Case) -> httpx.Response | None:
-    """Send a case's request; None where its client leaves before the end."""
+    """Send a case's request; None if its client disconnects before the end."""
     content = case.content
     headers = {**gate.headers, **content.get("headers", {})}
     url = gate.url + content["path"]
@@ -165,7 +165,7 @@ def test_reported_usage_is_counted_and_priced(
 
 
 def check_event(event: UsageEvent, expected: dict[str, Any]) -> None:
-    """Whether an event has the counts of a case, and its cost or a mark."""
+    """Check that an event has the counts of a case, and its cost or a mark."""
     found = {name: getattr(event, column) for name, column in COUNTS.items() if name in expected}
     assert found == {name: expected[name] for name in found}
     cost = Decimal(event.cost_pusd) / PUSD_PER_USD

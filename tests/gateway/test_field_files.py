@@ -1,4 +1,4 @@
-"""Files from the field: each row is counted and priced right, or marked as what it is not sure of.
+"""Files from the field: each row is counted and priced correctly, or marked as uncertain.
 
 The cases are those of `tests/data/cases` that have files; see `test_field_cases.py`.
 """
@@ -36,7 +36,7 @@ ELSEWHERE = {
     "160-month-limit-local-midnight": "gateway/test_limits.py",
     "161-unpriced-under-limit": "gateway/test_limits.py",
 }
-"""Cases that are no input but something to do, and the tests that do it."""
+"""Cases without input, which describe an action, and the tests that perform it."""
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +46,15 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 
 class NoRejects:
-    """Fails where a row is rejected."""
+    """Fails if a row is rejected."""
 
     def write(self, row: Any, fault: str) -> None:
-        """Keep a row."""
+        """Store a row."""
         raise AssertionError(f"row {row.number}: {fault}")
 
 
 def imported(services: Services, case: Case) -> list[UsageEvent]:
-    """What is on record after the files of a case."""
+    """The recorded events after importing the files of a case."""
     organization = services.administration.organizations.create(case.name[:40])
     seen = services.ledger.last_seq
     for name in case.content["files"]:

@@ -1,4 +1,4 @@
-"""Time to first token: of streamed answers alone, until the first event with content."""
+"""Time to first token: only of streamed answers, until the first event with content."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ STREAMS = [
     ("/v1/messages", MESSAGE, 3),
     ("/v1/completions", COMPLETION, 0),
 ]
-"""Path, body, and how many events come before the first with content."""
+"""Path, body, and number of events before the first one with content."""
 
 
 @pytest.mark.parametrize(("path", "body", "before"), STREAMS, ids=[each[0] for each in STREAMS])
@@ -36,7 +36,7 @@ def test_time_to_first_token_ends_with_the_first_content(
 
 
 def test_event_in_many_chunks_counts_when_complete(gate: Gate) -> None:
-    # Cut within the first event with content, of more than 120 bytes.
+    # Cut within the first event with content, which has more than 120 bytes.
     script = {"pause": PAUSE, "sizes": [60, 60, 100_000], "words": 2}
     gate.post(body=chat_body(stream=True), script=script)
 

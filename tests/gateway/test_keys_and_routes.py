@@ -1,4 +1,4 @@
-"""Who may call, what goes where, and to whom it is attributed."""
+"""Who may call, where requests go, and to whom they are attributed."""
 
 import time
 from dataclasses import replace
@@ -27,7 +27,7 @@ from tests.upstream import Upstream
 
 
 def call(gate: Gate, key: str) -> int:
-    """The status that a key gets."""
+    """The status of a call with a key."""
     headers = {"authorization": f"Bearer {key}"}
     answer = gate.http.post(f"{gate.url}/v1/chat/completions", json=chat_body(), headers=headers)
     return answer.status_code
@@ -357,7 +357,7 @@ def test_model_list_can_be_the_first_request(tmp_path: Path, upstream: Upstream)
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions", "/v1/messages"])
-def test_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> None:
+def test_websocket_handshake_is_answered_with_upgrade_required(gate: Gate, path: str) -> None:
     headers = {
         "connection": "Upgrade",
         "upgrade": "websocket",
@@ -369,6 +369,6 @@ def test_websocket_handshake_is_told_to_use_http(gate: Gate, path: str) -> None:
     assert "POST" in answer.json()["error"]["message"]
 
 
-def test_wrong_method_is_told_the_right_one(gate: Gate) -> None:
+def test_wrong_method_error_names_the_right_one(gate: Gate) -> None:
     answer = gate.http.put(f"{gate.url}/v1/responses", headers=gate.headers)
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")

@@ -1,4 +1,4 @@
-"""Spend limits: what is held, what is spent, and who is told what."""
+"""Spend limits: what is reserved, what is spent, and what clients are told."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import openai
 import pytest
 
 from outlay.domain.event import Status
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.organization import ApiKey
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.storage.directory.spend_limits import (
@@ -23,7 +23,7 @@ from outlay.storage.ledger.postgres.store import PostgresLedger
 from tests.backdoor import local_counters_of, reading_of
 from tests.gateway.conftest import Gate, chat_body
 
-# gpt-5.5 at 5 and 30 USD per million: what the upstream counts for n words is exact.
+# gpt-5.5 at 5 and 30 USD per million: the upstream's count for n words is exact.
 OUTPUT_PUSD = 30_000_000
 
 
@@ -37,7 +37,7 @@ def connected(library: Any, url: str, key: str) -> Any:
 
 @pytest.fixture
 def key(gate: Gate) -> tuple[ApiKey, str]:
-    """A key of its own, so that nothing has been spent."""
+    """A new key without spend."""
     return gate.create_key()
 
 
@@ -48,7 +48,7 @@ def limit_of(gate: Gate, api_key: ApiKey, pusd: int) -> SpendLimit:
         scope=LimitScope.API_KEY,
         scope_id=api_key.api_key_id,
         interval=LimitInterval.DAY,
-        amount_pusd=pusd,
+        amount_pusd=Pusd(pusd),
     )
 
 
@@ -60,7 +60,7 @@ def put(gate: Gate, limit: SpendLimit) -> None:
 
 
 def standing(gate: Gate, api_key: ApiKey) -> list[tuple[int, int]]:
-    """What is spent and held against each limit of a key, wherever that is counted."""
+    """The amounts spent and held against each limit of a key, wherever they are counted."""
     ledger = gate.services.ledger
     if not isinstance(ledger, PostgresLedger):
         return local_counters_of(gate.services.limits, api_key.api_key_id)
@@ -76,7 +76,7 @@ def standing(gate: Gate, api_key: ApiKey) -> list[tuple[int, int]]:
 
 @pytest.fixture(autouse=True)
 def no_limits_afterwards(gate: Gate) -> Iterator[None]:
-    """Leave no limit behind."""
+    """Remove all limits afterwards."""
     yield
     organization_id = gate.organization.organization_id
     with gate.services.directory.change() as session:
@@ -99,7 +99,9 @@ def test_limit_refuses_before_the_provider_is_called_with_a_reason(
     assert gate.upstream.served == []
     assert refused.value.code == "spend_limit_reached"
     text = str(refused.value)
-    assert "could cost up to $3.84" in text  # 128,000 tokens of output, as it states no maximum
+    assert (
+        "could cost up to $3.84" in text
+    )  # 128,000 tokens of output, because it states no maximum
     limit = "$0.000001 of the API key's $0.000001 per day"
     assert f"{limit} is left ({api_key.api_key_id}): $0 is spent" in text
     assert "That exceeds the whole limit" in text
@@ -152,7 +154,7 @@ def test_every_scope_is_enforced(gate: Gate, key: tuple[ApiKey, str], scope: Lim
             scope=scope,
             scope_id=ids[scope],
             interval=LimitInterval.MONTH,
-            amount_pusd=1,
+            amount_pusd=Pusd(1),
         ),
     )
     answer = gate.post(authorization=f"Bearer {text}")
@@ -197,11 +199,11 @@ def test_two_hundred_concurrent_requests_do_not_exceed_the_limit(
     passed = statuses.count(200)
     assert passed + statuses.count(429) == 200
     assert 2 <= passed < 200
-    # The bound: no more than the inputs cost above their estimates (5 USD per million tokens).
+    # The bound: at most the cost of the inputs above their estimates (5 USD per million tokens).
     excess = sum(max(0, event.input_tokens - 4) * 5_000_000 for event in events)
     assert spent <= limit.amount_pusd + excess
     assert gate.services.limits.spent_pusd(limit) == spent
-    # Nothing stays held once all have ended.
+    # Nothing is held once all requests have ended.
     assert standing(gate, api_key) == [(spent, 0)]
 
 
@@ -213,14 +215,14 @@ TRICKS: list[tuple[str, dict[str, Any]]] = [
     ("/v1/responses", {"max_tokens": 1, "input": "hi"}),
     ("/v1/messages", {"max_tokens": 1, "thinking": {"budget_tokens": 400}}),
 ]
-"""The unit tests of what is held have the others."""
+"""The unit tests of reservations have the others."""
 
 
 @pytest.mark.parametrize(("path", "members"), TRICKS, ids=str)
 def test_no_extra_member_lets_concurrent_requests_exceed_a_limit(
     gate: Gate, key: tuple[ApiKey, str], path: str, members: dict[str, Any]
 ) -> None:
-    """Each costs what 400 tokens of output do, and the limit has room for two and a half."""
+    """Each costs as much as 400 tokens of output, and the limit has room for two and a half."""
     api_key, text = key
     limit = limit_of(gate, api_key, 1_000 * OUTPUT_PUSD)
     put(gate, limit)
@@ -288,7 +290,7 @@ def test_canceled_or_failed_request_releases_its_reservation(
 def test_counter_includes_commits_during_its_first_read(
     gate: Gate, key: tuple[ApiKey, str]
 ) -> None:
-    """Requests that end while the first sum is taken are counted once."""
+    """Requests that end during the first sum are counted once."""
     api_key, text = key
     headers = {"authorization": f"Bearer {text}"}
     limit = limit_of(gate, api_key, 1000 * PUSD_PER_USD)

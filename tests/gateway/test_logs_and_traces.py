@@ -1,10 +1,9 @@
-"""What a server logs of its requests, and the traces that it sends of itself."""
+"""The logs of a server's requests, and its own traces."""
 
 import json
 import logging
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +20,7 @@ from outlay.domain.errors import Invalid
 from outlay.kit.logs import FIELDS, JsonFormatter, TextFormatter
 from outlay.settings import Settings
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
+from tests.http_server import serving
 from tests.program import kill_group, start, wait_for_server
 from tests.upstream import Upstream
 
@@ -52,7 +52,7 @@ def test_a_relayed_request_has_a_line_without_prompt_or_secret(
         assert secret not in written
 
 
-def test_a_call_without_a_good_key_has_a_line_without_principal(
+def test_call_without_a_valid_key_is_logged_without_principal(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "outlay.access")
@@ -65,7 +65,7 @@ def test_a_call_without_a_good_key_has_a_line_without_principal(
     assert fields["requestId"] == answer.headers["request-id"]
 
 
-def test_the_route_of_the_api_has_its_prefix_and_an_alias_has_none(
+def test_api_route_has_its_prefix_and_an_alias_has_none(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "outlay.access")
@@ -121,7 +121,7 @@ class Collector:
 
 @contextmanager
 def collector() -> Iterator[Collector]:
-    """Takes what is sent to `/v1/traces` until the end of the context."""
+    """Accepts requests to `/v1/traces` until the end of the context."""
     taken = Collector()
 
     class Handler(BaseHTTPRequestHandler):
@@ -141,17 +141,11 @@ def collector() -> Iterator[Collector]:
 
         @override
         def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+            """No output."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
         taken.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield taken
-        finally:
-            server.shutdown()
-            thread.join()
+        yield taken
 
 
 @pytest.mark.parametrize("is_standard", [False, True])
@@ -211,7 +205,7 @@ def test_traces_are_never_sent_to_the_server_itself(tmp_path: Path, host: str) -
         assert services.tracer is None
 
 
-def test_without_a_collector_nothing_of_opentelemetry_is_loaded() -> None:
+def test_opentelemetry_is_not_loaded_without_a_collector() -> None:
     code = "import outlay.cli.main, outlay.web.app, sys; print('opentelemetry.sdk' in sys.modules)"
 
     found = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a key is used for right after it was created: the attribution is on record for good."""
+"""Using a key immediately after its creation: the attribution is permanent."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.gateway.conftest import Gate, chat_body
 
 @pytest.fixture
 def unnoticed(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
-    """A gateway that has everything in memory and notices no change of the directory."""
+    """A gateway that has everything cached and does not notice changes of the directory."""
     token = gate.access_token([Scope.USAGE_WRITE])
     gate.services.watch.check()
     ingest(gate, token, "/v1/usage/events", native(""))
@@ -28,7 +28,7 @@ def unnoticed(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 def create_key(gate: Gate) -> tuple[str, str]:
-    """A key made over HTTP: its id and itself."""
+    """A key created over HTTP: its id and the key."""
     headers = {"authorization": f"Bearer {gate.access_token(list(Scope))}"}
     body = {"projectId": gate.project.project_id, "description": "new"}
     answer = gate.http.post(f"{gate.url}/api/v1/api-keys", json=body, headers=headers)
@@ -71,7 +71,7 @@ def litellm(api_key_id: str) -> Any:
 
 def otlp(api_key_id: str) -> Any:
     now_ns = to_us(SystemClock().now()) * 1000
-    told = {
+    attributes = {
         "gen_ai.operation.name": {"stringValue": "chat"},
         "gen_ai.provider.name": {"stringValue": "openai"},
         "gen_ai.request.model": {"stringValue": "gpt-5.5"},
@@ -85,7 +85,7 @@ def otlp(api_key_id: str) -> Any:
         "name": "chat",
         "startTimeUnixNano": str(now_ns - 10**9),
         "endTimeUnixNano": str(now_ns),
-        "attributes": [{"key": key, "value": value} for key, value in told.items()],
+        "attributes": [{"key": key, "value": value} for key, value in attributes.items()],
     }
     return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
 

@@ -1,4 +1,4 @@
-"""Whoever has seen the end of an answer finds it on record: the end waits for the disk."""
+"""A client that has seen the end of an answer finds it recorded: the end waits for the disk."""
 
 import json
 import threading
@@ -12,11 +12,12 @@ import pytest
 from tests.gateway.conftest import Gate, chat_body, counted, tokens_of
 
 HELD_SECONDS = 0.4
-"""How long the ledger is held back while a client reads; a passed end takes milliseconds."""
+"""How long the ledger is held back while a client reads; an end that was passed on takes
+milliseconds."""
 
 
 class HeldLedger:
-    """Holds back the commits that have outcomes in them, until it is told to go on."""
+    """Holds back the commits with outcomes until it is released."""
 
     def __init__(self, gate: Gate, monkeypatch: pytest.MonkeyPatch) -> None:
         self.is_waiting = threading.Event()
@@ -44,7 +45,7 @@ def held(gate: Gate, monkeypatch: pytest.MonkeyPatch) -> Iterator[HeldLedger]:
 
 
 class Reader:
-    """A client that reads an answer in a thread and keeps what has come so far."""
+    """A client that reads an answer in a thread and stores what it received."""
 
     def __init__(self, gate: Gate, path: str, body: dict[str, Any], script: Any) -> None:
         self.received = b""
@@ -63,7 +64,7 @@ class Reader:
         self.is_over = True
 
     def join(self) -> bytes:
-        """All of the answer."""
+        """The complete answer."""
         self._thread.join(30)
         assert self.is_over
         return self.received

@@ -1,7 +1,6 @@
-"""Answers asked for by their id: background responses have their usage once, and polls none."""
+"""Polled answers: background responses have their usage once, and polls have none."""
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -13,6 +12,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Amendment, Status, UsageSource
 from outlay.settings import Settings
 from tests.gateway.conftest import Gate, serve, set_up, tokens_of
+from tests.http_server import serving
 
 USAGE = {
     "input_tokens": 1000,
@@ -31,7 +31,7 @@ DONE = {**QUEUED, "status": "completed", "usage": USAGE}
 
 
 class Background(ThreadingHTTPServer):
-    """An upstream whose answers take their time."""
+    """An upstream with slow answers."""
 
     daemon_threads = True
     answers: dict[str, Any]
@@ -70,19 +70,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, *_: object) -> None:
-        """Nothing."""
+        """No output."""
 
 
 @pytest.fixture(scope="module")
 def background() -> Iterator[Background]:
     server = Background(("127.0.0.1", 0), _Handler)
     server.seen = []
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +108,7 @@ def test_poll_with_usage_records_it_once(polled: Gate, background: Background) -
     assert (queued.usage_source, queued.response_id) == (UsageSource.UNKNOWN, "resp_1")
     assert (early.json(), [one.json() for one in done]) == (QUEUED, [DONE] * 3)
     assert "response.completed" in streamed.text
-    event, voided = polled.events(2)  # once, for all the polls
+    event, voided = polled.events(2)  # once, for all polls
     assert (voided.amends, voided.amendment) == (queued.event_id, Amendment.VOID)
     assert tuple(tokens_of(event))[:3] == (1000, 200, 400)
     assert (event.response_id, event.usage_source) == ("resp_1", UsageSource.PROVIDER)

@@ -1,4 +1,4 @@
-"""What we refuse for good, official clients raise at once: one request, no waiting, no retry."""
+"""Permanent refusals, which official clients raise at once: one request, no waiting, no retry."""
 
 import subprocess
 import time
@@ -14,7 +14,7 @@ import pytest
 
 from outlay.domain.errors import LimitReached, Unavailable
 from outlay.domain.ids import OrganizationId
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -33,7 +33,7 @@ from tests.gateway.test_limits import limit_of, put
 MESSAGES: Any = [{"role": "user", "content": "Hello there"}]
 NODE = Path(__file__).parents[2] / ".venv/node"
 SECONDS = 10.0
-"""More than any of them takes to start; the shortest wait that they were told was hours."""
+"""More than any of them takes to start; the shortest requested wait was hours."""
 
 OPENAI_SCRIPT = """
 import OpenAI from 'openai';
@@ -100,7 +100,7 @@ CLIENTS: list[Call] = [
 
 @pytest.fixture
 def limited(gate: Gate) -> Iterator[str]:
-    """A key whose limit has no room for anything."""
+    """A key whose limit has no room at all."""
     api_key, text = gate.create_key()
     limit = limit_of(gate, api_key, 1)
     put(gate, limit)
@@ -130,7 +130,7 @@ def test_final_errors_are_not_retried(gate: Gate, limited: str, call: Call) -> N
 
 
 def final(answer: httpx.Response) -> tuple[int, str | None, str | None]:
-    """Status, and what a library is told about trying again."""
+    """Status, and the headers that tell a library whether to retry."""
     headers = answer.headers
     return answer.status_code, headers.get("x-should-retry"), headers.get("retry-after")
 
@@ -167,7 +167,7 @@ NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
 def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
-    """The refusal of a request under a limit of 10 USD that resets after so many seconds."""
+    """The refusal of a request under a limit of 10 USD that resets after some seconds."""
     end_us = to_us(NOON + timedelta(seconds=seconds))
     key = CounterKey(OrganizationId("org"), LimitScope.PROJECT, "prj_1", end_us - 1, end_us)
     limit = SpendLimit(
@@ -175,7 +175,7 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=10 * PUSD_PER_USD,
+        amount_pusd=Pusd(10 * PUSD_PER_USD),
     )
     amounts = [usd * PUSD_PER_USD for usd in (cost, spent, held)]
     hold = Hold(key, limit, amounts[0])
@@ -183,25 +183,25 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "seconds", "told"),
+    ("amounts", "seconds", "headers"),
     [
-        # Spent for good: hours to wait for, which no library should.
+        # Spent permanently: a wait of hours, for which no library should wait.
         ((3, 8, 0), 7_200, {b"x-should-retry": b"false"}),
         ((3, 8, 1), 60, {b"x-should-retry": b"false"}),
-        # A short wait mends it.
+        # A short wait helps.
         ((3, 8, 1), 59, {b"retry-after": b"59"}),
-        # Requests under way stand in the way alone, and cost less than is held for them.
+        # Only running requests are in the way, and they cost less than is held for them.
         ((3, 6, 4), 7_200, {b"retry-after": b"2"}),
     ],
 )
 def test_only_short_waits_are_in_retry_after(
-    amounts: tuple[int, int, int], seconds: int, told: dict[bytes, bytes]
+    amounts: tuple[int, int, int], seconds: int, headers: dict[bytes, bytes]
 ) -> None:
     cost, spent, held = amounts
     error = refused(cost=cost, spent=spent, held=held, seconds=seconds)
     headers = dict(refusal_headers(error, "id", 7))
     ours = {name: headers[name] for name in (b"x-should-retry", b"retry-after") if name in headers}
-    assert ours == told
+    assert ours == headers
     resets_at = (NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert headers[b"x-outlay-limit-resets-at"].decode() == resets_at
     assert error.message.endswith(f"at {resets_at}.")

@@ -1,4 +1,4 @@
-"""What the upstream says is what the client hears, byte for byte, however it is cut."""
+"""Clients receive what the upstream sends, byte for byte, however it is split."""
 
 import json
 from random import Random
@@ -16,7 +16,7 @@ STREAMS: list[tuple[str, dict[str, Any]]] = [
 
 
 def expected_bytes(gate: Gate) -> bytes:
-    """What the upstream wrote for its last request."""
+    """The bytes that the upstream sent for its last request."""
     from tests.upstream import make_answer
 
     return b"".join(make_answer(gate.upstream.last)[0])

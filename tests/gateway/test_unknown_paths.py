@@ -1,4 +1,4 @@
-"""Calls that never become requests: unknown paths, wrong methods, no good key."""
+"""Calls that never become requests: unknown paths, wrong methods, invalid keys."""
 
 import logging
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ MESSAGES = "POST /v1/messages"
 
 @pytest.fixture(autouse=True)
 def nothing_recorded(gate: Gate) -> Iterator[None]:
-    """None of them is a request."""
+    """Check that none of them is recorded."""
     yield
     gate.events(0)
 
 
 def refused(gate: Gate, reason: str) -> int:
-    """What the metrics count."""
+    """The counts in the metrics."""
     text = gate.http.get(f"{gate.url}/metrics").text
     name = f'outlay_calls_refused_total{{reason="{reason}"}} '
     (line,) = [line for line in text.splitlines() if line.startswith(name)]
@@ -79,10 +79,10 @@ def test_libraries_show_the_advice_and_do_not_retry(gate: Gate) -> None:
     counted = refused(gate, "unknown_path")
     with (
         openai.OpenAI(base_url=gate.url, api_key=gate.key) as client,
-        pytest.raises(openai.NotFoundError, match="base URL that ends in /v1") as told,
+        pytest.raises(openai.NotFoundError, match="base URL that ends in /v1") as caught,
     ):
         client.chat.completions.create(model="gpt-5.5", messages=[])
-    assert told.value.request_id
+    assert caught.value.request_id
     with (
         anthropic.Anthropic(base_url=f"{gate.url}/v1", api_key=gate.key) as claude,
         pytest.raises(anthropic.NotFoundError, match="a duplicate /v1") as heard,
@@ -145,11 +145,11 @@ def test_calls_without_a_valid_key_are_counted(gate: Gate) -> None:
 def test_anthropic_401_has_a_request_id(gate: Gate) -> None:
     with (
         anthropic.Anthropic(base_url=gate.url, api_key="otl_old", max_retries=0) as claude,
-        pytest.raises(anthropic.AuthenticationError) as told,
+        pytest.raises(anthropic.AuthenticationError) as caught,
     ):
         claude.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[])
-    body: Any = told.value.body
-    assert body["request_id"] == told.value.request_id
+    body: Any = caught.value.body
+    assert body["request_id"] == caught.value.request_id
     assert body["request_id"].startswith("req_")
 
 

@@ -1,4 +1,4 @@
-"""What an installation had handed out before links and tokens said who and what made them."""
+"""Links and tokens of an installation from before they recorded who and what created them."""
 
 from alembic import command
 from alembic.config import Config
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, text
 from tests.factories import NOW
 
 from outlay.domain.actor import Issuer
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import MemberId, OrganizationId, TokenId
 from outlay.kit.clock import to_us
 from outlay.storage.directory.access_tokens import list_access_tokens
 from outlay.storage.directory.invitations import list_invitations
@@ -28,7 +28,7 @@ def upgrade_to(connection: Connection, revision: str) -> None:
 
 
 def put_handed_out(connection: Connection) -> None:
-    """An admin's token made another one, which made a third and an invitation."""
+    """An admin's token created another one, which created a third one and an invitation."""
     for statement in (
         "INSERT INTO organization (organization_id, name, slug, plan, timezone, created_at_us) "
         f"VALUES ('org_a', 'Acme', 'acme', 'enterprise', 'UTC', {US})",
@@ -85,7 +85,7 @@ def _bytes(connection: Connection, number: int = 0) -> str:
 
 
 def check_handed_out(session: ReadSession) -> None:
-    """All of it says now what it rests on, and no token outlives the one that made it."""
+    """Check that all of them record their creator, and that no token outlives its parent."""
     tokens = {
         token.token_id: token for token in list_access_tokens(session, OrganizationId("org_a"))
     }
@@ -97,14 +97,16 @@ def check_handed_out(session: ReadSession) -> None:
         "orphan": "gone",
         "alone": None,
     }
-    assert {tokens[name].expires_at_us for name in ("one", "two", "three")} == {US + HOUR}
+    assert {tokens[name].expires_at_us for name in map(TokenId, ("one", "two", "three"))} == {
+        US + HOUR
+    }
     assert {name for name, token in tokens.items() if token.is_revoked} == {"gone", "orphan"}
     assert [
         invitation.issuer for invitation in list_invitations(session, OrganizationId("org_a"))
     ] == [
-        Issuer(member_id=MemberId("mem_a"), token_id="two"),
+        Issuer(member_id=MemberId("mem_a"), token_id=TokenId("two")),
         Issuer(member_id=None, token_id=None),
     ]
     assert [link.issuer for link in list_password_links(session, OrganizationId("org_a"))] == [
-        Issuer(member_id=MemberId("mem_a"), token_id="one")
+        Issuer(member_id=MemberId("mem_a"), token_id=TokenId("one"))
     ]

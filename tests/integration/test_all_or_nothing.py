@@ -1,4 +1,4 @@
-"""What writes several times does all of it or nothing: the second write fails here."""
+"""Operations with several writes do all of them or nothing: the second write fails here."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def broken(*_: object, **__: object) -> None:
 
 
 def entries(opened: Administration) -> list[str]:
-    """Actions on the audit trail of the only organization, in order."""
+    """Actions in the audit trail of the only organization, in order."""
     (organization,) = opened.organizations.all()
     shown = opened.audit.all(operator_of(organization), AuditFilter())
     return [str(one.entry.action) for one in shown][::-1]

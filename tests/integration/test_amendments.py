@@ -1,4 +1,4 @@
-"""Amended requests: verification proves them, a rebuild and the loader agree on them."""
+"""Amended requests: verification proves them; a rebuild and the loader agree on them."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ from tests.factories import NOW
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.answers import Totals
 from outlay.domain.discovery import NO_MERGES
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.repricing import RepriceWanted
@@ -24,7 +24,7 @@ from outlay.settings import Settings
 
 def report(number: int, source: str = "gateway", hours: int = 0) -> UsageReport:
     return UsageReport(
-        event_id=f"{source}-{number}",
+        event_id=EventId(f"{source}-{number}"),
         event_time_us=to_us(NOW - timedelta(hours=hours)),
         provider="acme",
         mapping=f"acme/model-{number % 2}",
@@ -34,7 +34,7 @@ def report(number: int, source: str = "gateway", hours: int = 0) -> UsageReport:
 
 
 def totals(services: Services, organization_id: str) -> Totals:
-    """What the cube says of the last 30 days, loaded and folded."""
+    """The totals of the cube for the last 30 days, loaded and folded."""
     services.projection.catch_up()
     period = services.analytics.resolve_period(
         OrganizationId(organization_id),
@@ -60,7 +60,7 @@ def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> No
         assert totals(services, key).unpriced_requests == 50
 
         services.duplicates.merge(
-            operator, [Pair(f"gateway-{n}", f"otel-{n}") for n in range(0, 40, 8)]
+            operator, [Pair(EventId(f"gateway-{n}"), EventId(f"otel-{n}")) for n in range(0, 40, 8)]
         )
         price = {"model": "acme/model-0", "input": "2", "output": "0"}
         services.administration.prices.create(operator, price)
@@ -87,7 +87,7 @@ def test_verification_covers_repricing_merging_and_voiding(tmp_path: Path) -> No
 
 
 def prove(services: Services) -> None:
-    """Verify; whatever differs fails the test."""
+    """Verify; a difference fails the test."""
     *_, found = services.maintenance.verify()
     assert isinstance(found, VerifyReport)
     assert found.is_proven, found

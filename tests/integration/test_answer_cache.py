@@ -1,4 +1,4 @@
-"""Answers are cached for as long as nothing in their period has changed."""
+"""Answers are cached as long as nothing in their period changes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ TODAY = NOW.date()
 
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """An installation whose cube is loaded when a test says so."""
+    """An installation whose cube is loaded only when a test does so."""
     data: Path = tmp_path_factory.mktemp("caching") / "data"
     with open_installation(Settings(data=data), FixedClock(NOW)) as found:
         yield found
@@ -56,7 +56,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Question[Any]]:
 
 
 def record(services: Services, organization_id: str, days_ago: int, **facts: Any) -> None:
-    """One event of a day, in the cube."""
+    """Record one event of a day and load it."""
     at = to_us(NOW - timedelta(days=days_ago)) - 60_000_000
     services.ledger.append([make_event(organization_id=organization_id, event_time_us=at, **facts)])
     services.projection.catch_up()
@@ -95,7 +95,7 @@ def test_event_in_the_window_invalidates_the_answer(services: Services) -> None:
     record(services, organization_id, 2, app="a")
     query = question(organization_id, 7)
     assert services.analytics.breakdown(query).total.requests == 1
-    record(services, organization_id, 6, app="b")  # late, in the oldest day
+    record(services, organization_id, 6, app="b")  # late, for the oldest day
 
     assert services.analytics.breakdown(query).total.requests == 2
 
@@ -219,11 +219,11 @@ class Source:
 
 
 def cached(source: Source) -> CachingReader:
-    """The snapshot with a cache of its own."""
+    """The snapshot with its own cache."""
     return CachingReader(source, Changes(), AnswerCache(), "edition")
 
 
-def test_the_key_of_an_answer_is_the_question_as_far_as_it_matters_to_the_answer() -> None:
+def test_cache_key_is_the_relevant_part_of_the_question() -> None:
     period = period_of_dates(TODAY, TODAY, "UTC")
     query = UsageQuery(
         organization_id=OrganizationId("org"),

@@ -1,4 +1,4 @@
-"""The cube on ClickHouse: whatever is repeated counts once, whatever is half done is not seen."""
+"""The cube on ClickHouse: repeated loads count once, partial loads are not visible."""
 
 import socket
 import threading
@@ -82,11 +82,11 @@ def fold_now(cube: ClickHouseCube) -> None:
 
 
 class Interrupted(Exception):
-    """Where a process was killed."""
+    """Raised where a process is killed."""
 
 
 class Interruption:
-    """Ends the process, as it were, at one of the statements that write."""
+    """Simulates a kill at one of the statements that write."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, server: ClickHouse) -> None:
         self.left = 10**9
@@ -122,7 +122,8 @@ def test_interrupted_load_is_invisible_and_counts_once_later(
     if writes < LOAD_WRITES:
         assert totals(cube) == before
 
-    # More has come in meanwhile: the successor ends where the first attempt was to end.
+    # More events have arrived meanwhile: the successor ends where the first attempt was planned to
+    # end.
     ledger.append(events_of(11))
     with cube.read() as reader:
         loaded = reader.loaded_seq
@@ -135,7 +136,7 @@ def test_interrupted_load_is_invisible_and_counts_once_later(
 def test_concurrent_loaders_at_one_position_add_once(
     home: ClickHouseHome, ledger: SqliteLedger
 ) -> None:
-    """One that was paused and has lost its place does what its successor did, word for word."""
+    """One that was paused and lost its leadership does exactly what its successor did."""
     first, second = home.open(ledger.edition), home.open(ledger.edition)
     ledger.append(events_of(5))
     through = first.plan(0, ledger.last_seq)
@@ -147,7 +148,7 @@ def test_concurrent_loaders_at_one_position_add_once(
     assert load_some(ledger, second, through) == ledger.last_seq
     with pytest.raises(CubeMismatch):
         first.load(paused, from_seq=0, through_seq=through)
-    # Even one that had looked at the position before.
+    # Even one that had read the position before.
     assert isinstance(first, ClickHouseCube)
     with OutdatedPosition(first):
         first.load(paused, from_seq=0, through_seq=through)
@@ -277,7 +278,7 @@ def test_rebuilt_cube_replaces_the_old_one_on_every_node(
 
     assert not home.is_present(other.cube)
     home.drop_replaced()
-    assert len(generations_of(home)) == 2  # somebody may be reading the old one
+    assert len(generations_of(home)) == 2  # the old one may still be read
     following.work_once()
     assert home.is_present(other.cube)
     assert totals(slot.cube) == totals(other.cube)
@@ -333,7 +334,7 @@ def test_concurrent_readers_and_loader(home: ClickHouseHome, ledger: SqliteLedge
 
 
 def test_cluster_uses_replicated_tables() -> None:
-    """What cannot run here: the statements that a cluster gets."""
+    """What cannot run here: the statements for a cluster."""
     for statement in schema(ClickHouse("clickhouse://ch/outlay?cluster=main").on_cluster):
         assert " ON CLUSTER 'main' (" in statement
         assert "ENGINE = Replicated" in statement

@@ -17,7 +17,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_text_keeps_its_code(database: duckdb.DuckDBPyConnection) -> None:
+def test_codes_of_texts_do_not_change(database: duckdb.DuckDBPyConnection) -> None:
     first = encode(database, {"model": ["a", "b", "a", ""]})["model"]
     assert first[0] == first[2]
     assert len(set(first)) == 3
@@ -36,7 +36,7 @@ def test_dimensions_have_separate_codes(database: duckdb.DuckDBPyConnection) -> 
     assert Codes().find(SnapshotCursor(database), "app", "x") == UNKNOWN
 
 
-def test_unknown_text_is_found_after_it_is_added(database: duckdb.DuckDBPyConnection) -> None:
+def test_text_is_found_once_it_is_added(database: duckdb.DuckDBPyConnection) -> None:
     codes, cursor = Codes(), SnapshotCursor(database)
     assert codes.find(cursor, "model", "late") == UNKNOWN
     given = encode(database, {"model": ["late"]})["model"]

@@ -25,7 +25,7 @@ from outlay.domain.actor import Role, Scope
 from outlay.domain.answers import ZERO, Entry, EntryKind
 from outlay.domain.dimension import Dimension
 from outlay.domain.errors import Conflict, Damaged, Invalid, NotFound, Unauthenticated, Unavailable
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId
+from outlay.domain.ids import ApiKeyId, EventId, GroupId, MemberId, TokenId
 from outlay.domain.organization import ApiKey, GroupMembership, UserGroup, operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -104,7 +104,7 @@ def new_token(services: Services, member_id: str, expires_at: datetime | None = 
 
 
 def sign_in(services: Services, password: str = PASSWORD, organization: str = "") -> str:
-    """In a thread of its own: the page tests leave an event loop running in this one."""
+    """In a separate thread: the page tests leave an event loop running in this one."""
     signing = services.administration.sign_in.sign_in(
         "ME@example.test", password, "127.0.0.1", "req_1", organization=organization
     )
@@ -164,7 +164,7 @@ def test_revoked_expired_and_altered_tokens_are_refused(
     short = new_token(services, owner, NOW + SESSION_IDLE)
     revoked = new_token(services, owner)
     with services.directory.write() as session:
-        revoke_access_token(session, revoked.split("_")[1], to_us(NOW))
+        revoke_access_token(session, TokenId(revoked.split("_")[1]), to_us(NOW))
     assert access.actor_of_token(good).scopes == {Scope.USAGE_READ}
     assert access.actor_of_token(short).role is Role.OWNER
     clock.instant += SESSION_IDLE
@@ -242,7 +242,7 @@ def test_request_is_attributed_to_project_creator_and_current_groups(
             )
     reports = [
         UsageReport(
-            event_id=str(at_us),
+            event_id=EventId(str(at_us)),
             event_time_us=at_us,
             provider="openai",
             mapping="openai/gpt-4o",
@@ -293,7 +293,7 @@ def test_head_constant_is_the_newest_migration() -> None:
 
 
 def rows_of_before(connection: Any, now_us: int) -> None:
-    """What an installation had before members had invitations, and organizations slugs."""
+    """Rows of an installation from before invitations and slugs."""
     for organization_id, name in (
         ("org_a", "Acme Corp"),
         ("org_b", "acme-corp"),
@@ -328,7 +328,7 @@ def rows_of_before(connection: Any, now_us: int) -> None:
 
 @contextmanager
 def directory_of_before(folder: Path, revision: str) -> Iterator[Connection]:
-    """A directory as an older version made it."""
+    """A directory created by an older version."""
     engine = create_engine(f"sqlite:///{folder / 'outlay.sqlite3'}", module=pysqlite3)
     with engine.connect() as connection:
         upgrade_to(connection, revision)
@@ -353,9 +353,9 @@ def test_older_installation_is_migrated_completely(tmp_path: Path, clock: FixedC
         token = services.access.actor_of_token("ota_tok_secret")
         members = administration.members.list_for(acme)
         projects = administration.projects.list_for(acme)
-        # An address of somebody who left may be invited again.
+        # An address of a removed member may be invited again.
         administration.members.invite(acme, "gone@example.test", Role.DEVELOPER)
-        report = administration.audit.verify()  # also of the rows' digests, which are made there
+        report = administration.audit.verify()  # also of the rows' digests, which are created there
 
     assert len(set(slugs.values())) == 3
     assert all(check_slug(slug) for slug in slugs.values())

@@ -1,4 +1,4 @@
-"""Each row of the directory has a digest; whatever else wrote the row is found."""
+"""Each row of the directory has a digest; changes from outside are found."""
 
 import asyncio
 from collections.abc import Iterator
@@ -49,7 +49,7 @@ class Place:
     token: str
 
     def run(self, statement: str) -> None:
-        """What somebody types into a database shell."""
+        """A statement in a database shell."""
         connection = pysqlite3.connect(self.path)
         connection.execute(statement)
         connection.commit()
@@ -152,7 +152,7 @@ def test_damaged_key_is_refused_and_others_can_be_revoked(place: Place) -> None:
     place.run("UPDATE api_key SET trusts_caller = 1 WHERE description = 'damaged'")
     place.run("UPDATE organization SET timezone = 'Asia/Tokyo'")
     keys.revoke(place.operator, made[1][0].api_key_id)
-    with pytest.raises(Damaged):  # of the organization, whose limits are kept in memory
+    with pytest.raises(Damaged):  # of the organization, whose limits are cached
         place.services.watch.check()
 
     with pytest.raises(Damaged):

@@ -1,4 +1,4 @@
-"""The directory's tables and statements are PostgreSQL's, too."""
+"""The directory's tables and statements on PostgreSQL."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +22,7 @@ from outlay.domain.actor import Plan, Role, Scope
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.ids import MemberId
+from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.spend_limit import LimitInterval, LimitScope
 from outlay.kit.clock import to_us
@@ -29,7 +30,7 @@ from outlay.kit.ids import new_id
 from outlay.services.access.authentication import Access
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
@@ -47,7 +48,7 @@ PASSWORD = "several words are best"
 
 @pytest.fixture(scope="module")
 def directory(cluster: Cluster) -> Iterator[Directory]:
-    """The tables, made by the migrations."""
+    """The tables, created by the migrations."""
     database = PostgresDatabase(cluster.create_database())
     yield PostgresDirectory(database)
     database.close()
@@ -55,7 +56,7 @@ def directory(cluster: Cluster) -> Iterator[Directory]:
 
 @pytest.fixture
 def administration(directory: Directory, tmp_path: Path) -> Iterator[Administration]:
-    """What sets it up."""
+    """The services that set it up."""
     settings = Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
     clock, passwords = FixedClock(NOW), Passwords()
     trail = AuditedChanges(directory, open_checkpoints(settings), clock)
@@ -102,8 +103,8 @@ def test_organization_is_managed_as_on_sqlite(
         operator, name="fast", upstream_id=upstream.upstream_id, model="gpt-5.5"
     )
     a.prices.create(operator, {"model": "openai/gpt-5.5", "input": "4.25", "output": "1"})
-    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**12)
-    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, 10**13)
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(10**12))
+    a.limits.put(operator, LimitScope.PROJECT, project.project_id, LimitInterval.DAY, Pusd(10**13))
     assert [limit.amount_pusd for limit in a.limits.list_for(operator)] == [10**13]
     _, token = a.tokens.create(
         operator, description="t", scopes=[Scope.USAGE_READ], member_id=ada.member_id
@@ -186,7 +187,7 @@ def test_mentions_of_a_person_are_counted(
 def test_work_for_one_organization_cannot_see_another(
     directory: Directory, administration: Administration
 ) -> None:
-    """Not even through a statement that forgot to say whose rows it is about."""
+    """Not even with a statement that lacks the condition on the organization."""
     mine, theirs = (administration.organizations.create(name) for name in ("Mine", "Theirs"))
     for organization in (mine, theirs):
         administration.projects.create(operator_of(organization), "Project")
@@ -198,7 +199,7 @@ def test_work_for_one_organization_cannot_see_another(
     every = {mine.organization_id, theirs.organization_id}
     assert every <= seen()
     with begin_work():
-        assert every <= seen()  # nobody has found out yet whom it is for
+        assert every <= seen()  # nobody is authenticated yet
         enter_tenant(mine.organization_id)
         assert seen() == {mine.organization_id}
         with pytest.raises(ProgrammingError, match="row-level security"):

@@ -1,4 +1,4 @@
-"""What is acknowledged is on disk: every connection waits for it, every file is flushed first."""
+"""Acknowledged data is on disk: every connection waits for it, every file is flushed first."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ FULL = 2
 ON = 1
 
 Ask = Callable[[str], Any]
-"""Gives the value of a pragma on a connection."""
+"""Returns the value of a pragma on a connection."""
 
 
 @contextmanager
@@ -102,7 +102,7 @@ class Disk:
         return checked
 
     def has(self, path: Path) -> bool:
-        """Whether all of a file has been flushed."""
+        """Whether a file was completely flushed."""
         found = path.stat()
         return self._flushed.get(found.st_ino) == found.st_size
 
@@ -131,7 +131,7 @@ def test_backup_is_flushed_before_it_is_renamed(
 def test_acknowledged_event_is_in_the_database_file_and_its_log(
     tmp_path: Path, clock: FixedClock
 ) -> None:
-    """Read as it would be after a power cut: from the files, without what the process knows."""
+    """Read as after a power failure: from the files, without the state of the process."""
     ledger = SqliteLedger(tmp_path / "ledger.sqlite3", clock)
     ledger.append([make_event(event_id="first")])
     copy = tmp_path / "copy"
@@ -147,7 +147,7 @@ def test_acknowledged_event_is_in_the_database_file_and_its_log(
 
 
 def test_interrupted_database_creation_can_be_opened_for_reading(tmp_path: Path) -> None:
-    """Its rollback journal is still there, which a connection that only reads may not apply."""
+    """Its rollback journal still exists, which a read-only connection may not apply."""
     path, copy = tmp_path / "made.sqlite3", tmp_path / "copy.sqlite3"
     with closing(pysqlite3.connect(path, isolation_level=None)) as maker:
         maker.execute("PRAGMA cache_size=1")

@@ -1,4 +1,4 @@
-"""What an answer says of how far it reaches is true whatever the clock does."""
+"""The freshness of an answer is true whatever the clock does."""
 
 import tempfile
 from contextlib import ExitStack
@@ -31,7 +31,7 @@ JUMPS = st.sampled_from(
 
 
 class Freshness(RuleBasedStateMachine):
-    """Clocks jump, events come in, and some of them are loaded."""
+    """Clocks jump, events arrive, and some of them are loaded."""
 
     @initialize()
     def begin(self) -> None:
@@ -41,7 +41,7 @@ class Freshness(RuleBasedStateMachine):
         settings = Settings(data=Path(folder) / "data")
         self.services = self.stack.enter_context(open_installation(settings, self.clock))
         self.acknowledged: list[datetime] = []
-        """By the clock at the acknowledgement, in the order of the ledger."""
+        """The clock at the acknowledgement, in the order of the ledger."""
 
     @rule(jump=JUMPS)
     def set_clock(self, jump: timedelta) -> None:

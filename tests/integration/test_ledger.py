@@ -1,4 +1,4 @@
-"""The ledger on SQLite: bit rot is detected, old files are brought up, a failing disk stops it."""
+"""The ledger on SQLite: bit rot is detected, old files are upgraded, a failing disk stops it."""
 
 import os
 from collections.abc import Iterator
@@ -102,7 +102,8 @@ def test_tampering_is_detected_and_never_summed(
 
 
 def test_rewritten_batch_does_not_match_the_next_one(tmp_path: Path, clock: FixedClock) -> None:
-    """Whoever changes rows can compute a checksum, but the next batch is chained to the old one."""
+    """Anyone who changes rows can compute a checksum, but the next batch is chained to the old
+    one."""
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
     for _ in range(3):
@@ -169,7 +170,7 @@ def test_newer_ledger_schema_is_refused_and_unchanged(tmp_path: Path, clock: Fix
 
 
 def test_no_bit_flip_gives_a_silently_wrong_answer(tmp_path: Path, clock: FixedClock) -> None:
-    """150 random flips anywhere in the file: either it is noticed or every event is right."""
+    """150 random flips anywhere in the file: either it is detected or every event is right."""
     path = tmp_path / "ledger.sqlite3"
     ledger = SqliteLedger(path, clock)
     events = [make_event(cost_pusd=number, input_tokens=number) for number in range(400)]
@@ -241,7 +242,7 @@ def test_ledger_of_the_first_schema_is_upgraded_and_verified(tmp_path: Path) -> 
 
 
 def go_back_to_schema_1(path: Path) -> None:
-    """Make the tables what they were before there were details of requests."""
+    """Restore the tables of schema 1, before details of requests."""
     width = ROW_COLUMNS.index("is_stream")
     with connect(path) as connection:
         rows = connection.execute("SELECT * FROM usage_event ORDER BY seq").fetchall()

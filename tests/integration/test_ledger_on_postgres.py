@@ -1,4 +1,4 @@
-"""The ledger on PostgreSQL: many nodes in one order, a wall between tenants, a lost server."""
+"""The ledger on PostgreSQL: many nodes in one order, row-level security, a lost server."""
 
 import re
 import threading
@@ -17,8 +17,8 @@ from tests.postgres import Cluster, running_postgres
 
 from outlay.domain.errors import Damaged, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
-from outlay.domain.money import PUSD_PER_USD
+from outlay.domain.ids import EventId, OrganizationId
+from outlay.domain.money import PUSD_PER_USD, Pusd
 from outlay.domain.outcome import Outcome
 from outlay.domain.spend_limit import (
     CounterKey,
@@ -46,7 +46,7 @@ def url(cluster: Cluster) -> str:
 
 
 class Node:
-    """A ledger with a pool and a journal of its own."""
+    """A ledger with its own pool and write-ahead buffer."""
 
     def __init__(self, url: str, journal: Path, name: str, capacity: int = 1_000) -> None:
         self.database = PostgresDatabase(url)
@@ -79,7 +79,7 @@ def ids(ledger: PostgresLedger) -> list[str]:
 
 
 def test_follower_misses_nothing_with_many_writers(open_node: Open) -> None:
-    """A reader that only ever looks past where it was sees every event once, in one chain."""
+    """A reader that only reads after its position sees every event once, in one chain."""
     nodes = [open_node(f"node{number}") for number in range(4)]
     follower = open_node("reader")
     seen: list[str] = []
@@ -143,7 +143,7 @@ def test_node_is_notified_of_other_commits(open_node: Open) -> None:
 
 
 def test_person_erased_by_one_node_is_not_cached_by_another(open_node: Open) -> None:
-    """A cube that is made anew there is made of the rows as they are."""
+    """A cube that is rebuilt there is built from the rewritten rows."""
     first, second = open_node("a"), open_node("b")
     second.append([make_event(end_user="ada")])
     assert second.recent_batches(0)
@@ -161,8 +161,8 @@ def test_person_erased_by_one_node_is_not_cached_by_another(open_node: Open) -> 
 def test_node_settles_only_its_own_intents(open_node: Open) -> None:
     first, second = open_node("a"), open_node("b")
     mine, theirs = (
-        Intent(OrganizationId("org_a"), "e1", b"1"),
-        Intent(OrganizationId("org_a"), "e2", b"2"),
+        Intent(OrganizationId("org_a"), EventId("e1"), b"1"),
+        Intent(OrganizationId("org_a"), EventId("e2"), b"2"),
     )
     first.submit([], intents=[mine]).result(5)
     second.submit([], intents=[theirs]).result(5)
@@ -173,9 +173,9 @@ def test_node_settles_only_its_own_intents(open_node: Open) -> None:
 
 def test_intents_of_a_gone_node_are_orphans(open_node: Open, url: str) -> None:
     first, second = open_node("a"), open_node("b")
-    intent = Intent(OrganizationId("org_a"), "e1", b"1")
+    intent = Intent(OrganizationId("org_a"), EventId("e1"), b"1")
     first.submit([], intents=[intent]).result(5)
-    second.submit([], intents=[Intent(OrganizationId("org_a"), "e2", b"2")]).result(5)
+    second.submit([], intents=[Intent(OrganizationId("org_a"), EventId("e2"), b"2")]).result(5)
     assert second.orphans() == []
 
     with psycopg.connect(url) as connection:
@@ -187,10 +187,10 @@ def test_intents_of_a_gone_node_are_orphans(open_node: Open, url: str) -> None:
 
 
 def test_row_level_security_hides_other_organizations(open_node: Open, url: str) -> None:
-    """Not even a statement that forgot to say which organization it is about."""
+    """Not even with a statement that lacks the condition on the organization."""
     ledger = open_node("a")
     ledger.append([make_event(organization_id=name) for name in ("org_a", "org_b", "org_b")])
-    ledger.submit([], intents=[Intent(OrganizationId("org_b"), "e", b"")]).result(5)
+    ledger.submit([], intents=[Intent(OrganizationId("org_b"), EventId("e"), b"")]).result(5)
     database = PostgresDatabase(url)
 
     def count(tenant: str, table: str) -> int:
@@ -234,13 +234,13 @@ def test_tampering_is_detected_and_never_summed(
 
 @pytest.fixture
 def own_cluster() -> Iterator[Cluster]:
-    """A server that a test may stop; what it says is on disk is on disk."""
+    """A server that a test may stop; it flushes to disk."""
     with running_postgres("") as running:
         yield running
 
 
 def test_crash_of_the_database_loses_nothing(own_cluster: Cluster, tmp_path: Path) -> None:
-    """What comes in while it is away waits in the local journal and is there in the end."""
+    """Events during the outage wait in the local write-ahead buffer and are not lost."""
     node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a", 10**6)
     back = threading.Event()
     most_waiting = 0
@@ -279,7 +279,7 @@ def test_full_buffer_refuses_and_keeps_its_content(own_cluster: Cluster, tmp_pat
     url = own_cluster.create_database()
     node = Node(url, journal, "a", 10)
     limit = limit_of(10)
-    limited = Intent(OrganizationId("org_test"), "limited", b"", (hold_of(limit, 1),))
+    limited = Intent(OrganizationId("org_test"), EventId("limited"), b"", (hold_of(limit, 1),))
     node.ledger.spending.start(limited.holds[0].counter, 0, 0)
     first = make_event(event_id="first")
     node.ledger.append([first])
@@ -306,7 +306,7 @@ def test_full_buffer_refuses_and_keeps_its_content(own_cluster: Cluster, tmp_pat
 def test_failing_disk_refuses_while_the_database_is_unreachable(
     own_cluster: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Outcomes of requests that were answered are told so, too: their senders keep them."""
+    """Outcomes of answered requests are refused, too: their senders keep them."""
     node = Node(own_cluster.create_database(), tmp_path / "journal.sqlite3", "a")
     own_cluster.stop("immediate")
     full = sqlite_driver.OperationalError("database or disk is full")
@@ -329,7 +329,7 @@ def test_long_buffer_is_drained_in_few_transactions(own_cluster: Cluster, tmp_pa
         intent = Intent(OrganizationId("org_test"), event.event_id, b"")
         spool.append([], [intent], [])
         spool.append([event], [], [intent[:2]])
-    spool.append([], [Intent(OrganizationId("org_test"), "open", b"1")], [])
+    spool.append([], [Intent(OrganizationId("org_test"), EventId("open"), b"1")], [])
     spool.close()
 
     node = Node(url, journal, "a")
@@ -351,8 +351,8 @@ def test_missing_counter_refuses_only_its_request(open_node: Open, url: str) -> 
     done = ledger.submit(
         [outcome],
         intents=[
-            Intent(OrganizationId("org_test"), "limited", b"", (hold,)),
-            Intent(OrganizationId("org_test"), "free", b""),
+            Intent(OrganizationId("org_test"), EventId("limited"), b"", (hold,)),
+            Intent(OrganizationId("org_test"), EventId("free"), b""),
         ],
         refused=lambda intent, why: refused.update({intent.event_id: why.code}),
     )
@@ -363,7 +363,7 @@ def test_missing_counter_refuses_only_its_request(open_node: Open, url: str) -> 
 
 
 def test_following_costs_the_same_for_any_chain_length(open_node: Open, url: str) -> None:
-    """The end of the chain and what follows a position are looked up, not searched for."""
+    """The end of the chain and the batches after a position are found by index, not by a search."""
     open_node("a")
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
@@ -408,7 +408,7 @@ def limit_of(usd: int, scope: LimitScope = LimitScope.API_KEY) -> SpendLimit:
         scope=scope,
         scope_id="key_1" if scope is LimitScope.API_KEY else "prj_1",
         interval=LimitInterval.DAY,
-        amount_pusd=usd * PUSD_PER_USD,
+        amount_pusd=Pusd(usd * PUSD_PER_USD),
     )
 
 
@@ -426,7 +426,7 @@ def spend(usd: int, **changes: object) -> UsageEvent:
 
 
 def open_intents(ledger: PostgresLedger, *intents: Intent) -> dict[str, str]:
-    """Which of some intents were refused, and why."""
+    """The refused intents, with the reasons."""
     refused: dict[str, str] = {}
     ledger.submit(
         [],
@@ -446,16 +446,18 @@ def test_limit_counts_spend_and_reservations_of_all_nodes(open_node: Open) -> No
     first.spending.start(hold.counter, 0, 0)
     second.spending.start(hold.counter, 0, 0)
 
-    assert not open_intents(first, Intent(OrganizationId("org_test"), "i1", b"", (hold,)))
-    (why,) = open_intents(second, Intent(OrganizationId("org_test"), "i2", b"", (hold,))).values()
+    assert not open_intents(first, Intent(OrganizationId("org_test"), EventId("i1"), b"", (hold,)))
+    (why,) = open_intents(
+        second, Intent(OrganizationId("org_test"), EventId("i2"), b"", (hold,))
+    ).values()
     assert "$3 of the API key's $10 per day is left" in why
     assert "$3 is spent and $4 is reserved" in why
-    # The outcome costs less than was held: what is left is free again, for every node.
+    # The outcome costs less than was held: the rest is free again, for every node.
     first.submit([spend(1, event_id="i1")], settled=[("org_test", "i1")]).result(5)
-    assert not open_intents(second, Intent(OrganizationId("org_test"), "i3", b"", (hold,)))
-    assert open_intents(first, Intent(OrganizationId("org_test"), "i4", b"", (hold,))).keys() == {
-        "i4"
-    }
+    assert not open_intents(second, Intent(OrganizationId("org_test"), EventId("i3"), b"", (hold,)))
+    assert open_intents(
+        first, Intent(OrganizationId("org_test"), EventId("i4"), b"", (hold,))
+    ).keys() == {"i4"}
     assert [intent.event_id for intent in (*first.intents(), *second.intents())] == ["i3"]
 
 
@@ -465,14 +467,16 @@ def test_request_is_reserved_against_all_its_limits_or_none(open_node: Open) -> 
     holds = (hold_of(wide, 3), hold_of(narrow, 3))
     for hold in holds:
         ledger.spending.start(hold.counter, 0, 0)
-    intents = [Intent(OrganizationId("org_test"), f"i{number}", b"", holds) for number in range(3)]
+    intents = [
+        Intent(OrganizationId("org_test"), EventId(f"i{number}"), b"", holds) for number in range(3)
+    ]
 
     refused = open_intents(ledger, *intents)
 
     assert refused.keys() == {"i1", "i2"}
     assert all("of the project's $5 per" in why for why in refused.values())
     assert not open_intents(
-        ledger, Intent(OrganizationId("org_test"), "i9", b"", (hold_of(wide, 97),))
+        ledger, Intent(OrganizationId("org_test"), EventId("i9"), b"", (hold_of(wide, 97),))
     )
 
 
@@ -487,7 +491,7 @@ def test_concurrent_nodes_do_not_exceed_a_limit(open_node: Open) -> None:
 
     def work(node: PostgresLedger, name: int) -> None:
         for number in range(40):
-            intent = Intent(OrganizationId("org_test"), f"{name}-{number}", b"", (hold,))
+            intent = Intent(OrganizationId("org_test"), EventId(f"{name}-{number}"), b"", (hold,))
             if not open_intents(node, intent):
                 passed.append(1)
                 outcome = spend(1, event_id=intent.event_id)

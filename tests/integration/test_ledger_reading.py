@@ -1,4 +1,4 @@
-"""Reading the ledger on SQLite: a fixed number of connections, whatever asks and gives up."""
+"""Reading the ledger on SQLite: a fixed number of connections, whoever queries and gives up."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ def test_short_lived_threads_leave_no_open_files(ledger: SqliteLedger) -> None:
     ids(ledger)
     before = open_files()
     for _ in range(20):
-        with ThreadPoolExecutor(6) as pool:  # each time threads of their own
+        with ThreadPoolExecutor(6) as pool:  # with new threads each time
             found = list(pool.map(lambda _: len(ids(ledger)), range(12)))
         assert found == [20] * 12
     assert open_files() <= before
@@ -112,7 +112,7 @@ def test_event_loop_is_never_blocked(ledger: SqliteLedger) -> None:
 
 
 def test_snapshot_excludes_later_commits(ledger: SqliteLedger) -> None:
-    """A window is cut at a sequence number, so that it fits a cube that reaches that far."""
+    """A window ends at a sequence number, so that it matches a cube with that position."""
     through = ledger.last_seq
     ledger.append([make_event(event_id="later")])
     rows = ledger.read_window(OrganizationId("org_test"), *EVER, through)

@@ -43,13 +43,13 @@ def with_one_more_step(schema: Schema, step: Callable[[Connection], None]) -> Sc
 
 
 class NextSqlite(SqliteLedger):
-    """The ledger of a version to come."""
+    """The ledger of a future version."""
 
     schema: ClassVar[Schema] = with_one_more_step(SQLITE_SCHEMA, add_column)
 
 
 class NextPostgres(PostgresLedger):
-    """The ledger of a version to come."""
+    """The ledger of a future version."""
 
     schema: ClassVar[Schema] = with_one_more_step(POSTGRES_SCHEMA, add_column)
 
@@ -141,7 +141,7 @@ Place = OnSqlite | OnPostgres
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Place]]:
-    """Makes new, empty places for ledgers, all on one engine."""
+    """A function that creates new, empty locations for ledgers, all on one engine."""
     with ExitStack() as stack:
         numbers = iter(range(100))
 
@@ -158,14 +158,14 @@ def make_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
 
 @pytest.fixture
 def old(make_place: Callable[[], Place]) -> Place:
-    """A place with a ledger of schema 3, as the Outlay of then has left it."""
+    """A location with a ledger of schema 3, as that version left it."""
     place = make_place()
     place.load((DATA / f"ledger_{place.name}_schema_3.sql").read_text())
     return place
 
 
 def events_of(ledger: Ledger) -> dict[str, int]:
-    """Cost by event id, with every checksum looked at."""
+    """Cost by event id, with every checksum verified."""
     rows = [row for batch in ledger.read_batches(0) for row in batch.rows]
     return {event.event_id: event.cost_pusd for event in map(from_row, rows)}
 
@@ -333,7 +333,8 @@ at.open_next()
 
 
 def test_older_node_hands_over_to_the_newer_without_loss(cluster: Cluster, tmp_path: Path) -> None:
-    """It puts aside what comes in, and is not ready for more, until it is restarted as newer."""
+    """It buffers new events and is not ready for more until it is restarted with the newer
+    version."""
     with ExitStack() as stack:
         place = OnPostgres(cluster.create_database(), tmp_path, stack)
         older = place.open(node="a")

@@ -1,4 +1,4 @@
-"""Installations that share a database: what is changed on one holds on the others at once."""
+"""Installations that share a database: changes on one node apply on the others at once."""
 
 import asyncio
 import time
@@ -26,7 +26,7 @@ from outlay.storage.postgres_leader_election import PostgresLeaderElection
 
 @pytest.fixture
 def nodes(cluster: Cluster, tmp_path: Path) -> Iterator[list[Services]]:
-    """Three nodes, each in a folder of its own, that look for changes as a server does."""
+    """Three nodes, each with its own folder, that poll for changes like a server."""
     url = cluster.create_database()
     with ExitStack() as stack:
         opened = [
@@ -49,7 +49,8 @@ def nodes(cluster: Cluster, tmp_path: Path) -> Iterator[list[Services]]:
 
 
 def recognised(services: Services, text: str) -> ApiKey:
-    """The key that a caller shows; in a thread of its own, as others may have left a loop here."""
+    """The authenticated key of a caller; in a separate thread, as others may have left an event
+    loop here."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, services.api_keys.authenticate(text)).result()
 

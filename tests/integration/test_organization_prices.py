@@ -1,4 +1,4 @@
-"""Prices of an organization: exact, its own alone, from the moment they are set."""
+"""Prices of an organization: exact, applied only to it, from the moment they are created."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -40,7 +40,7 @@ def acme(services: Services) -> Actor:
 
 
 def record(services: Services, actor: Actor, **changes: Any) -> UsageEvent:
-    """A request of a million input and a million output tokens, as it is on record."""
+    """A request of a million input and a million output tokens, as recorded."""
     values: dict[str, Any] = {
         "event_id": new_id("evt"),
         "event_time_us": to_us(NOW),

@@ -1,4 +1,4 @@
-"""What the cube has beside usage, kinds and sessions: equal to the events, amended or not."""
+"""The other rollups of the cube, kinds and sessions: equal to the events, amended or not."""
 
 import re
 from collections import Counter
@@ -56,7 +56,7 @@ QUERY = UsageQuery(
 
 
 def metered_events(count: int, seed: int = 1) -> list[UsageEvent]:
-    """Requests of three days: whole and in sessions, with meters, priced and reported."""
+    """Requests of three days: with and without sessions, with meters, priced and reported."""
     random = Random(seed)
     events = []
     for _ in range(count):
@@ -97,7 +97,7 @@ def metered_events(count: int, seed: int = 1) -> list[UsageEvent]:
 
 
 def amended(events: list[UsageEvent]) -> list[UsageEvent]:
-    """Rows that take some of them back and put others in the place of some."""
+    """Rows that void some of them and replace others."""
     rows = [voided(event, "a") for event in events[::5]]
     for event in events[1::5]:
         instead = replace(
@@ -114,7 +114,7 @@ def amended(events: list[UsageEvent]) -> list[UsageEvent]:
 
 @pytest.fixture
 def rows(services: Services) -> list[UsageEvent]:
-    """What is in the ledger and in the cube, folded in part."""
+    """The rows in the ledger and in the cube, partly folded."""
     events = metered_events(250)
     services.ledger.append(events)
     services.projection.catch_up()

@@ -1,4 +1,4 @@
-"""What a change of prices makes of last month: to the last pico-USD, without saving anything."""
+"""The effect of a price change on last month: to the last pico-USD, without saving anything."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.actor import Actor, Channel, Scope
 from outlay.domain.errors import Invalid, NotFound, NotPermitted
 from outlay.domain.event import UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -47,7 +47,7 @@ RATE: Final = 1_084_200_000_007
 
 @dataclass
 class World:
-    """An installation with a year of requests, and what October had of them."""
+    """An installation with a year of requests, and those of October."""
 
     services: Services
     actor: Actor
@@ -72,12 +72,17 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         services.recorder.record(other.organization_id, reports[:50])
         (batch, _) = services.ledger.read_batches(0)
         events = [from_row(row) for row in batch.rows]
-        # One is taken back, one has come in twice.
+        # One is voided, one was reported twice.
         voided, seen_twice = [event for event in events if event.mapping == MODEL][2:4]
         services.ledger.submit(
             [
-                replace(voided, event_id="void", amends=voided.event_id, amendment="void"),
-                replace(seen_twice, event_id="w", amends=seen_twice.event_id, amendment="witness"),
+                replace(voided, event_id=EventId("void"), amends=voided.event_id, amendment="void"),
+                replace(
+                    seen_twice,
+                    event_id=EventId("w"),
+                    amends=seen_twice.event_id,
+                    amendment="witness",
+                ),
             ]
         ).result()
         october = [
@@ -94,11 +99,11 @@ def _report(number: int, at: datetime, random: Random) -> UsageReport:
         random.randrange(tokens), random.randrange(tokens), random.randrange(900)
     )
     mapping = random.choice([MODEL, MODEL, "anthropic/claude-sonnet-4-5", "x/unlisted"])
-    if random.random() < 0.1:  # nobody counted, or nothing was used that is counted
+    if random.random() < 0.1:  # no counts, or no counted usage
         is_known = random.random() < 0.5
         usage = TokenUsage() if is_known else None
     return UsageReport(
-        event_id=f"evt_{number}",
+        event_id=EventId(f"evt_{number}"),
         event_time_us=to_us(at),
         provider=mapping.partition("/")[0],
         mapping=mapping,
@@ -130,7 +135,7 @@ def half_even(number: int, divisor: int) -> int:
 
 
 def agreed_cost(event: UsageEvent) -> int:
-    """What ENTRY makes of a request, by hand."""
+    """The cost of a request with ENTRY, computed by hand."""
     read = event.cache_read_input_tokens
     input_rate = in_usd(4 * 10**12 if event.input_tokens > 200_000 else 2 * 10**12)
     return (
@@ -141,7 +146,7 @@ def agreed_cost(event: UsageEvent) -> int:
 
 
 def check_agreed(preview: Preview, world: World) -> None:
-    """The preview of ENTRY is what the events come to one by one."""
+    """The preview of ENTRY equals the sum over the events, one by one."""
     events = concerned(world, MODEL)
     by_user: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for event in events:

@@ -1,4 +1,4 @@
-"""Who somebody was can be destroyed, in every byte, and no number changes by it."""
+"""A person's identity can be destroyed, in every byte, and no number changes."""
 
 import sqlite3
 import threading
@@ -21,7 +21,7 @@ from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.errors import Conflict, Damaged, NotFound, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Member, operator_of
 from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
@@ -48,14 +48,14 @@ EVER = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 
 @dataclass
 class Place:
-    """An organization with an owner and Ada, who leaves traces wherever one can."""
+    """An organization with an owner and Ada, who leaves traces everywhere."""
 
     services: Services
     operator: Actor
     ada: Member
 
     def totals(self, dimension: Dimension | None = None) -> dict[str, Totals]:
-        """What answers say, in all and per value of a dimension."""
+        """The answers in total and per value of a dimension."""
         self.services.projection.catch_up()
         query = UsageQuery(
             organization_id=self.operator.organization_id,
@@ -72,7 +72,7 @@ class Place:
         }
 
     def prove(self) -> None:
-        """Ledger, cube and trail are as they should be."""
+        """Verify ledger, cube and trail."""
         *_, report = self.services.maintenance.verify()
         assert isinstance(report, VerifyReport)
         assert report.is_proven, report
@@ -89,13 +89,13 @@ def sum_of(parts: list[Totals]) -> Totals:
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    """A data directory to look into afterwards."""
+    """A data directory for inspection afterwards."""
     return tmp_path / "data"
 
 
 @pytest.fixture
 def place(data: Path, clock: FixedClock) -> Iterator[Place]:
-    """Ada has done everything that puts her name somewhere."""
+    """Ada has done everything that records her name."""
     with open_installation(Settings(data=data), clock) as services:
         administration = services.administration
         organization = administration.organizations.create("Acme", plan=Plan.ENTERPRISE)
@@ -125,10 +125,12 @@ def place(data: Path, clock: FixedClock) -> Iterator[Place]:
 
 
 def use(services: Services, organization_id: str) -> None:
-    """Requests that claim to be Ada's, in her own spelling and others, and one refused one."""
+    """Requests that name Ada, in different spellings, and one refused one."""
     spellings = [ADDRESS, ADDRESS.lower(), ADDRESS.upper(), "someone@example.test", ""]
     for number in range(200):
-        intent = Intent(OrganizationId(organization_id), f"req-{number}", ADDRESS.encode() * 3)
+        intent = Intent(
+            OrganizationId(organization_id), EventId(f"req-{number}"), ADDRESS.encode() * 3
+        )
         services.ledger.submit([], intents=[intent]).result()
         event = make_event(
             organization_id=organization_id,
@@ -147,7 +149,7 @@ def use(services: Services, organization_id: str) -> None:
 
 
 def traces(folder: Path) -> list[tuple[str, bytes]]:
-    """Where the person still shows, in the bytes of any file."""
+    """Where the person is still found, in the bytes of any file."""
     return [
         (path.name, trace)
         for path in folder.rglob("*")
@@ -357,7 +359,7 @@ def test_claimed_end_users_expire_and_totals_remain(data: Path, clock: FixedCloc
     with open_installation(Settings(data=data, end_user_days=30), clock) as services:
         organization = services.administration.organizations.create("Acme")
         use(services, organization.organization_id)
-        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]
+        place = Place(services, operator_of(organization), Member)  # type: ignore[arg-type]  # unused
         before = place.totals()
         boundary_us = end_users_kept_from(services.now_us(), 30)
         kept = {
@@ -445,7 +447,7 @@ def test_ended_sessions_and_links_are_deleted(clock: FixedClock, place: Place) -
 
 
 def events_of(services: Services, organization_id: str) -> list[UsageEvent]:
-    """The events on record."""
+    """The recorded events."""
     from outlay.storage.ledger.rows import from_row
 
     rows = services.ledger.read_window(
@@ -457,7 +459,7 @@ def events_of(services: Services, organization_id: str) -> list[UsageEvent]:
 def test_damaged_batch_blocks_neither_retention_nor_new_events(
     data: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is left as it is, and said; everything else goes on, and the present cube with it."""
+    """It is left unchanged and reported; everything else continues, with the current cube."""
     monkeypatch.setattr(projection_module, "OUTDATED_SECONDS", -1.0)
     long_ago = to_us(NOW - timedelta(days=60))
     with open_installation(Settings(data=data, end_user_days=7), clock) as services:
@@ -483,7 +485,7 @@ def test_damaged_batch_blocks_neither_retention_nor_new_events(
         services.projection.work_once()
 
         assert services.projection.pending_events == 0
-        (found,) = services.ledger.read_history(organization.organization_id, "2")
+        (found,) = services.ledger.read_history(organization.organization_id, EventId("2"))
         assert found.event.end_user == ""
 
 

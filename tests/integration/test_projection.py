@@ -264,7 +264,7 @@ def test_cube_behind_the_ledger_is_caught_up(filled: Settings, clock: FixedClock
 def test_queries_wait_for_a_new_cube_to_be_complete(
     filled: Settings, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, has_part: bool
 ) -> None:
-    """Also where a process was killed while it loaded one."""
+    """Also if a process was killed while it loaded one."""
     with open_installation(filled, clock) as services:
         services.ledger.append(random_events(200, seed=3))
     filled.cube_path.unlink()
@@ -434,7 +434,7 @@ def test_narrow_rollups_are_read_only_for_whole_cells() -> None:
 
 
 def test_lagging_cube_reports_its_freshness(tmp_path: Path) -> None:
-    """What was acknowledged and is not loaded yet is not claimed; a start loads it first."""
+    """It does not claim acknowledged events that are not loaded yet; a start loads them first."""
     clock = FixedClock(NOW)
     with open_installation(Settings(data=tmp_path), clock) as services:
         services.ledger.append([make_event()])

@@ -1,4 +1,5 @@
-"""What a process left open is settled by its next start, and by other nodes when it is gone."""
+"""Requests that a process left open are settled by its next start, or by other nodes if it is
+gone."""
 
 import time
 from contextlib import closing
@@ -13,7 +14,7 @@ from outlay.bootstrap.installation import open_installation
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import Status, UsageEvent, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.kit.clock import to_us
 from outlay.services.bundle import Services
 from outlay.services.gateway import recovery as recovery_module
@@ -25,7 +26,7 @@ BEGUN_US = to_us(NOW) - 5_000_000
 
 
 def begun(user: str) -> bytes:
-    """What the gateway puts on record of a request before it calls the provider."""
+    """What the gateway records of a request before it calls the provider."""
     groups = ("grp_a",)
     facts = (BEGUN_US, "prj_1", "key_1", "openai", "openai/gpt-5.5", "chat", user, "app", groups)
     return msgspec.msgpack.encode((*facts, True))
@@ -33,7 +34,8 @@ def begun(user: str) -> bytes:
 
 def open_requests(count: int) -> list[Intent]:
     return [
-        Intent(OrganizationId("org_test"), f"request-{n}", begun(f"user-{n}")) for n in range(count)
+        Intent(OrganizationId("org_test"), EventId(f"request-{n}"), begun(f"user-{n}"))
+        for n in range(count)
     ]
 
 
@@ -73,15 +75,15 @@ def test_outcome_in_the_rescue_file_is_used(tmp_path: Path, clock: FixedClock) -
     with open_installation(settings, clock) as services:
         by_id = {event.event_id: event for event in stored(services)}
 
-    assert by_id["request-0"] == known
-    assert by_id["request-1"].usage_source is UsageSource.UNKNOWN
+    assert by_id[EventId("request-0")] == known
+    assert by_id[EventId("request-1")].usage_source is UsageSource.UNKNOWN
     assert len(by_id) == 2
 
 
 def test_open_requests_of_other_nodes_are_polled(
     services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also after a look that failed: the database may have been away."""
+    """Also after a failed poll: the database may have been unreachable."""
     monkeypatch.setattr(recovery_module, "LOOK_SECONDS", 0.01)
     looks: list[int] = []
 

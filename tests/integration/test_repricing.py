@@ -1,4 +1,4 @@
-"""What is on record, priced again: with the same book it costs what it costs."""
+"""Repricing recorded requests: with the same book they cost the same."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -11,7 +11,7 @@ from tests.factories import NOW
 
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.event import Status, UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import METERS, join_meters, join_names
 from outlay.domain.price_context import read_context, render_context
 from outlay.domain.usage import TokenUsage
@@ -64,7 +64,7 @@ reports = st.builds(
 def installation(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[Services, PriceBook, str]]:
-    """An installation with prices of its own, its book, and the id of an organization."""
+    """An installation with its own prices, its book, and the id of an organization."""
     settings = Settings(data=tmp_path_factory.mktemp("repricing"))
     settings.prices_path.write_text(FILE)
     with open_installation(settings, FixedClock(NOW)) as services:
@@ -84,7 +84,7 @@ def test_repricing_with_the_same_book_changes_nothing(
 
 
 def stored(priced: PricedUsage) -> Mapping[str, Any]:
-    """What an event keeps of its price."""
+    """The stored fields of an event that concern its price."""
     return {
         **priced._asdict(),
         "meter_costs": join_meters(dict(priced.meter_costs)),
@@ -102,7 +102,7 @@ def test_images_of_earlier_versions_are_priced_as_images(
 ) -> None:
     _, book, organization_id = installation
     event = UsageEvent(
-        event_id="evt_1",
+        event_id=EventId("evt_1"),
         organization_id=OrganizationId(organization_id),
         event_time_us=to_us(NOW),
         provider="google",

@@ -1,4 +1,4 @@
-"""Everything is read once a week: what is damaged is named, wherever a round was interrupted."""
+"""Everything is read once a week: damage is reported, even if a round is interrupted."""
 
 import threading
 from collections.abc import Callable
@@ -27,7 +27,7 @@ Run = Callable[[str], None]
 
 @pytest.fixture
 def run(services: Services) -> Run:
-    """Runs a statement behind the installation's back."""
+    """Runs a statement outside the installation."""
 
     def run(statement: str) -> None:
         connection = pysqlite3.connect(services.settings.database_path)

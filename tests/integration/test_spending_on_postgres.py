@@ -1,4 +1,4 @@
-"""Spend counters in PostgreSQL: what fits, what counts, and at which cost."""
+"""Spend counters in PostgreSQL: what fits, what counts, and its cost."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,8 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import ADMIN, USER, Cluster
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -50,21 +51,23 @@ def key_of(scope: LimitScope = LimitScope.API_KEY, scope_id: str = "key_1") -> C
 
 
 def refusal(ledger: PostgresLedger, name: str, amount: int, limit: int, key: CounterKey) -> str:
-    """Why a request that may cost an amount is not let through; empty when it is."""
+    """The error for a request that may cost an amount; empty if it is admitted."""
     wanted = SpendLimit(
         organization_id=key.organization_id,
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=limit,
+        amount_pusd=Pusd(limit),
     )
-    told: list[str] = []
+    messages: list[str] = []
     ledger.submit(
         [],
-        intents=[Intent(OrganizationId("org_test"), name, b"", (Hold(key, wanted, amount),))],
-        refused=lambda _, why: told.append(why.message),
+        intents=[
+            Intent(OrganizationId("org_test"), EventId(name), b"", (Hold(key, wanted, amount),))
+        ],
+        refused=lambda _, why: messages.append(why.message),
     ).result(5)
-    return "".join(told)
+    return "".join(messages)
 
 
 def spend(ledger: PostgresLedger, cost: int, **changes: object) -> None:
@@ -93,7 +96,7 @@ def test_request_that_fits_exactly_is_admitted(ledger: PostgresLedger) -> None:
 
 
 def test_commits_around_the_first_sum_count_once(ledger: PostgresLedger, url: str) -> None:
-    """The sum was taken at position 2, and a third event came before the counter did."""
+    """The sum was computed at position 2, and a third event was committed before the counter."""
     key = key_of()
     spend(ledger, 1)
     spend(ledger, 10)
@@ -120,7 +123,7 @@ def test_only_events_of_the_owner_and_interval_count(ledger: PostgresLedger, url
     spend(ledger, 10_000, event_time_us=START_US - 1)
     spend(ledger, 100_000, event_time_us=START_US + DAY_US)
     spend(ledger, 1_000_000, event_time_us=START_US)
-    ledger.append([make_event(cost_pusd=10**7)])  # nobody's
+    ledger.append([make_event(cost_pusd=10**7)])  # belongs to nobody
     assert [spent(url, key) for key in keys] == [1_000_101, 1_000_011, 1_000_011, 0]
 
 

@@ -1,4 +1,4 @@
-"""What is kept in memory of the directory: bounded by what there is, never older than it may be."""
+"""Cached directory data: bounded by the directory's size, never older than allowed."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
-    """In a thread of its own: the page tests leave an event loop running in this one."""
+    """In a separate thread: the page tests leave an event loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, work).result()
 
@@ -55,7 +55,7 @@ def make_key(services: Services, organization: Organization) -> tuple[str, str, 
 
 
 def unknown_key() -> str:
-    """Well-formed, as anybody can make them."""
+    """A well-formed key, as anyone can create."""
     return render_key(
         ApiKeyId(new_id("key")), new_secret()[:43].replace("-", "x").replace("_", "x")
     )
@@ -110,7 +110,7 @@ def test_value_loaded_before_a_revocation_is_not_cached_after_it(
         api_keys.refresh()
 
     api_keys = ApiKeys(services.directory, services.clock, revoke_meanwhile)
-    # Asked before the revocation.
+    # Requested before the revocation.
     assert run(api_keys.authenticate(key)).api_key_id == api_key_id
     with pytest.raises(Unauthenticated):
         run(api_keys.authenticate(key))
@@ -135,7 +135,7 @@ def test_new_entities_are_looked_up_before_an_event_is_recorded(
     services: Services, organization: Organization
 ) -> None:
     recorder, actor = services.recorder, operator_of(organization)
-    recorder.record(organization.organization_id, [report()])  # now in memory
+    recorder.record(organization.organization_id, [report()])  # now cached
     api_key_id, _, project_id = make_key(services, organization)
     group = services.administration.groups.create(actor, "Research")
     member = services.administration.members.list_for(actor)[0]

@@ -1,4 +1,4 @@
-"""Tags of requests on their way: registered keys are kept, their values bounded."""
+"""Tags of requests: registered keys are kept, their values are bounded."""
 
 import itertools
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from tests.factories import NOW
 from outlay.domain.actor import Actor, Plan
 from outlay.domain.audit import AuditFilter
 from outlay.domain.errors import Conflict, Invalid, NotFound
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Organization, operator_of
 from outlay.domain.tag import MAX_KEYS, MAX_VALUES, MORE
 from outlay.domain.usage import TokenUsage
@@ -37,10 +37,10 @@ def actor(services: Services) -> Actor:
 
 
 def recorded(services: Services, *claims: Mapping[str, str]) -> list[str]:
-    """The tags that events are stored with."""
+    """The stored tags of events."""
     reports = [
         UsageReport(
-            event_id=f"tagged-{next(_numbers)}",
+            event_id=EventId(f"tagged-{next(_numbers)}"),
             event_time_us=to_us(NOW),
             provider="openai",
             mapping="openai/gpt-5.5",

@@ -23,7 +23,7 @@ ME = "me@example.test"
 
 @pytest.fixture
 def throttle(services: Services) -> Throttle:
-    """Of a new installation."""
+    """The throttle of a new installation."""
     return services.administration.sign_in.throttle
 
 
@@ -33,7 +33,7 @@ def fail(throttle: Throttle, times: int, remote: str, account: str = ME, device:
 
 
 def wait_for(throttle: Throttle, remote: str, account: str = ME, device: str = "") -> int:
-    """The seconds that somebody is told to wait."""
+    """The seconds that a client has to wait."""
     with pytest.raises(TooManyAttempts) as refused:
         throttle.begin(account, remote, device)
     return refused.value.retry_after
@@ -90,7 +90,7 @@ def test_device_cookie_is_valid_for_half_a_year(throttle: Throttle, clock: Fixed
 
 def test_one_place_cannot_try_all_accounts(throttle: Throttle) -> None:
     for number in range(FREE_OF_PLACE):
-        # Any address of a network of IPv6 may be one and the same machine.
+        # All addresses of an IPv6 network may belong to one machine.
         throttle.begin(f"n{number}@example.test", f"2001:db8::{number:x}", "")
     wait_for(throttle, "2001:db8::ffff:1", account="another@example.test")
     throttle.begin("another@example.test", "2001:db8:0:1::1", "")

@@ -1,9 +1,9 @@
-"""A counter of a provider that nobody here understands never hides in a cost that looks exact."""
+"""A provider's unknown counter never hides in a cost that looks exact."""
 
 from tests.factories import NOW
 
 from outlay.domain.event import CostSource, Status, UsageSource
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
@@ -24,7 +24,7 @@ def test_event_with_unknown_counters_is_never_computed(services: Services) -> No
         services.recorder.event(
             OrganizationId("org"),
             UsageReport(
-                event_id="e",
+                event_id=EventId("e"),
                 event_time_us=to_us(NOW),
                 provider=mapping.partition("/")[0],
                 mapping=mapping,

@@ -1,4 +1,5 @@
-"""What proves the cube: the same sums by other means, in other processes, whatever goes wrong."""
+"""Verification of the cube: the same sums by other means, in other processes, whatever goes
+wrong."""
 
 import logging
 import os
@@ -58,7 +59,7 @@ def verify(services: Services) -> VerifyReport:
 
 @pytest.fixture
 def in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every ledger is read in processes of its own."""
+    """Every ledger is read in separate processes."""
     monkeypatch.setattr(verification_module, "FEW_EVENTS", 0)
 
 
@@ -210,11 +211,11 @@ def test_ledger_written_concurrently_is_verified_up_to_the_cube(
     assert report.events >= report.through_seq >= 3_000
 
 
-# One at a time, and nothing held
+# One at a time, without open resources
 
 
 def held(services: Services) -> tuple[threading.Event, threading.Thread]:
-    """An erasure that goes on until the event is set."""
+    """An erasure that runs until the event is set."""
     proceed, begun = threading.Event(), threading.Event()
 
     def change() -> int:
@@ -303,7 +304,7 @@ def test_several_followers_each_see_the_end() -> None:
     assert all(each[-1] == Progress("things", 3, 3) for each in seen)
 
 
-# By itself
+# Scheduled
 
 
 def test_verification_is_due_nightly_and_after_a_rebuild(
@@ -313,7 +314,7 @@ def test_verification_is_due_nightly_and_after_a_rebuild(
     services.ledger.append(random_events(50))
     assert not maintenance.is_due(clock.now())  # just started
     clock.instant += SETTLE
-    assert maintenance.is_due(clock.now())  # and never verified
+    assert maintenance.is_due(clock.now())  # never verified
     found = maintenance.verify_on_schedule()
     assert found is not None
     assert (found.state, found.events, found.through_seq) == (VerificationState.VERIFIED, 50, 50)
@@ -321,7 +322,7 @@ def test_verification_is_due_nightly_and_after_a_rebuild(
 
     assert not maintenance.is_due(clock.now())
     due = [hour for hour in range(25) if maintenance.is_due(NOW + timedelta(hours=hour))]
-    assert due == list(range(16, 25))  # from three o'clock, or a little later, on
+    assert due == list(range(16, 25))  # from three o'clock on, or a little later
 
     list(maintenance.rebuild())
     assert maintenance.is_due(clock.now())
@@ -329,7 +330,9 @@ def test_verification_is_due_nightly_and_after_a_rebuild(
     assert not maintenance.is_due(clock.now())
 
 
-def test_scheduled_verification_gives_way(services: Services, clock: FixedClock) -> None:
+def test_scheduled_verification_gives_way(
+    services: Services, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     services.ledger.append(random_events(500))
     clock.instant += SETTLE
     is_held = threading.Event()
@@ -340,14 +343,14 @@ def test_scheduled_verification_gives_way(services: Services, clock: FixedClock)
         while True:
             yield Progress("events", 0, 1)
 
-    services.projection.load_steps = wait  # type: ignore[method-assign]
+    monkeypatch.setattr(services.projection, "load_steps", wait)
     outcome: list[object] = []
     thread = threading.Thread(
         target=lambda: outcome.append(services.maintenance.verify_on_schedule())
     )
     thread.start()
     assert is_held.wait(30)
-    services.projection.load_steps = load_steps  # type: ignore[method-assign]
+    monkeypatch.setattr(services.projection, "load_steps", load_steps)
 
     assert verify(services).is_proven
     thread.join()
@@ -371,11 +374,12 @@ def test_failed_verification_is_logged_as_error(
     assert found.finding in caplog.text
 
 
-def test_closing_stops_a_verification(tmp_path: Path, clock: FixedClock) -> None:
+def test_closing_stops_a_verification(
+    tmp_path: Path, clock: FixedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with open_installation(Settings(data=tmp_path), clock) as services:
-        services.projection.load_steps = lambda: iter(  # type: ignore[method-assign]
-            lambda: Progress("events", 0, 1), None
-        )
+        endless = iter(lambda: Progress("events", 0, 1), None)
+        monkeypatch.setattr(services.projection, "load_steps", lambda: endless)
         services.maintenance.verify()
         services.maintenance.stop()
         assert not services.maintenance.is_busy

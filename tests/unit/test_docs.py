@@ -1,4 +1,4 @@
-"""The documents name everything that exists, and nothing that does not."""
+"""The documentation covers everything that exists, and nothing else."""
 
 import json
 import re
@@ -40,7 +40,7 @@ WRITTEN = {
     for path in (*ROOT.glob("*.md"), *DOCS.rglob("*.md"))
 }
 NOW = {name: text for name, text in WRITTEN.items() if name != "CHANGELOG.md"}
-"""What describes the present version; the changelog has former names, too."""
+"""Pages about the current version; the changelog also contains former names."""
 TEST_VARIABLES = {"OUTLAY_TEST_LONG", "OUTLAY_TOKEN"}
 """Variables of tests and examples."""
 
@@ -52,7 +52,7 @@ def reference() -> dict[str, str]:
 
 
 def missing(words: Iterable[str], text: str) -> list[str]:
-    """The words that a text does not have as code."""
+    """The words that a text does not contain as code."""
     return [word for word in words if f"`{word}`" not in text]
 
 

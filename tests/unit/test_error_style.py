@@ -1,6 +1,6 @@
 """Every error message is a full sentence in one style.
 
-The messages are read from the source: the first text of each call that makes an error.
+The messages are read from the source: the first text of each call that creates an error.
 """
 
 import ast
@@ -17,7 +17,7 @@ MORE_ERRORS = {"UpstreamFailure", "FetchFailed", "fail"}
 """Further calls whose text is shown as an error: of upstreams, of fetches, of the CLI."""
 
 MAX_CHARACTERS = 240
-"""Without the values that are filled in."""
+"""Without the inserted values."""
 
 START = re.compile(r"[A-Z`'\"\0]")
 """A capital letter, a quoted identifier, or a value."""
@@ -31,12 +31,12 @@ FORBIDDEN = re.compile(
 
 
 class Message(NamedTuple):
-    """The text of one error, with NUL for each value that is filled in."""
+    """The text of one error, with NUL for each inserted value."""
 
     place: str
     text: str
     last_value: str
-    """Source of the value at the end; empty where the text does not end in a value."""
+    """Source of the value at the end; empty if the text does not end in a value."""
 
 
 def _trees() -> dict[Path, ast.Module]:
@@ -85,8 +85,8 @@ def _messages() -> Iterator[Message]:
 
 
 MESSAGES = list(_messages())
-ENDING_VALUES = re.compile(r"(\.message|\.fault|^told|^why|^named|^listed|^WANTED)$")
-"""Values that are messages themselves, and so end in a period."""
+ENDING_VALUES = re.compile(r"(\.message|\.fault|^message|^why|^named|^listed|^WANTED)$")
+"""Values that are messages themselves, and therefore end in a period."""
 
 
 def fault_of(message: Message) -> str | None:

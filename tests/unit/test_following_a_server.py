@@ -1,12 +1,12 @@
-"""What commands make of a server's answer that ends too early, or says that something failed."""
+"""How commands handle a server's answer that ends too early or reports a failure."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import orjson
 import pytest
+from tests.http_server import serving
 from typing_extensions import override
 
 from outlay.cli.installation import RemoteInstallation
@@ -29,7 +29,7 @@ REPORT = VerifyReport(
 
 @contextmanager
 def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Iterator[ServerInfo]:
-    """A server that gives these lines as its answer, all of it or cut short."""
+    """A server that answers with these lines, completely or cut short."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -49,19 +49,12 @@ def answering(*lines: object, is_whole: bool = True, status: int = 200) -> Itera
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(HTTPServer(("127.0.0.1", 0), Handler)) as server:
         yield ServerInfo(pid=1, url=f"http://127.0.0.1:{server.server_port}", token="t")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.mark.parametrize(
-    ("lines", "is_whole", "status", "code", "told"),
+    ("lines", "is_whole", "status", "code", "message"),
     [
         ([PROGRESS, {"done": render_report(VerifyReport(events=7))}], True, 200, 0, ""),
         ([PROGRESS, {"done": render_report(REPORT)}], True, 200, 1, ""),
@@ -98,15 +91,15 @@ def test_every_outcome_is_one_line_with_its_exit_code(
     is_whole: bool,
     status: int,
     code: int,
-    told: str,
+    message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with answering(*lines, is_whole=is_whole, status=status) as server:
         assert show_verification(RemoteInstallation(server)) == code
 
     error = capsys.readouterr().err
-    assert told in error
-    assert error.count("\n") == (1 if told else 0)
+    assert message in error
+    assert error.count("\n") == (1 if message else 0)
 
 
 def test_unreachable_server_has_its_own_exit_code(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Tests use what others can use, too: private members change without notice."""
+"""Tests use only public members, because private ones change without notice."""
 
 import ast
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 TESTS = Path(__file__).parents[1]
 
 PUBLIC: Final = {"_replace", "_asdict", "_fields", "_make", "_exit"}
-"""Underscores that are no sign of privacy: named tuples, and `os._exit`."""
+"""Underscores that do not mean private: named tuples, and `os._exit`."""
 
 EXPLAINED: Final = {
     "backdoor.py": "damages, watches and halts stores; each function says why",
@@ -22,7 +22,7 @@ EXPLAINED: Final = {
     "unit/web/test_connections.py": "as above, for connections that are gone",
     "integration/test_stale.py": "as above, for keys that are unknown",
 }
-"""Files that use private members, and why they do."""
+"""Files that use private members, and why."""
 
 
 def uses_in(source: str) -> Iterator[str]:
@@ -54,7 +54,7 @@ def _is_private(name: str) -> bool:
         ("x.__class__", []),
     ],
 )
-def test_what_is_a_private_member_of_something_else(source: str, found: list[str]) -> None:
+def test_private_members_of_others_are_recognized(source: str, found: list[str]) -> None:
     assert list(uses_in(source)) == found
 
 

@@ -1,4 +1,4 @@
-"""What we use of uvicorn and aiohttp beyond what they document.
+"""The undocumented parts of uvicorn and aiohttp that we use.
 
 An upgrade that changes one of these fails here, by name, rather than in the gateway under load.
 `pyproject.toml` keeps both to one minor version (`~=`).

@@ -44,7 +44,7 @@ def test_a_run_that_is_killed_leaves_no_program_behind(how: signal.Signals) -> N
     assert not any(map(is_running, started))
 
 
-def test_a_group_is_ended_with_what_it_started() -> None:
+def test_killing_a_group_ends_its_children() -> None:
     process = launch(["sh", "-c", "sleep 600 & echo $!; wait"])
     assert process.stdout is not None
     child = int(process.stdout.readline())

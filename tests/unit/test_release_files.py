@@ -1,4 +1,4 @@
-"""Workflows, hooks and release files name what exists, and have no more rights than needed."""
+"""Workflows, hooks and release files refer to what exists, and have no more rights than needed."""
 
 import re
 import stat
@@ -59,7 +59,7 @@ def test_actions_are_pinned_by_hash_with_their_version(path: Path) -> None:
 
 
 @each_workflow
-def test_a_job_has_the_least_rights_and_a_time_limit(path: Path) -> None:
+def test_jobs_have_minimal_rights_and_a_time_limit(path: Path) -> None:
     workflow = read(path)
     granted = {right for job in workflow["jobs"].values() for right in job["permissions"].items()}
 
@@ -72,7 +72,7 @@ def test_a_job_has_the_least_rights_and_a_time_limit(path: Path) -> None:
 
 
 @each_workflow
-def test_no_job_keeps_the_token_or_puts_an_expression_into_a_script(path: Path) -> None:
+def test_no_job_persists_the_token_or_uses_expressions_in_scripts(path: Path) -> None:
     assert "pull_request_target" not in read(path)["on"]
     for step in steps(path):
         assert "${{" not in step.get("run", "")
@@ -112,7 +112,7 @@ def test_the_notes_of_a_release_are_its_section_of_the_changelog(heading: str) -
     ("tag", "version", "message"),
     [("v1.2.1", "1.2.0", "tag v1.2.0"), ("v1.3.0", "1.3.0", "no section 1.3.0")],
 )
-def test_a_tag_without_its_version_or_section_is_no_release(
+def test_tag_without_version_or_changelog_section_is_refused(
     tag: str, version: str, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

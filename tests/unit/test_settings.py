@@ -1,4 +1,5 @@
-"""Settings: what is accepted, what an error says, where a value comes from, what is never shown."""
+"""Settings: accepted values, error messages, the origin of values, and secrets that are never
+shown."""
 
 import json
 from dataclasses import fields
@@ -46,7 +47,7 @@ def test_an_option_precedes_the_environment_which_precedes_a_file(tmp_path: Path
     assert origins["OUTLAY_DATA"] is Origin.OPTION
     assert origins["OUTLAY_WORKERS"] is Origin.ENVIRONMENT
     assert origins["OUTLAY_PORT"] is Origin.FILE
-    assert origins["OUTLAY_HOST"] is Origin.DEFAULT  # an empty variable is as good as none
+    assert origins["OUTLAY_HOST"] is Origin.DEFAULT  # an empty variable counts as not set
 
 
 def test_the_former_name_of_a_setting_is_accepted_with_a_warning() -> None:
@@ -58,7 +59,7 @@ def test_the_former_name_of_a_setting_is_accepted_with_a_warning() -> None:
     assert "rename it to OUTLAY_BUFFER_EVENTS" in old.warnings[0]
 
 
-def test_a_misspelt_variable_is_named_in_a_warning_and_those_of_kubernetes_are_not() -> None:
+def test_misspelt_variables_cause_warnings_and_those_of_kubernetes_do_not() -> None:
     environment = {
         "OUTLAY_PROT": "1",
         "OUTLAY_SERVICE_HOST": "10.0.0.1",
@@ -67,7 +68,7 @@ def test_a_misspelt_variable_is_named_in_a_warning_and_those_of_kubernetes_are_n
     }
 
     assert read_settings(environment=environment).warnings == (
-        "OUTLAY_PROT is not a setting of Outlay; `outlay config` lists those that there are",
+        "OUTLAY_PROT is not a setting of Outlay; `outlay config` lists all settings",
     )
 
 
@@ -130,7 +131,7 @@ def test_an_error_does_not_show_a_secret(name: str) -> None:
     assert PASSWORD not in found.value.message
 
 
-def test_what_is_accepted_becomes_the_value_that_it_always_was() -> None:
+def test_accepted_settings_are_parsed() -> None:
     settings = read_settings(
         environment={
             "OUTLAY_VERIFY_HOUR": "off",
@@ -179,7 +180,7 @@ def test_the_names_of_variables_and_fields_are_unique() -> None:
     assert len(declared) == len(set(declared))
 
 
-def test_every_field_has_a_variable_except_for_those_that_are_no_configuration() -> None:
+def test_every_configuration_field_has_a_variable() -> None:
     all_fields = {
         field.name for group in (Settings, ProxySettings, EdgeSettings) for field in fields(group)
     }
@@ -215,3 +216,4 @@ def test_config_prints_values_and_origins_without_secrets(
     assert found["OUTLAY_GRACE"]["unit"] == "seconds"
     assert found["OUTLAY_PORT"]["origin"] == "default"
     assert str(tmp_path) in table.stdout
+    assert "`" not in table.stdout  # the marks are for the reference

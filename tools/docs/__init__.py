@@ -1,1 +1,1 @@
-"""The documentation site: what is generated from the code when it is built."""
+"""The documentation site: the pages that are generated from the code at build time."""

@@ -1,4 +1,4 @@
-"""The reference of the JSON API, made from its OpenAPI document."""
+"""The reference of the JSON API, generated from its OpenAPI document."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -100,7 +100,7 @@ def _content_schema(holder: Json) -> Json:
 
 
 def _content_of(holder: Json) -> Json:
-    """What a body or an answer holds in its first media type."""
+    """The content of a body or an answer, in its first media type."""
     contents: Json = holder.get("content", {})
     return next(iter(contents.values()), {})
 

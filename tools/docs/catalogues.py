@@ -1,4 +1,4 @@
-"""Reference pages made from the catalogues of `outlay.domain` and the table of permissions."""
+"""Reference pages generated from the catalogues of `outlay.domain` and the table of permissions."""
 
 from itertools import groupby
 
@@ -16,7 +16,7 @@ from outlay.domain.policy import POLICY, Rule
 
 
 def measures_and_dimensions() -> str:
-    """What is summed, and what it can be grouped and filtered by."""
+    """Measures, and the dimensions for grouping and filtering."""
     return page(
         "Measures and dimensions",
         "What usage is summed into, and what it can be grouped and filtered by. Both lists are the "
@@ -52,7 +52,7 @@ def _values_of(dimension: Dimension) -> str:
 
 
 def meters_and_kinds() -> str:
-    """What is billed beside tokens, and the parts that a cost consists of."""
+    """Billed quantities other than tokens, and the parts of a cost."""
     return page(
         "Meters and kinds of usage",
         "A meter is one kind of billed quantity beyond the six token counts. A kind of usage is "
@@ -84,7 +84,7 @@ def meters_and_kinds() -> str:
 
 
 def permissions() -> str:
-    """Who may do what."""
+    """Which role, plan and scope each permission requires."""
     return page(
         "Permissions",
         "What each permission requires: a scope of the credential, a role of the member and a "
@@ -123,7 +123,7 @@ def request_errors() -> str:
 
 
 def error_codes() -> str:
-    """The codes of errors that the API answers with and commands end with."""
+    """Error codes of the API and of commands."""
     return page(
         "Error codes",
         "Errors of the API are `application/problem+json` (RFC 9457): `code` is stable, for "
@@ -134,7 +134,7 @@ def error_codes() -> str:
 
 
 def audit_actions() -> str:
-    """What the audit trail records."""
+    """The actions that the audit trail records."""
     subjects = groupby(sorted(Action), key=lambda action: action.partition(".")[0])
     return page(
         "Audit actions",

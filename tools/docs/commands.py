@@ -1,4 +1,4 @@
-"""The reference of the command line, made from the commands themselves."""
+"""The reference of the command line, generated from the commands themselves."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -23,7 +23,7 @@ def commands() -> str:
 
 
 def _sections(command: Any, name: str) -> Iterator[str]:
-    """A command or group of the command line, and all below it."""
+    """A command or group of the command line, and its subcommands."""
     children = getattr(command, "commands", {})
     if name != ROOT:
         yield f"{'##' if name.count(' ') == 1 else '###'} `{name}`"

@@ -1,4 +1,4 @@
-"""The hook of MkDocs that adds the generated pages; nothing generated is kept in the repository."""
+"""The hook of MkDocs that adds the generated pages; none of them are kept in the repository."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,8 @@ from tools.docs.reference import copied, generate
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the generated pages, and those of the root, to those of the folder `docs`."""
+    """Add the generated pages, and pages in the root of the repository, to those in the folder
+    `docs`."""
     for path, content in (generate() | copied()).items():
         files.append(File.generated(config, path, content=content))
     return files

@@ -19,7 +19,7 @@ def code(text: str) -> str:
 
 
 def page(title: str, lead: str, *parts: str) -> str:
-    """A page: its title, what it has, and its parts."""
+    """A page: its title, introduction and parts."""
     return "\n\n".join([f"# {title}", lead, *(part for part in parts if part)]) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The reference of the metrics, made from what a server answers at `/metrics`."""
+"""The reference of the metrics, generated from a server's answer at `/metrics`."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ OWN = "outlay_"
 
 
 def metrics(application: Application) -> str:
-    """Every metric of Outlay's own."""
+    """Every metric that Outlay defines."""
     families = text_string_to_metric_families(asyncio.run(_scrape(application)))
     return page(
         "Metrics",

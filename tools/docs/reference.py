@@ -1,4 +1,4 @@
-"""All generated pages, and the OpenAPI document that some of them are made from."""
+"""All generated pages, and the OpenAPI document that some of them are generated from."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ from outlay.web.http.openapi import describe
 
 ROOT: Final = Path(__file__).parents[2]
 COPIED: Final = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
-"""Pages in the root of the repository that the site has as well."""
+"""Pages in the root of the repository that are also on the site."""
 
 
 def copied() -> dict[str, str]:
@@ -26,7 +26,7 @@ def copied() -> dict[str, str]:
 
 
 def generate() -> dict[str, str]:
-    """Path below `docs` → content, from a new installation that nobody uses."""
+    """Path below `docs` → content, from a new and empty installation."""
     with (
         tempfile.TemporaryDirectory() as folder,
         open_installation(Settings(data=Path(folder))) as services,
@@ -35,7 +35,7 @@ def generate() -> dict[str, str]:
 
 
 def pages_of(services: Services) -> dict[str, str]:
-    """The same for an installation that is open."""
+    """The generated pages of an open installation."""
     application = Application(services, "operator")
     document: Mapping[str, Any] = describe(application.pages)
     pages = {

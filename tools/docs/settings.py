@@ -1,4 +1,4 @@
-"""The reference of the settings, made from their declaration."""
+"""The reference of the settings, generated from their declaration."""
 
 from typing import Final
 

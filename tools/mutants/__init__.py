@@ -1,1 +1,1 @@
-"""Mutation tests: faults are put into the source one at a time, and tests must find them."""
+"""Mutation tests: faults are put into the source one at a time, and tests must detect them."""

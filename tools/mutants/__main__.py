@@ -1,7 +1,7 @@
-"""`python -m tools.mutants`: whether the tests find mutants of the source.
+"""`python -m tools.mutants`: whether the tests detect mutants of the source.
 
-Exit code 0: all are found; 1: some survive; 2: the list does not fit the source, or the tests could
-not be run.
+Exit code 0: all are detected; 1: some survive; 2: the list does not fit the source, or the tests
+could not be run.
 """
 
 import argparse

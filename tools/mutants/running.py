@@ -57,7 +57,7 @@ class Trial:
     output: str
     """The output of pytest."""
     is_late: bool = False
-    """Whether the tests timed out, which counts as a failure."""
+    """Whether the tests timed out, which counts as detecting the mutant."""
 
 
 def try_all(mutants: Sequence[Mutant], root: Path, *, jobs: int, timeout: float) -> Iterator[Trial]:
@@ -80,7 +80,7 @@ class Unchanged:
     """The result of the mutants' tests on the unchanged source."""
 
     failed: frozenset[str]
-    """Tests that fail anyway, and would seem to find every fault."""
+    """Tests that fail anyway, and would seem to detect every mutant."""
     output: str
     has_run: bool
 

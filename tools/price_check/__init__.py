@@ -1,1 +1,1 @@
-"""Our prices beside those of other price tables; `python -m tools.price_check`."""
+"""Comparison of our prices with other price tables; `python -m tools.price_check`."""

@@ -1,4 +1,4 @@
-"""`python -m tools.price_check`: our prices beside those of other tables.
+"""`python -m tools.price_check`: compares our prices with those of other tables.
 
     python -m tools.price_check                                  # genai-prices' own calculation
     python -m tools.price_check --litellm .prices/litellm --llmgateway .prices/llmgateway
@@ -55,7 +55,7 @@ def _quotes(options: argparse.Namespace, at: datetime) -> Iterator[Quote]:
 
 
 class Report:
-    """What came of comparing."""
+    """The result of a comparison."""
 
     def __init__(self, known: Sequence[Known]) -> None:
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -65,7 +65,7 @@ class Report:
 
     @property
     def unknown(self) -> list[Compared]:
-        """The differences that nobody has explained."""
+        """The differences without a known reason."""
         return [found for found, reason in self.different if reason is None]
 
     def take(self, quotes: Iterable[Quote]) -> None:
@@ -78,7 +78,7 @@ class Report:
                 self.different.append((found, reason_of(found, self._known)))
 
     def print(self, *, is_whole: bool) -> None:
-        """What there is to know, the differences without a reason last."""
+        """Print the results, with unexplained differences last."""
         for table in dict.fromkeys(table for table, _ in self.counts):
             counts = (f"{self.counts[table, verdict.value]:,} {verdict}" for verdict in Verdict)
             print(f"{table}: {', '.join(counts)}")

@@ -32,7 +32,7 @@ METER_KEYS: Final = {
     for usage_key, unit in _get_registry().units.items()
     if usage_key.replace("_seconds", "_milliseconds") in METERS
 }
-"""The meters that prices of the list are for."""
+"""The meters that prices of the list apply to."""
 
 _DATES: Final = (datetime(2025, 6, 1, tzinfo=UTC), datetime(2026, 3, 3, 3, 33, tzinfo=UTC))
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -60,9 +60,9 @@ def _quotes(
                         genai_request_timestamp=at,
                         price_context=context,
                     )
-                except LookupError:  # its own name does not lead to it
+                except LookupError:  # its own name does not resolve to it
                     return
-                except ValueError:  # its rules refuse this mixture of counts
+                except ValueError:  # its rules refuse this combination of counts
                     continue
                 if listed.model_price.__dict__:
                     yield Quote(
@@ -83,7 +83,7 @@ def _sizes(usage: TokenUsage) -> str:
 
 
 def listed_usage(usage: TokenUsage, meters: Mapping[str, int] = NO_METERS) -> Usage:
-    """The same in the words of genai-prices, whose times are seconds."""
+    """The usage as genai-prices represents it, with times in seconds."""
     return Usage(
         **{
             name.replace("_milliseconds", "_seconds"): Decimal(quantity) / 1000
@@ -101,7 +101,7 @@ def listed_usage(usage: TokenUsage, meters: Mapping[str, int] = NO_METERS) -> Us
 
 
 def conditions(model: ModelInfo) -> list[StartDateConstraint | TimeOfDateConstraint]:
-    """What the prices of a model depend on in time."""
+    """The time conditions of a model's prices."""
     conditional = model.prices if isinstance(model.prices, list) else []
     items = (*conditional, *(model.price_variants or ()))
     return [item.constraint for item in items if item.constraint is not None]
@@ -129,7 +129,7 @@ def contexts(model: ModelInfo) -> list[dict[str, str]]:
 def usages(
     prices: ModelPrice, seeded: random.Random
 ) -> Iterator[tuple[TokenUsage, Mapping[str, int]]]:
-    """Small and large usage, both sides of each tier, and all meters that have a price."""
+    """Small and large usage, both sides of each tier, and all meters with a price."""
     yield TokenUsage(1_000, 100, 300, 200, 50, 40), {}
     starts = {
         tier.start

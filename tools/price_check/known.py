@@ -1,4 +1,4 @@
-"""Differences that are known, with who is right and why: `known.toml`."""
+"""Known differences, with who is right and why: `known.toml`."""
 
 import tomllib
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ WHO: Final = ("ours", "theirs", "disputed")
 
 
 class BadList(Exception):
-    """The list of known differences is not as it should be."""
+    """The list of known differences is malformed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """Some differences, with one reason."""
+    """Some differences with one reason."""
 
     number: int
     table: str
@@ -30,10 +30,10 @@ class Known:
     right: str
     why: str
     at_most: Decimal | None = None
-    """The difference that is allowed, in percent of the other price."""
+    """The tolerated difference, in percent of the other price."""
 
     def fits(self, found: Compared) -> bool:
-        """Whether a difference is one of these; names are globs."""
+        """Whether a difference is one of these; names are glob patterns."""
         quote = found.quote
         model = quote.mapping.partition("/")[2]
         is_near = self.at_most is None or (
@@ -51,7 +51,7 @@ class Known:
 
 
 def read_known(path: Path = PATH) -> list[Known]:
-    """The entries of the list; BadList names the first that is wrong."""
+    """The entries of the list; raises BadList, naming the first invalid one."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))["known"]
     return [_read(number, entry) for number, entry in enumerate(entries, 1)]
 
@@ -72,5 +72,5 @@ def _read(number: int, entry: dict[str, Any]) -> Known:
 
 
 def reason_of(found: Compared, known: Sequence[Known]) -> Known | None:
-    """The entry that a difference is one of; the first decides."""
+    """The entry that a difference belongs to; the first one applies."""
     return next((entry for entry in known if entry.fits(found)), None)

@@ -1,6 +1,6 @@
 """Quotes of LiteLLM's table, `model_prices_and_context_window`.
 
-Its names say the rate, the size from which it holds and the tier: `input_cost_per_token`,
+Its keys contain the rate, the size from which it applies and the tier: `input_cost_per_token`,
 `cache_read_input_token_cost_above_272k_tokens_priority`.
 """
 
@@ -12,7 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
-from tools.price_check.quotes import SIZE, Quote
+from tools.price_check.quotes import SIZE, Quote, quoting
 
 from outlay.domain.usage import TokenUsage
 from outlay.wire.providers import route_of
@@ -26,7 +26,7 @@ TIERS: Final[Mapping[str, Mapping[str, str]]] = {
     "flex": {"service_tier": "flex"},
     "priority": {"service_tier": "priority"},
 }
-"""Its suffixes for tiers; what else it has (`ultrafast`, `decisions`) nobody sends us."""
+"""Its suffixes for tiers; no provider reports the others (`ultrafast`, `decisions`)."""
 
 TOKEN_RATES: Final = {
     "input_cost_per_token": "input",
@@ -57,7 +57,7 @@ METERS: Final = {
     "input_cost_per_text_message": ("input_text_messages", 1),
     "code_interpreter_cost_per_session": ("code_sessions", 1),
 }
-"""Rates of meters, and how much of the meter one of them is for."""
+"""Rates of meters, and the quantity that one of them is for."""
 
 WITHIN: Final = {
     "input_audio_tokens": TokenUsage(SIZE),
@@ -70,7 +70,7 @@ WITHIN: Final = {
     "output_video_tokens": TokenUsage(0, SIZE),
     "output_citation_tokens": TokenUsage(0, SIZE),
 }
-"""The token counts that meters are part of."""
+"""The token counts that include meters."""
 
 WHOLES: Final = {
     "cache_audio_read_tokens": "input_audio_tokens",
@@ -93,18 +93,7 @@ def read_litellm(folder: Path, at: datetime) -> Iterator[Quote]:
 
 
 def _quotes(provider: str, mapping: str, entry: Mapping[str, Any], at: datetime) -> Iterator[Quote]:
-    def quote(what: str, cost: Decimal, usage: TokenUsage, tier: str, **meters: int) -> Quote:
-        return Quote(
-            table=TABLE,
-            provider=provider,
-            mapping=mapping,
-            what=f"{tier} {what}".strip(),
-            cost=cost,
-            at=at,
-            usage=usage,
-            meters=meters,
-            context=TIERS[tier],
-        )
+    quote = quoting(TABLE, provider, mapping, at, TIERS)
 
     for key, value in entry.items():
         found = _NAME.fullmatch(key)
@@ -129,7 +118,7 @@ def _quotes(provider: str, mapping: str, entry: Mapping[str, Any], at: datetime)
 
 
 def _usage_of(kind: str, size: int) -> tuple[TokenUsage, int]:
-    """Usage of one kind alone, and how much of it; the size of the input selects the tier."""
+    """Usage of one kind only, and its quantity; the size of the input selects the tier."""
     usages = {
         "input": (TokenUsage(size), size),
         "cache_read": (TokenUsage(size, 0, size), size),
@@ -142,6 +131,6 @@ def _usage_of(kind: str, size: int) -> tuple[TokenUsage, int]:
 
 
 def _input_rate(entry: Mapping[str, Any], key: str) -> Decimal:
-    """What the input costs whose size selects the tier of an output."""
+    """The cost of the input whose size selects the tier of an output."""
     rate = key.replace("output_cost_per_reasoning_token", "output_cost_per_token")
     return Decimal(entry.get(rate.replace("output_cost", "input_cost"), 0))

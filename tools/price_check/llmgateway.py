@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from tools.price_check.quotes import SIZE, Quote
+from tools.price_check.quotes import SIZE, Quote, quoting
 
 from outlay.domain.usage import TokenUsage
 
@@ -28,7 +28,7 @@ PROVIDERS: Final = {
     "vertex-openai": "google",
     "xai": "x-ai",
 }
-"""Its names of providers that have another one here."""
+"""Its names of providers that have a different name here."""
 
 TIERS: Final[Mapping[str, Mapping[str, str]]] = {
     "flex": {"service_tier": "flex"},
@@ -85,18 +85,7 @@ def _quotes(entry: Mapping[str, Any], at: datetime) -> Iterator[Quote]:
     provider = PROVIDERS.get(entry["providerId"], entry["providerId"])
     mapping = f"{provider}/{entry.get('externalId') or entry['modelId']}"
 
-    def quote(what: str, cost: Decimal, usage: TokenUsage, tier: str = "", **meters: int) -> Quote:
-        return Quote(
-            table=TABLE,
-            provider=provider,
-            mapping=mapping,
-            what=f"{tier} {what}".strip(),
-            cost=cost,
-            at=at,
-            usage=usage,
-            meters=meters,
-            context=TIERS.get(tier, {}),
-        )
+    quote = quoting(TABLE, provider, mapping, at, TIERS)
 
     for key, (what, usage) in RATES.items():
         if (rate := _rate(entry.get(key))) is not None:

@@ -1,6 +1,6 @@
-"""What another table says that something costs, and what we say of the same."""
+"""Prices of another table, and our prices for the same usage."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -16,24 +16,24 @@ from outlay.kit.clock import to_us
 from outlay.pricing.book import PriceBook
 
 SIZE: Final = 10_000
-"""Tokens of a question about one rate."""
+"""Number of tokens per compared rate."""
 
 TOLERANCE: Final = Decimal("1e-6")
-"""Of an amount: other tables keep prices per token as floating-point numbers."""
+"""Relative tolerance: other tables store prices per token as floating-point numbers."""
 
 ROUNDING: Final = 9
-"""Pico-dollars that the rounding of parts may come to."""
+"""Maximum rounding error of the parts, in pico-USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quote:
-    """The price of one thing by another table."""
+    """The price of something in another table."""
 
     table: str
     provider: str
     mapping: str
     what: str
-    """The rate that is asked about: `batch input`, `output above 200,000`, `web_searches`."""
+    """The compared rate: `batch input`, `output above 200,000`, `web_searches`."""
     cost: Decimal
     """USD."""
     at: datetime
@@ -42,18 +42,40 @@ class Quote:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
+def quoting(
+    table: str, provider: str, mapping: str, at: datetime, contexts: Mapping[str, Mapping[str, str]]
+) -> Callable[..., Quote]:
+    """What makes quotes of one model; `contexts` are the price contexts of the table's tiers."""
+
+    def quote(what: str, cost: Decimal, usage: TokenUsage, tier: str = "", **meters: int) -> Quote:
+        return Quote(
+            table=table,
+            provider=provider,
+            mapping=mapping,
+            what=f"{tier} {what}".strip(),
+            cost=cost,
+            at=at,
+            usage=usage,
+            meters=meters,
+            context=contexts[tier] if tier else {},
+        )
+
+    return quote
+
+
 class Verdict(StrEnum):
-    """How our price stands to another one."""
+    """How our price compares with the other one."""
 
     EQUAL = "equal"
     FLAGGED = "flagged"
-    """We have no price for it and say so: unpriced, or partly priced with what is missing named."""
+    """We have no price for it and say so: unpriced, or partly priced with the missing parts
+    named."""
     DIFFERENT = "different"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A quote and our answer to it."""
+    """A quote with our price."""
 
     quote: Quote
     verdict: Verdict
@@ -72,7 +94,7 @@ class Compared:
 
 
 def compare(book: PriceBook, quote: Quote) -> Compared:
-    """Our price of what another table has a price for."""
+    """Our price for a quote of another table."""
     usage, _ = settle_tokens(quote.usage)
     meters, _ = settle_meters(usage, quote.meters)
     priced = book.price(

@@ -14,7 +14,7 @@ from outlay.services.bundle import Administration
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.discovery import DiscoveredEntities
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
@@ -55,7 +55,7 @@ def administer(
     passwords: Passwords,
     clock: Clock,
 ) -> Administration:
-    """What sets up the organizations of a directory."""
+    """The services that set up organizations in a directory."""
     sealer = open_sealer(settings, directory)
     organizations = Organizations(directory, audited)
     return Administration(

@@ -15,19 +15,19 @@ def open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
     """The cube of this ledger, and whether it was rebuilt because it was missing, damaged, foreign
     or ahead.
 
-    A local cube has the complete ledger when this returns: no query is answered before.
+    When this returns, a local cube has the complete ledger: no query is answered before.
     """
     try:
         cube = home.open(ledger.edition)
         with cube.read() as reader:
             loaded = reader.loaded_seq
-        # Commits and loads of other nodes at this moment are no reason to distrust the cube.
+        # Concurrent commits and loads of other nodes are no reason to distrust the cube.
         is_fit = home.is_shared or loaded <= ledger.newest_seq()
         if is_fit and ledger.is_source_of(cube.edition):
             if not home.is_shared:
                 try:
                     _load_rest(ledger, cube, loaded)
-                except Damaged as error:  # the rest stays unloaded; answers state their freshness
+                except Damaged as error:  # the rest stays unloaded; answers say how fresh they are
                     logger.warning("The cube cannot be loaded: %s", error.message)
             return cube, False
         cube.close()
@@ -42,7 +42,9 @@ def open_cube(home: CubeHome, ledger: Ledger) -> tuple[Cube, bool]:
     logger.warning("%s Rebuilding it from the ledger.", reason)
     home.clear()
     cube = home.open(ledger.edition)
-    if not home.is_shared:  # otherwise the loading node does so, and answers state their freshness
+    if (
+        not home.is_shared
+    ):  # otherwise the loading node does this, and answers say how fresh they are
         _load_rest(ledger, cube, 0)
     return cube, True
 

@@ -1,4 +1,4 @@
-"""Shared parts of the administration commands."""
+"""Shared code of the administration commands."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ def administration(
 
 
 def operator_in(settings: Settings, opened: Administration, organization: str | None) -> Actor:
-    """The operator in the selected organization; NotFound if there is none."""
+    """The operator in the selected organization; raises NotFound if there is none."""
     found = opened.organizations.find_by_name(organization)
     if found is None:
         raise NotFound(
@@ -46,7 +46,7 @@ def operator_in(settings: Settings, opened: Administration, organization: str | 
 
 
 def base_url_of(data: str | None) -> str:
-    """The URL for browsers of a data directory's server, as far as it is known."""
+    """The URL of a data directory's server for browsers, if it is known."""
     settings = read_settings(data=data)
     server = find_server(settings)
     return settings.public_url or (server.url if server else f"http://127.0.0.1:{settings.port}")
@@ -59,7 +59,8 @@ def confirm(question: str, is_sure: bool) -> None:
 
 
 def parse_instant(text: str | None, field: str) -> datetime | None:
-    """A date or instant entered by a user, UTC without an offset; Invalid for anything else."""
+    """A date or instant entered by a user, in UTC if it has no offset; raises Invalid for anything
+    else."""
     if text is None:
         return None
     try:

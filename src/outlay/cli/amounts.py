@@ -17,7 +17,7 @@ RateOption = Annotated[
 
 
 def parse_rates(texts: Sequence[str]) -> dict[str, Decimal]:
-    """Rates by currency code; Invalid if one is not valid."""
+    """Rates by currency code; raises Invalid if one is not valid."""
     rates = {}
     for text in texts:
         code, _, rate = text.partition("=")
@@ -26,7 +26,7 @@ def parse_rates(texts: Sequence[str]) -> dict[str, Decimal]:
 
 
 def parse_amount(option: str, text: str) -> int:
-    """Pico-USD of the amount of an option; Invalid if it is not valid."""
+    """Pico-USD of the amount of an option; raises Invalid if it is not valid."""
     try:
         return read_amount(text)
     except ValueError as error:

@@ -46,7 +46,7 @@ def verify(
     out.print(
         f"Verified: {report.entries:,} entries of {report.organizations:,} organizations{unsigned} "
         f"and {report.checkpoints:,} checkpoints, signed for {key}; every other row of the "
-        "directory has its digest."
+        "directory matches its digest."
     )
     if report.unfinished:
         out.print(

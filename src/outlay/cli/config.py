@@ -19,7 +19,7 @@ def config(
     for warning in found.warnings:
         warn(warning)
     if as_json:
-        # Not by Rich, which would wrap what is wider than the terminal.
+        # Not with Rich, which would wrap lines that are wider than the terminal.
         print(json.dumps([_as_json(each) for each in found.settings], indent=2))
         return
     table = Table("variable", "value", "origin", box=None)
@@ -29,7 +29,7 @@ def config(
 
 
 def _value(effective: Effective) -> str:
-    text = effective.value or f"({effective.declared.default_text})"
+    text = effective.value or f"({effective.declared.default_text.replace('`', '')})"
     return text.replace("[", r"\[")
 
 

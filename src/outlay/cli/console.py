@@ -71,7 +71,7 @@ def ending_on_errors(who: str = "") -> Iterator[None]:
 
 
 def warn(message: str) -> None:
-    """Say what should be changed, though the command goes on."""
+    """Print a warning about something that should be changed; the command continues."""
     err.print(f"[yellow]Warning:[/] {_plain(message)}")
 
 
@@ -112,7 +112,7 @@ def progress_bar() -> Iterator[Callable[[Progress], None]]:
         TimeRemainingColumn(),
         console=err,
         transient=True,
-        # On other outputs it would leave an empty line.
+        # Elsewhere it would leave an empty line.
         disable=not err.is_terminal,
     ) as bar:
         tasks: dict[str, TaskID] = {}

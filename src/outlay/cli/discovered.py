@@ -7,7 +7,6 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
-from outlay.services.directory.text_rules import pick
 
 discovered = typer.Typer(
     help="Discovered entities, known from usage reports only.", no_args_is_help=True
@@ -58,7 +57,7 @@ def merge(
     """Merge an entity into another of its kind, including its history; totals do not change."""
     with administration(data, organization) as (opened, operator):
         known = opened.discovered.list_for(operator)
-        entry = pick(known, lambda one: one.discovered_id == discovered_id, "discovered thing")
+        entry = opened.discovered.find(operator, discovered_id)
         is_itself = into in {entry.discovered_id, entry.value}
         # The target may be given by its id, too.
         target = next((one.value for one in known if one.discovered_id == into), into)

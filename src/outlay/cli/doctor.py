@@ -130,10 +130,10 @@ def _verification(settings: Settings) -> str:
         found = find_verification(session)
     if found is None or found.at is None:
         return "none yet"
-    told = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
+    summary = f"{found.at:%Y-%m-%d %H:%M} UTC, {found.events:,} events through {found.through_seq}"
     if found.state is not VerificationState.VERIFIED:
-        raise Damaged(f"{told}: {found.finding}.")
-    return f"{told}, equal"
+        raise Damaged(f"{summary}: {found.finding}.")
+    return f"{summary}, equal"
 
 
 CHECKS: dict[str, Callable[[Settings], str]] = {

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, administration
 from outlay.cli.console import DataOption, out, say
-from outlay.cli.price_preview import show_preview
+from outlay.cli.price_preview import DryRunOption, show_preview
 
 exchange_rate = typer.Typer(
     help="Exchange rates for prices in other currencies.", no_args_is_help=True
@@ -21,9 +21,7 @@ def add(
     effective_from: Annotated[
         str | None, typer.Option(help="First day, UTC; valid until the next rate.")
     ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
-    ] = False,
+    dry_run: DryRunOption = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:

@@ -13,11 +13,7 @@ from outlay.cli.administration import (
     parse_instant,
 )
 from outlay.cli.console import DataOption, out, say
-from outlay.domain.actor import Actor
-from outlay.domain.organization import UserGroup
 from outlay.kit.clock import SystemClock, to_us
-from outlay.services.bundle import Administration
-from outlay.services.directory.text_rules import pick
 
 group = typer.Typer(help="User groups: named sets of members.", no_args_is_help=True)
 
@@ -63,7 +59,7 @@ def rename(
 ) -> None:
     """Rename a user group."""
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, group)
+        known = opened.groups.find_by_name(operator, group)
         opened.groups.rename(operator, known.group_id, name)
     say(f"{known.name!r} was renamed to {name!r}.")
 
@@ -79,7 +75,7 @@ def add_member(
 ) -> None:
     """Add a member to a user group. Recorded requests keep their groups."""
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, group)
+        known = opened.groups.find_by_name(operator, group)
         member = opened.members.find_by_email(operator, email)
         start = parse_instant(since, "since")
         opened.groups.add_member(operator, known.group_id, member.member_id, start)
@@ -97,7 +93,7 @@ def remove_member(
 ) -> None:
     """Remove a member from a user group."""
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, group)
+        known = opened.groups.find_by_name(operator, group)
         member = opened.members.find_by_email(operator, email)
         end = parse_instant(until, "until")
         opened.groups.remove_member(operator, known.group_id, member.member_id, end)
@@ -114,12 +110,6 @@ def delete(
     """Delete a user group: its memberships end, its history remains."""
     confirm(f"Delete {group}?", yes)
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, group)
+        known = opened.groups.find_by_name(operator, group)
         opened.groups.delete(operator, known.group_id)
     say(f"Deleted {known.name!r}.")
-
-
-def _find(opened: Administration, operator: Actor, name: str) -> UserGroup:
-    return pick(
-        opened.groups.list_for(operator), lambda g: name in {g.name, g.group_id}, "user group"
-    )

@@ -1,4 +1,4 @@
-"""The installation a command works on: opened directly, or through the server that uses it."""
+"""The installation that a command works on: opened directly, or through the server that uses it."""
 
 import http.client
 from collections.abc import Iterator, Sequence

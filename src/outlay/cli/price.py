@@ -9,7 +9,7 @@ from outlay.bootstrap.prices import open_prices
 from outlay.cli.administration import OrganizationOption, administration, parse_instant
 from outlay.cli.console import DataOption, out, say
 from outlay.cli.exchange_rate import exchange_rate
-from outlay.cli.price_preview import show_preview
+from outlay.cli.price_preview import DryRunOption, show_preview
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OrganizationPrice
@@ -22,6 +22,10 @@ from outlay.settings import read_settings
 
 price = typer.Typer(help="Negotiated prices of an organization.", no_args_is_help=True)
 price.add_typer(exchange_rate, name="rate")
+
+ContextOption = Annotated[
+    list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
+]
 
 
 @price.command("add")
@@ -63,12 +67,8 @@ def add(
     effective_to: Annotated[
         str | None, typer.Option(help="First day without this price, UTC.")
     ] = None,
-    context: Annotated[
-        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
-    ] = False,
+    context: ContextOption = None,
+    dry_run: DryRunOption = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -139,9 +139,7 @@ def _describe(price: OrganizationPrice, conversion: Conversion | None) -> str:
 def show(
     model: Annotated[str, typer.Argument(help="A model id such as openai/gpt-5.5.")],
     at: Annotated[str | None, typer.Option(help="Date or instant, UTC; default: now.")] = None,
-    context: Annotated[
-        list[str] | None, typer.Option(help="Such as service_tier=flex; repeatable.")
-    ] = None,
+    context: ContextOption = None,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -168,9 +166,7 @@ def show(
 @price.command("delete")
 def delete(
     price_id: Annotated[str, typer.Argument(help="The id that `outlay price list` shows.")],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only show the effect on last month.")
-    ] = False,
+    dry_run: DryRunOption = False,
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
@@ -196,7 +192,7 @@ def _pairs(texts: list[str] | None, option: str) -> dict[str, str]:
 
 
 def _tier(text: str) -> dict[str, Any]:
-    """A tier; what is not a number is left for validation."""
+    """A tier; values that are not numbers are left for validation."""
     tier: dict[str, Any] = _pairs(text.split(","), "tier")
     above = tier.get("above", "")
     return {**tier, "above": int(above)} if above.isdecimal() else tier

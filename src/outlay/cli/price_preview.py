@@ -1,7 +1,9 @@
 """The command line's preview of a price change."""
 
 from collections.abc import Callable
+from typing import Annotated
 
+import typer
 from rich.table import Table
 
 from outlay.bootstrap.administration import open_administration
@@ -15,6 +17,10 @@ from outlay.pricing.book import PriceBook
 from outlay.services.repricing.preview_job import PreviewSum
 from outlay.services.repricing.price_preview import Preview, PreviewTable, PricePreviews
 from outlay.settings import read_settings
+
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Only show the effect on last month.")
+]
 
 
 def show_preview(

@@ -17,7 +17,7 @@ from outlay.services.repricing.price_lists import PriceLists
 from outlay.settings import read_settings
 
 SHOWN: Final = 20
-"""Most models and prices shown per kind of change."""
+"""Maximum number of models and prices shown per kind of change."""
 RESTART: Final = "Servers use it from their next start."
 
 prices = typer.Typer(help="The price list and its updates.", no_args_is_help=True)
@@ -30,7 +30,7 @@ def list_lists(data: DataOption = None) -> None:
     table = Table("list", "", box=None)
     table.add_row(BUNDLED, _state(lists, BUNDLED, "comes with Outlay"))
     for taken in lists.taken():
-        is_past = "" if taken.replaced == BUNDLED else f"of before the list {BUNDLED} of Outlay"
+        is_past = "" if taken.replaced == BUNDLED else f"replaced by list {BUNDLED} of this release"
         table.add_row(taken.version, _state(lists, taken.version, is_past))
     out.print(table)
 

@@ -7,10 +7,6 @@ from rich.table import Table
 
 from outlay.cli.administration import OrganizationOption, YesOption, administration, confirm
 from outlay.cli.console import DataOption, out, say
-from outlay.domain.actor import Actor
-from outlay.domain.organization import Project
-from outlay.services.bundle import Administration
-from outlay.services.directory.text_rules import pick
 
 project = typer.Typer(help="Projects, which group API keys.", no_args_is_help=True)
 
@@ -47,7 +43,7 @@ def rename(
 ) -> None:
     """Rename a project."""
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, project)
+        known = opened.projects.find_by_name(operator, project)
         opened.projects.rename(operator, known.project_id, name)
     say(f"{known.name!r} was renamed to {name!r}.")
 
@@ -62,12 +58,6 @@ def delete(
     """Delete a project: its keys are revoked, its usage remains in all totals."""
     confirm(f"Delete {project}? Its API keys stop working immediately.", yes)
     with administration(data, organization) as (opened, operator):
-        known = _find(opened, operator, project)
+        known = opened.projects.find_by_name(operator, project)
         opened.projects.delete(operator, known.project_id)
     say(f"Deleted {known.name!r}.")
-
-
-def _find(opened: Administration, operator: Actor, name: str) -> Project:
-    return pick(
-        opened.projects.list_for(operator), lambda p: name in {p.name, p.project_id}, "project"
-    )

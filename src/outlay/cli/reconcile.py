@@ -83,7 +83,7 @@ def _show(found: Reconciliation, *, everything: bool) -> None:
 
 
 def _explanation(found: Reconciliation) -> Table:
-    """What each reason explains of the difference."""
+    """The part of the difference that each reason explains."""
     table = Table("reason", box=None)
     table.add_column("USD", justify="right")
     for reason, amount in found.by_reason.items():

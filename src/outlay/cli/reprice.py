@@ -17,7 +17,7 @@ from outlay.services.repricing.orders import RepriceOrder, check_wanted
 from outlay.settings import read_settings
 
 SHOWN: Final = 15
-"""Most rows printed of each table."""
+"""Maximum number of rows printed per table."""
 
 
 def reprice(
@@ -39,9 +39,9 @@ def reprice(
     organization: OrganizationOption = None,
     data: DataOption = None,
 ) -> None:
-    """Reprice recorded requests with the prices of their own time as they are known now.
+    """Reprice recorded requests with the prices of their time as they are known now.
 
-    Rows are amended, never edited: a run can be undone with --revert.
+    Rows are amended, never edited: a run can be reverted with --revert.
     """
     order = _order(from_, to, timezone, filters or [], only_lacking, organization)
     if (apply or revert) and not reason:
@@ -67,7 +67,7 @@ def _order(
     only_lacking: bool,
     organization: str | None,
 ) -> RepriceOrder | None:
-    """The preview of the given days, None without any."""
+    """The order for the given days; None if no days are given."""
     if from_ is None and to is None:
         return None
     values: dict[str, list[str]] = {}
@@ -99,7 +99,7 @@ def _day(text: str | None, field: str) -> date:
 def _show(found: Reprice) -> None:
     table = found.table
     if table is None:
-        raise RuntimeError("a run that is over has its table")
+        raise RuntimeError("a finished run has a table")
     for title, lines in (
         ("model", table.by_model),
         ("user", table.by_user),
@@ -135,8 +135,8 @@ def _sentence(found: Reprice, table: RepriceTable) -> str:
     )
     if not found.reprice_id:
         return (
-            f"{table.changed:,} of {table.seen:,} requests would cost something else: {amounts}. "
-            "Nothing is changed; do it with --apply --reason."
+            f"{table.changed:,} of {table.seen:,} requests would have a different cost: {amounts}. "
+            "Nothing was changed; use --apply with --reason."
         )
-    skipped = f" {found.skipped:,} were amended again since and stay." if found.skipped else ""
+    skipped = f" {found.skipped:,} were amended since and are unchanged." if found.skipped else ""
     return f"{found.reprice_id}: {table.changed:,} requests amended: {amounts}.{skipped}"

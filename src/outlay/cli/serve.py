@@ -63,7 +63,8 @@ def _serve_together(settings: Settings) -> int:
             "or run one worker.",
             code=ErrorCode.WORKERS_NEED_POSTGRES,
         )
-    # Migrates and creates the keys of the folder before several processes would do so.
+    # Migrate the tables and create the keys of the folder before several processes would do so
+    # concurrently.
     with open_administration(settings) as administration:
         is_new = administration.sign_in.is_new()
     secrets = Secrets(operator=new_secret(), setup=new_secret() if is_new else "")
@@ -81,7 +82,7 @@ def _serve_together(settings: Settings) -> int:
 
 def _announce(settings: Settings, listener: socket.socket, secrets: Secrets) -> None:
     together = f" with {settings.workers} workers" if settings.workers > 1 else ""
-    # A log in JSON has nothing but JSON.
+    # A log in JSON contains only JSON.
     announce = partial(logger.info, "%s") if settings.log.is_json else say
     announce(f"Outlay serves {settings.data} at {url_of(listener)}{together}")
     if secrets.setup:

@@ -21,12 +21,11 @@ def server_config(app: Application, *, grace_seconds: float) -> uvicorn.Config:
     """How the application is served; after SIGTERM, running requests have `grace_seconds`."""
     return uvicorn.Config(
         app,
-        # Named like the class that uvicorn expects.
-        http=partial(BoundedProtocol, app.connections),  # type: ignore[arg-type]
+        http=partial(BoundedProtocol, app.connections),  # type: ignore[arg-type]  # uvicorn calls it
         backlog=BACKLOG,
         headers=[("X-Content-Type-Options", "nosniff")],
         ws="none",
-        log_config=None,  # its loggers pass their records to ours (outlay.cli.serving)
+        log_config=None,  # its loggers pass their records to Outlay's (outlay.cli.serving)
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -23,9 +23,8 @@ from outlay.settings import Settings
 logger = logging.getLogger(__name__)
 
 GC_THRESHOLD = 50_000
-"""Events are created by the thousand and have no cycles: the default of 700 would scan them in
-vain.
-"""
+"""The default of 700 would run the collector very often for nothing: events are created in the
+thousands and have no cycles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +38,8 @@ class Secrets:
 
 
 def log_as_server(settings: Settings) -> None:
-    """Log as the settings say, uvicorn too, and first what should be changed in them."""
+    """Log as the settings say, including uvicorn; first log what should be changed in the
+    settings."""
     formatter = JsonFormatter() if settings.log.is_json else TextFormatter()
     start_logging(formatter, settings.log.level.number, "outlay", "uvicorn")
     for warning in settings.warnings:
@@ -64,7 +64,7 @@ def bind(settings: Settings) -> socket.socket:
 
 
 def _raise_file_limit() -> None:
-    """Raise the limit of open files as far as allowed: the usual default of 1,024 is too low."""
+    """Raise the limit on open files as far as allowed: the usual default of 1,024 is too low."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -97,11 +97,11 @@ def run_server(
     application = Application(services, secrets.operator, more, secrets.setup)
     server = Server(application, services.settings, on_ready)
     info = ServerInfo(pid=os.getpid(), url=url_of(listener), token=secrets.operator)
-    # One of several workers registers for all: they have the same address.
+    # One of several workers writes the server info for all: they have the same address.
     path = services.settings.server_path if not services.settings.worker else None
     if path is not None:
         write_file(path, msgspec.json.encode(info))
-        # Likewise, one logs the ends of the audit trail.
+        # Likewise, only one worker logs the ends of the audit trail.
         logging.getLogger("outlay.audit").setLevel(logging.INFO)
         services.administration.audit.log_ends()
     services.projection.start()
@@ -112,8 +112,8 @@ def run_server(
     services.recovery.start()
     gc.freeze()  # exclude objects loaded at startup from garbage collection
     gc.set_threshold(GC_THRESHOLD)
-    # Uvicorn handles two of the signals itself, and raises them again after it has stopped: they
-    # must not end the process then, because the stores are still to be closed.
+    # Uvicorn handles two of the signals itself, and raises them again after it has stopped. They
+    # must not end the process then, because the stores still have to be closed.
     on_stop(server.stop)
     try:
         server.run(sockets=[listener])

@@ -1,11 +1,11 @@
-"""Which signals end a server in good order, and what the others do to it.
+"""Signals that stop a server gracefully, and the effect of others.
 
 | signal | sent by | effect |
 |---|---|---|
-| SIGTERM, SIGINT | service managers, Ctrl-C | ends in good order |
-| SIGHUP | a terminal that is closed, `systemctl reload` | the same; ignored under `nohup` |
+| SIGTERM, SIGINT | service managers, Ctrl-C | graceful stop |
+| SIGHUP | a closed terminal, `systemctl reload` | the same; ignored under `nohup` |
 | SIGQUIT | Ctrl-\\\\ | the same |
-| SIGUSR1 | somebody who wonders what it does | prints the stack of every thread to standard error |
+| SIGUSR1 | an operator who diagnoses a hang | prints the stack of every thread to standard error |
 | SIGUSR2 | tools that rotate logs | nothing: no log file is kept open |
 """
 
@@ -21,13 +21,13 @@ _STANDARD_ERROR: Final = 2
 
 
 def on_stop(stop: Callable[[], None]) -> None:
-    """Call `stop` on every signal that ends a server, and ignore all other causes."""
+    """Call `stop` on every signal that stops a server, and ignore the others that would kill it."""
 
     def handle(_: int, __: FrameType | None) -> None:
         stop()
 
     for number in STOPPING:
-        # Ignored by the parent: `nohup`, a shell's background job, our supervisor.
+        # Ignored by the parent: `nohup`, a background job of a shell, Outlay's supervisor.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handle)
     # Not `faulthandler.register`: it reads the stacks while other threads run, which can crash.
@@ -40,7 +40,8 @@ def _print_stacks(_: int, __: FrameType | None) -> None:
 
 
 def forget_stop() -> None:
-    """Restore the default handling: what another process set up does not apply to this one."""
+    """Restore the default handling: handlers that another process installed must not run in this
+    one."""
     for number in STOPPING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -16,7 +16,6 @@ from outlay.cli.console import DataOption, out, say, take_secret
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Invalid
 from outlay.services.access.sso import callback_of
-from outlay.services.directory.text_rules import pick
 
 sso = typer.Typer(help="Single sign-on by OpenID Connect.", no_args_is_help=True)
 
@@ -49,7 +48,6 @@ def set_provider(
 ) -> None:
     """Set the identity provider for single sign-on."""
     with administration(data, organization) as (opened, operator):
-        known = opened.groups.list_for(operator)
         groups = {}
         for text in group or []:
             name, sign, wanted = text.partition("=")
@@ -57,8 +55,7 @@ def set_provider(
                 raise Invalid(
                     f"A group mapping must have the form claim=group, not {text!r}.", field="group"
                 )
-            found = pick(known, lambda g, w=wanted: w in {g.name, g.group_id}, "user group")  # type: ignore[misc]
-            groups[name] = found.group_id
+            groups[name] = opened.groups.find_by_name(operator, wanted).group_id
         opened.sso.put(
             operator,
             issuer=issuer,

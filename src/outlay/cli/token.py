@@ -13,6 +13,7 @@ from outlay.cli.administration import (
 )
 from outlay.cli.console import DataOption, out, say
 from outlay.domain.actor import Scope
+from outlay.domain.ids import TokenId
 
 token = typer.Typer(help="Access tokens for the JSON API.", no_args_is_help=True)
 
@@ -65,5 +66,5 @@ def revoke(
 ) -> None:
     """Revoke an access token."""
     with administration(data, organization) as (opened, operator):
-        opened.tokens.revoke(operator, token_id)
+        opened.tokens.revoke(operator, TokenId(token_id))
     say(f"Revoked {token_id}.")

@@ -108,7 +108,7 @@ def remove(
 
 
 def find_upstream(upstreams: list[Upstream], name: str) -> Upstream:
-    """The upstream with a name; NotFound lists the available ones."""
+    """The upstream with a name; raises NotFound, listing the available ones."""
     for known in upstreams:
         if known.name == name:
             return known

@@ -1,7 +1,7 @@
 """Worker processes that serve one address: each has its own stores, and all share a database.
 
 The listening socket is inherited, so that the kernel assigns a connection to any free process. A
-process that dies is replaced; one that cannot even start ends them all.
+process that dies is replaced; one that cannot even start stops them all.
 """
 
 import logging
@@ -37,23 +37,21 @@ class _Worker:
 
 
 class Supervisor:
-    """Starts processes, replaces dead ones, and ends them all when it is stopped."""
+    """Starts processes, replaces dead ones, and stops all of them when it is stopped."""
 
     def __init__(self, count: int, work: Callable[[int, Callable[[], None]], None]) -> None:
         """`work` serves as one of `count` workers until SIGTERM; it calls its argument when it is
-        ready.
-        """
+        ready."""
         self._count = count
         self._work = work
         self._workers: dict[int, _Worker] = {}
         self._due: dict[int, float] = {}
-        """When to start which worker, in monotonic seconds."""
+        """When to start each waiting worker, in monotonic seconds."""
         self._is_stopping = False
 
     def run(self, on_ready: Callable[[], None]) -> int:
-        """Run until a signal stops it; returns the exit code. `on_ready` is called once all are
-        ready.
-        """
+        """Run until a signal stops it; returns the exit code. `on_ready` is called once all workers
+        are ready."""
         on_stop(self._stop)
         self._due = dict.fromkeys(range(self._count), 0.0)
         announced = False
@@ -94,7 +92,7 @@ class Supervisor:
         self._workers[pid] = _Worker(number, pid, reading)
 
     def _listen(self) -> None:
-        """Wait a little, or until a worker is ready."""
+        """Wait briefly, or until a worker is ready."""
         waiting = {worker.pipe: worker for worker in self._workers.values() if not worker.is_ready}
         try:
             readable, _, _ = select.select(list(waiting), [], [], 0.1)
@@ -156,7 +154,7 @@ def _say_ready(pipe: int) -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Stop gracefully if the supervisor is gone."""
+    """Stop gracefully if the supervisor dies."""
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -47,7 +47,7 @@ class Route:
     median_ms: int
     """Median duration of a request."""
     begins: float = 0.0
-    """The fraction of the window after which it is used."""
+    """The fraction of the window after which it is first used."""
     caches: bool = False
     reasons: bool = False
 

@@ -134,7 +134,7 @@ def _memberships(
     start: datetime,
     now: datetime,
 ) -> list[GroupMembership]:
-    """Everybody is in a group, some in two or three, and every fifth moves mid-window."""
+    """Everyone is in a group, some are in two or three, and every fifth moves mid-window."""
     long_ago = to_us(start - timedelta(days=30))
     memberships = []
     for position, member in enumerate(members):

@@ -18,8 +18,8 @@ from outlay.wire.estimate import estimate_tokens
 
 PREFIX: Final = "/demo-provider/v1"
 ANSWER: Final = (
-    "This answer was made up on your machine. The request that led to it is on the page already, "
-    "with its tokens and what it would have cost."
+    "This answer was generated on your machine. The request is already on the page, with its "
+    "tokens and what it would have cost."
 )
 _WORD_SECONDS: Final = 0.01
 

@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from outlay.demo.cast import ROUTES, WORKLOADS, Route, Workload
 from outlay.demo.directory import DemoDirectory
 from outlay.domain.event import Status, UsageSource
+from outlay.domain.ids import EventId
 from outlay.domain.organization import ApiKey
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -76,7 +77,7 @@ def demo_reports(
         reports.sort(key=lambda report: report.event_time_us)
         for report in reports:
             number += 1
-            batch.append(_numbered(report, f"demo-{seed}-{number:07d}"))
+            batch.append(_numbered(report, EventId(f"demo-{seed}-{number:07d}")))
             if len(batch) == BATCH_EVENTS:
                 yield batch
                 batch = []
@@ -84,7 +85,7 @@ def demo_reports(
         yield batch
 
 
-def _numbered(report: UsageReport, event_id: str) -> UsageReport:
+def _numbered(report: UsageReport, event_id: EventId) -> UsageReport:
     object.__setattr__(report, "event_id", event_id)
     return report
 
@@ -124,7 +125,7 @@ def _report(
     key = _busy_first(random, demo.keys[workload.project])
     http_status, error_code = ANSWERS[status]
     return UsageReport(
-        event_id="",
+        event_id=EventId(""),
         event_time_us=to_us(instant),
         provider=route.provider,
         mapping=route.mapping,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from outlay.domain.actor import Scope
-from outlay.domain.ids import MemberId
+from outlay.domain.ids import MemberId, TokenId
 
 TOKEN_PREFIX: Final = "ota"  # noqa: S105 - a prefix, not a secret
 """A token reads `ota_<id>_<secret>`."""
@@ -14,14 +14,14 @@ TOKEN_PREFIX: Final = "ota"  # noqa: S105 - a prefix, not a secret
 class AccessToken:
     """A member's credential for the JSON API, without its secret."""
 
-    token_id: str
+    token_id: TokenId
     member_id: MemberId
     description: str
     scopes: frozenset[Scope]
     created_at_us: int
     expires_at_us: int | None = None
     is_revoked: bool = False
-    parent_id: str | None = None
+    parent_id: TokenId | None = None
     """The access token that created this one; this one never outlives it."""
 
     def is_good_at(self, us: int) -> bool:

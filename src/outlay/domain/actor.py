@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import MemberId, OrganizationId, TokenId
 
 
 class Role(StrEnum):
@@ -43,13 +44,17 @@ class Channel(StrEnum):
     COMMAND_LINE = "command-line"
 
 
+NO_TOKEN: Final = TokenId("")
+"""Of actors who do not use an access token."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Issuer:
     """The issuer on whose rights an invitation or a password link depends."""
 
     member_id: MemberId | None
     """None for the operator."""
-    token_id: str | None
+    token_id: TokenId | None
     """The access token that was used, if any."""
 
 
@@ -64,7 +69,7 @@ class Actor:
     organization_name: str
     plan: Plan
     timezone: str
-    """The organization's time zone, the default of requests that name none."""
+    """The organization's time zone, the default for requests without one."""
     member_id: MemberId = MemberId("")  # noqa: RUF009 - text, which does not change
     """Empty for the operator."""
     member_name: str = "Operator"
@@ -72,7 +77,7 @@ class Actor:
     role: Role = Role.OWNER
     scopes: frozenset[Scope] = ALL_SCOPES
     channel: Channel = Channel.COMMAND_LINE
-    credential_id: str = ""
+    credential_id: TokenId = NO_TOKEN
     """The id of the access token, if one is used."""
     request_id: str = ""
     """The HTTP request on whose behalf the actor acts."""

@@ -11,32 +11,34 @@ from dataclasses import replace
 from typing import Final
 
 from outlay.domain.event import SIGN, Amendment, UsageEvent
+from outlay.domain.ids import EventId
 
 RESERVED: Final = "amendment:"
 """Prefix of amendment ids; senders must not use it in event ids."""
 
+_VOID: Final = f"{RESERVED}void:"
 _RESTATED: Final = re.compile(rf"{RESERVED}(\d+):(.*)", re.DOTALL)
 
 
-def void_id(event_id: str) -> str:
-    """The id of the row that voids the given one."""
-    return f"{RESERVED}void:{event_id}"
+def void_id(event_id: EventId) -> EventId:
+    """Whether this is the operator of the installation, who has every permission."""
+    return EventId(f"{_VOID}{event_id}")
 
 
-def version_id(root: str, version: int) -> str:
+def version_id(root: EventId, version: int) -> EventId:
     """The id of a version of an event; version 1 is the event as reported."""
-    return root if version == 1 else f"{RESERVED}{version}:{root}"
+    return root if version == 1 else EventId(f"{RESERVED}{version}:{root}")
 
 
-def version_of(event_id: str) -> tuple[str, int]:
+def version_of(event_id: EventId) -> tuple[EventId, int]:
     """Split a row's id into the id of the reported event and the version."""
     found = _RESTATED.fullmatch(event_id)
-    return (found[2], int(found[1])) if found else (event_id, 1)
+    return (EventId(found[2]), int(found[1])) if found else (event_id, 1)
 
 
-def root_of(event_id: str) -> str:
+def root_of(event_id: EventId) -> EventId:
     """The id of the reported event that a version or a void row belongs to."""
-    return version_of(event_id.removeprefix(void_id("")))[0]
+    return version_of(EventId(event_id.removeprefix(_VOID)))[0]
 
 
 def voided(event: UsageEvent, amendment_id: str) -> UsageEvent:
@@ -63,9 +65,9 @@ def restated(event: UsageEvent, amendment_id: str, instead: UsageEvent) -> list[
     return [voided(event, amendment_id), following]
 
 
-def as_witness(event: UsageEvent, counted_id: str) -> UsageEvent:
-    """The event as a witness: another report of an answer that is counted under another id."""
-    return replace(event, amends=counted_id, amendment=Amendment.WITNESS)
+def as_repeat(event: UsageEvent, counted_id: EventId) -> UsageEvent:
+    """The event marked as a repeated report: its answer is already counted under another id."""
+    return replace(event, amends=counted_id, amendment=Amendment.REPEAT)
 
 
 def standing(rows: Iterable[UsageEvent]) -> list[UsageEvent]:

@@ -1,4 +1,4 @@
-"""Answers: the rows that the cube answers questions with, and what analytics makes of them."""
+"""Answers: the rows that the cube returns, and what analytics builds from them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,17 +51,18 @@ class Totals(NamedTuple):
 
     @property
     def error_rate(self) -> float | None:
-        """(upstream + gateway errors) / (requests - client errors), None without a denominator."""
+        """(upstream + gateway errors) / (requests - client errors), None if the denominator is
+        0."""
         answerable = self.requests - self.client_errors
         return self.errors / answerable if answerable else None
 
     @property
     def average_latency_us(self) -> float | None:
-        """Mean duration in µs, None without a timed request."""
+        """Mean duration in µs; None if no request has a duration."""
         return self.duration_us / self.timed_requests if self.timed_requests else None
 
     def rank_value(self, rank: Rank) -> int:
-        """The number this is ranked by: pico-USD, requests or tokens."""
+        """The number to rank by: pico-USD, requests or tokens."""
         match rank:
             case Rank.COST:
                 return self.cost_pusd
@@ -71,7 +72,7 @@ class Totals(NamedTuple):
                 return self.total_tokens
 
     def plus(self, other: "Totals") -> "Totals":
-        """Measure by measure sum."""
+        """The sum, measure by measure."""
         return Totals(*(a + b for a, b in zip(self, other, strict=True)))
 
 
@@ -82,11 +83,11 @@ ZERO = Totals()
 
 
 def sum_totals(parts: Sequence[Totals]) -> Totals:
-    """Measure by measure sum of any number of totals."""
+    """The sum of any number of totals, measure by measure."""
     return Totals(*(sum(column) for column in zip(*parts, strict=True))) if parts else ZERO
 
 
-# Rows, as the cube answers
+# Rows as the cube returns them
 
 
 class BreakdownRow(NamedTuple):
@@ -97,7 +98,7 @@ class BreakdownRow(NamedTuple):
     key: str
     """Empty for Other and Unattributed."""
     others: int
-    """How many values are summed in Other; the same in every row."""
+    """How many values Other sums; the same in every row."""
     measures: Totals
 
 
@@ -106,7 +107,7 @@ class NestedRow(NamedTuple):
 
     kind: str
     key: str
-    """Of the first dimension; empty for Other and Unattributed."""
+    """Value of the first dimension; empty for Other and Unattributed."""
     part: BreakdownRow
 
 
@@ -120,7 +121,7 @@ class Row(NamedTuple):
 
 
 class MeterSums(NamedTuple):
-    """How much of a meter was used in one step."""
+    """The quantity and cost of a meter in one step."""
 
     step: int
     meter: str
@@ -146,11 +147,11 @@ class SessionMeasures(NamedTuple):
 
 
 class SessionSums(NamedTuple):
-    """A session, of the requests in the period that meet every filter."""
+    """A session, with the sums over its requests that are in the period and match every filter."""
 
     session_id: str
     first_at: int
-    """When its first request began, in seconds since the epoch."""
+    """Start of its first request, in seconds since the epoch."""
     last_at: int
     measures: SessionMeasures
 
@@ -191,17 +192,17 @@ class Entry:
     key: str
     """The dimension value; `other` or `unattributed` for the two special kinds."""
     label: str
-    """Its label on pages; a deleted item keeps its name, marked as deleted."""
+    """Its display name; a deleted item keeps its name, marked as deleted."""
     total: Totals
     by_step: Mapping[int, Totals]
     """Step index → measures; steps without usage are absent."""
     members: int = 1
-    """How many values it sums; more than one only for Other."""
+    """How many values it sums; above 1 only for Other."""
     parts: "tuple[Entry, ...]" = ()
-    """Its second level, where the query has one."""
+    """The second level, if the query has one."""
 
     def at(self, step: int) -> Totals:
-        """The measures of a step, zeros where nothing happened."""
+        """The measures of a step; zeros if it has no usage."""
         return self.by_step.get(step, ZERO)
 
 
@@ -221,22 +222,22 @@ class Breakdown:
     """By the first rank, descending, ties by key; then Other, then Unattributed."""
 
     def at(self, step: int) -> Totals:
-        """The totals of a step, zeros where nothing happened."""
+        """The totals of a step; zeros if it has no usage."""
         return self.by_step.get(step, ZERO)
 
 
 NO_BREAKDOWN = Breakdown(group_by=None, steps=(), total=ZERO, by_step={}, entries=())
-"""The breakdown of no period."""
+"""The breakdown of an empty period."""
 
 
 class OnRecord(StrEnum):
-    """How much of a compared period lies after the first event of the organization."""
+    """How much of a compared period is after the organization's first event."""
 
     ALL = "all"
     PART = "part"
-    """It began earlier, so a change against it is overstated."""
+    """It began before the first event, so a change against it is overstated."""
     NOTHING = "nothing"
-    """All of it was earlier: there is nothing to measure a change against."""
+    """It is completely before the first event: there is nothing to measure a change against."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,22 +247,22 @@ class Comparison:
     compare: Compare
     period: Period
     elapsed: Period
-    """The part of `period` that can have happened by now; equal to it once it is over."""
+    """The part of `period` that is over by now; equal to `period` once that has ended."""
     current: Breakdown
     earlier_period: Period
     earlier_part: Period
-    """The part of the earlier period that matches `elapsed`: what changes are measured against."""
+    """The part of the earlier period that corresponds to `elapsed`: the basis of all changes."""
     earlier_steps: tuple[Totals, ...]
-    """Totals of the earlier period step by step, aligned with `current.steps` by position.
+    """Totals of the earlier period by step, aligned with `current.steps` by position.
 
-    May be shorter or longer than `current.steps` where daylight saving makes hours differ.
+    Its length may differ from `current.steps` where daylight saving adds or removes an hour.
     """
     earlier_total: Totals
     """Totals of `earlier_part`."""
     earlier_entries: Mapping[str, Totals]
-    """Totals over `earlier_part` of each entry key of `current`; zeros where it had no usage."""
+    """Totals over `earlier_part` by entry key of `current`; zeros if it had no usage."""
     earlier_windows: tuple[Step, ...]
-    """When each of `earlier_steps` was."""
+    """The local times of each of `earlier_steps`."""
     interval: Interval
     first_event: datetime | None
     """The first event of the organization, regardless of filters."""
@@ -273,9 +274,9 @@ class Comparison:
 
     @property
     def recorded_from(self) -> int | None:
-        """The bucket from which on usage is on record: where the day of the first event begins.
+        """The bucket from which usage is recorded: the start of the day of the first event.
 
-        Of a period that is not made of days, where its hour begins.
+        For a period that is not made of days, the start of that hour.
         """
         if self.first_event is None:
             return None
@@ -287,7 +288,7 @@ class Comparison:
 
     @property
     def on_record(self) -> OnRecord:
-        """How much of what changes are measured against is on record."""
+        """How much of the basis of changes is recorded."""
         since = self.recorded_from
         if since is None or since >= self.earlier_part.end_bucket:
             return OnRecord.NOTHING
@@ -300,5 +301,5 @@ class Comparison:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether the period is still filling in."""
+        """Whether the period has not ended yet."""
         return self.elapsed.end_bucket < self.period.end_bucket

@@ -34,10 +34,10 @@ class Compare(StrEnum):
 
 
 TO_DATE: Final = {Preset.THIS_MONTH: 1, Preset.THIS_QUARTER: 3}
-"""Presets of an unfinished month or quarter, with their number of months."""
+"""Presets of the current month, quarter or year up to now, with their number of months."""
 
 CALENDAR: Final = frozenset({None, Preset.LAST_MONTH})
-"""Presets (None: a custom range) that count as calendar months if their dates are whole months."""
+"""Presets (None: a custom range) that count as calendar months if they start and end with one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Earlier:
 
 
 def earlier_of(period: Period, compare: Compare, since: date | None = None) -> Earlier | None:
-    """The earlier period that `compare` means; CUSTOM begins on `since`, NONE gives None."""
+    """The earlier period that `compare` selects; CUSTOM begins on `since`, NONE gives None."""
     match compare:
         case Compare.NONE:
             return None

@@ -20,7 +20,7 @@ class Dimension(StrEnum):
     END_USER = "endUser"
     STATUS = "status"
     KIND = "kind"
-    """The kind of usage: parts of the requests themselves, so it is no column of a cell."""
+    """The kind of usage: a part of a request, so it is not a column of the rollups."""
 
     @property
     def column(self) -> str:
@@ -34,7 +34,7 @@ class Dimension(StrEnum):
 
     @property
     def plural(self) -> str:
-        """The same of several."""
+        """The plural of the noun."""
         return _PLURALS.get(self, f"{self.noun}s")
 
     @property
@@ -60,7 +60,7 @@ _COLUMNS = {
 _PLURALS = {Dimension.STATUS: "statuses", Dimension.KIND: "kinds of usage"}
 
 OF_CELLS = tuple(dimension for dimension in Dimension if dimension is not Dimension.KIND)
-"""Dimensions that a request has values of: what can be filtered and combined with each other."""
+"""Dimensions that a request has values of: these can be filtered and combined with each other."""
 
 _NOUNS = {
     Dimension.MODEL: "model",

@@ -22,9 +22,8 @@ DISCOVERABLE: Final = (
 """Dimensions whose values are directory entities."""
 
 MAX_DISCOVERED: Final = 10_000
-"""Most entities of one dimension. A sender that puts request ids in place of names must not fill
-the directory. Further values are counted under their own id, like any other.
-"""
+"""Maximum number of entities per dimension, so that a sender which puts request ids in place of
+names cannot fill the directory. Further values are counted under their own id, like any other."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Merges:
         return self.of(dimension).get(value, value)
 
     def with_merged(self, dimension: Grouping, values: Sequence[str]) -> tuple[str, ...]:
-        """The given targets and all values merged into them."""
+        """The given targets and all values that are merged into them."""
         wanted = {self.target(dimension, value) for value in values}
         merged = [value for value, target in self.of(dimension).items() if target in wanted]
         return tuple(sorted(wanted)) + tuple(sorted(merged))

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from outlay.domain.ids import EventId
 from outlay.domain.same_answer import GATEWAY
 
 APART_US: Final = 120_000_000
-"""Largest distance between the times of two reports of one request."""
+"""Maximum distance between the times of two reports of one request."""
 
 MIN_TOKENS: Final = 20
 """Requests with fewer tokens match by chance."""
@@ -22,7 +23,7 @@ class Candidate(NamedTuple):
     output_tokens: int
     event_time_us: int
     seq: int
-    event_id: str
+    event_id: EventId
     """The id of its row."""
     source: str
     provider: str

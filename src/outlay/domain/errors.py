@@ -49,9 +49,8 @@ class Unauthenticated(OutlayError):
 
 
 class NotPermitted(OutlayError):
-    """The credential is valid but does not allow this; the code tells whether role, plan or scope
-    is missing.
-    """
+    """The credential is valid but does not allow this; the code says whether role, plan or scope is
+    missing."""
 
     default_code = ErrorCode.NOT_PERMITTED
 
@@ -88,7 +87,7 @@ class Unavailable(OutlayError):
 
 
 class TooManyAttempts(Unavailable):
-    """Too many failed attempts; `retry_after` tells when to try again."""
+    """Too many failed attempts; `retry_after` says when to try again."""
 
     default_code = ErrorCode.TOO_MANY_ATTEMPTS
 

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple, get_args, get_origin, get_type_hints
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 
 EARLIEST_EVENT: Final = datetime(2020, 1, 1, tzinfo=UTC)
-"""Older than any metered LLM; an earlier time is a unit mistake (seconds read as milliseconds)."""
+"""No metered LLM is older than this; an earlier time is a unit mistake (seconds read as
+milliseconds)."""
 
 MAX_FUTURE: Final = timedelta(minutes=5)
 """How far in the future an event time may be: tolerated clock skew."""
@@ -74,11 +75,11 @@ class Amendment(StrEnum):
     """Cancels it: a copy with its own id that counts as minus one."""
     RESTATE = "restate"
     """Replaces it with other derived values; a void in the same commit cancels the original."""
-    WITNESS = "witness"
-    """Another report of the same provider answer: kept, but never counted."""
+    REPEAT = "witness"
+    """A repeated report of a provider answer: kept, but never counted. Stored as `witness`."""
 
 
-SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.WITNESS: 0}
+SIGN: Final = {"": 1, Amendment.VOID: -1, Amendment.RESTATE: 1, Amendment.REPEAT: 0}
 """The factor with which a row counts, by its amendment."""
 
 
@@ -88,11 +89,12 @@ class Column(NamedTuple):
     number: int
     """Position in a row. Numbers are never changed or reused; a new field gets the next one."""
     is_fact: bool = False
-    """Whether the field must agree when an event id is seen again."""
+    """Whether the field must be the same if an event id is submitted again."""
 
 
 def fact(number: int) -> Column:
-    """The column of a field that identifies the event: other facts for its id are a conflict."""
+    """The column of a field that is part of the event's identity: a different value for its id is a
+    conflict."""
     return Column(number, is_fact=True)
 
 
@@ -104,7 +106,7 @@ class ReportedRequest:
     tables of the ledger need an upgrade.
     """
 
-    event_id: Annotated[str, Column(0)]
+    event_id: Annotated[EventId, Column(0)]
     event_time_us: Annotated[int, fact(2)]
     """Start of the request, microseconds since the epoch, UTC."""
     provider: Annotated[str, fact(7)]
@@ -196,14 +198,14 @@ class UsageEvent(ReportedRequest):
     computed_cost_pusd: Annotated[int | None, Column(49)] = None
     """The cost by the price book, even if a reported cost counts; None if it has no price."""
     meter_cost_pusd: Annotated[int, Column(50)] = 0
-    """The part of the cost that meters cause."""
+    """The part of the cost for meters."""
     meter_costs: Annotated[str, Column(51)] = ""
     """That part by meter, in pico-USD (`join_meters`)."""
     unpriced_parts: Annotated[str, Column(52)] = ""
     """Meters, counters and contexts without a price, sorted and comma-separated."""
 
     # Amendments.
-    amends: Annotated[str, Column(45)] = ""
+    amends: Annotated[EventId, Column(45)] = EventId("")  # noqa: RUF009 - text, which does not change
     """The id of the row that this one amends."""
     amendment: Annotated[str, Column(46)] = ""
     """An `Amendment`; empty for a request."""
@@ -220,7 +222,7 @@ class UsageEvent(ReportedRequest):
 
     @property
     def is_compared(self) -> bool:
-        """Whether it has a reported cost and a complete computed one to compare it with."""
+        """Whether it has both a reported cost and a complete computed cost to compare it with."""
         return (
             self.reported_cost_pusd is not None
             and self.computed_cost_pusd is not None
@@ -240,7 +242,8 @@ def declared(kind: type[ReportedRequest]) -> dict[str, tuple[type, Column]]:
 
 
 def join_groups(group_ids: tuple[str, ...] | list[str]) -> str:
-    """The stored form of a set of group ids: sorted, unique, comma-joined; empty for none."""
+    """The stored form of a set of group ids: sorted, unique, comma-separated; empty for no
+    groups."""
     return ",".join(sorted(set(group_ids)))
 
 

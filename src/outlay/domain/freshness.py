@@ -11,8 +11,8 @@ class Freshness:
     """How complete the cube is."""
 
     data_through: datetime
-    """Every event acknowledged before this instant is in the answer."""
+    """Every event acknowledged before this instant is included in the answer."""
     pending_events: int
     failure: str | None
-    """Why the cube has stopped being loaded, None while it is."""
+    """Why loading the cube has stopped; None if it is running."""
     verified: Verified

@@ -1,6 +1,7 @@
-"""Ids of what an organization has: text at run time, types of their own for the checker.
+"""Ids as types of their own for the type checker; at run time they are text.
 
-They are created where ids enter: in rows of the directory, in what is parsed, in `new_id`.
+They are created where ids enter: when directory rows are read, when input is parsed, and in
+`new_id`.
 """
 
 from typing import NewType
@@ -10,3 +11,7 @@ MemberId = NewType("MemberId", str)
 ProjectId = NewType("ProjectId", str)
 ApiKeyId = NewType("ApiKeyId", str)
 GroupId = NewType("GroupId", str)
+TokenId = NewType("TokenId", str)
+UpstreamId = NewType("UpstreamId", str)
+EventId = NewType("EventId", str)
+"""The id of a reported request, or of a row that amends it."""

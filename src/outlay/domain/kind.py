@@ -1,7 +1,7 @@
 """Kinds of usage: the parts that cost consists of, each with a quantity and a unit.
 
-A kind is a meter, or a token count less the parts that meters count. Quantities and costs of kinds
-are disjoint: the costs add up to the cost, the token quantities to the tokens.
+A kind is a meter, or a token count without the parts that meters count. Quantities and costs of
+kinds are disjoint: the costs add up to the cost, the token quantities to the tokens.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ class KindAmount(NamedTuple):
     cost_pusd: int
 
     def plus(self, other: "KindAmount") -> "KindAmount":
-        """The sum."""
+        """The sum of both."""
         return KindAmount(self.quantity + other.quantity, self.cost_pusd + other.cost_pusd)
 
 
@@ -30,7 +30,7 @@ class Kind:
     name: str
     title: str
     unit: MeterUnit | None
-    """None for cost that no source breaks down."""
+    """None for cost without a breakdown."""
     is_output: bool = False
     """Whether its tokens are output tokens."""
 
@@ -105,7 +105,7 @@ def kinds_of(totals: Totals, meters: Mapping[str, KindAmount]) -> dict[str, Kind
 
 
 def totals_of_kind(name: str, amount: KindAmount) -> Totals:
-    """The measures that apply to a kind."""
+    """The measures of a kind: cost and tokens."""
     kind = find_kind(name)
     tokens = amount.quantity if kind.unit is MeterUnit.TOKENS else 0
     if kind.is_output:

@@ -1,10 +1,10 @@
-"""Mergeable latency histogram with a stated error bound.
+"""A mergeable latency histogram with a known error bound.
 
 Durations fall into logarithmic bins as in DDSketch (Masson, Rim, Lee: "DDSketch: a fast and
-fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019): bin i holds
-durations in (γ^(i-1), γ^i] microseconds with γ = (1+α)/(1-α). A quantile read from merged bins
-lies within α of the true value at that rank. Bin edges are integers computed once, so every
-machine sorts a duration into the same bin.
+fully-mergeable quantile sketch with relative-error guarantees", VLDB 2019): bin i holds durations
+in (γ^(i-1), γ^i] microseconds with γ = (1+α)/(1-α). A quantile read from merged bins is within α of
+the true value at that rank. Bin edges are integers that are computed once, so every machine puts a
+duration into the same bin.
 """
 
 from bisect import bisect_left
@@ -16,13 +16,14 @@ RELATIVE_ERROR: Final = Fraction(1, 100)
 """α: a reported percentile is within 1 % of the exact one."""
 
 MAX_DURATION_US: Final = 24 * 3600 * 1_000_000
-"""Longer than a day is a broken timer."""
+"""A duration of more than a day is a timer error."""
 
 _GAMMA: Final = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
 
 
 def _edges() -> list[int]:
-    """Upper edges of the bins in microseconds, strictly rising, the last past MAX_DURATION_US."""
+    """Upper edges of the bins in microseconds, strictly increasing; the last is above
+    MAX_DURATION_US."""
     edges = [0, 1]
     exact = 1.0
     while edges[-1] < MAX_DURATION_US:
@@ -48,9 +49,9 @@ def bin_value_us(index: int) -> float:
 
 
 def quantile_us(bins: Mapping[int, int], q: float) -> float | None:
-    """The `q`-quantile (0..1) of `{bin: requests}` in microseconds, None when there are none.
+    """The `q`-quantile (0..1) of `{bin: requests}` in microseconds; None without requests.
 
-    The rank is the nearest-rank definition: the smallest value with at least q·n values at or
+    The rank follows the nearest-rank definition: the smallest value with at least q·n values at or
     below it.
     """
     total = sum(bins.values())

@@ -15,18 +15,18 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """An additive number of the cube: its sum over any disjoint parts is its value of the whole."""
+    """An additive number of the cube: the sum over any disjoint parts is the value of the whole."""
 
     name: str
     """Column and identifier, snake_case."""
     api_name: str
-    """Field in JSON, camelCase; money appears there in USD."""
+    """Name in JSON, camelCase; amounts are in USD there."""
     unit: Unit
     meaning: str
 
 
 MEASURES: tuple[Measure, ...] = (
-    Measure("requests", "requestCount", Unit.COUNT, "requests of clients, regardless of outcome"),
+    Measure("requests", "requestCount", Unit.COUNT, "client requests, regardless of outcome"),
     Measure("input_tokens", "inputTokens", Unit.TOKENS, "input tokens, cached ones included"),
     Measure("output_tokens", "outputTokens", Unit.TOKENS, "output tokens, reasoning included"),
     Measure(
@@ -47,7 +47,7 @@ MEASURES: tuple[Measure, ...] = (
         Unit.TOKENS,
         "the part of the output that was reasoning",
     ),
-    Measure("cost_pusd", "cost", Unit.PUSD, "cost at the price book"),
+    Measure("cost_pusd", "cost", Unit.PUSD, "cost computed with the price book"),
     Measure("input_cost_pusd", "inputCost", Unit.PUSD, "the part for uncached input and fees"),
     Measure("cache_read_cost_pusd", "cacheReadCost", Unit.PUSD, "the part for cache reads"),
     Measure("cache_write_cost_pusd", "cacheWriteCost", Unit.PUSD, "the part for cache writes"),
@@ -56,21 +56,21 @@ MEASURES: tuple[Measure, ...] = (
         "meter_cost_pusd",
         "meterCost",
         Unit.PUSD,
-        "the part for meters: sound, pictures, searches and other kinds of usage",
+        "the part for meters: audio, images, searches and other kinds of usage",
     ),
-    Measure("reported_cost_pusd", "reportedCost", Unit.PUSD, "the cost as senders reported it"),
+    Measure("reported_cost_pusd", "reportedCost", Unit.PUSD, "the cost reported by senders"),
     Measure(
         "computed_beside_pusd",
         "computedBesideReportedCost",
         Unit.PUSD,
-        "the cost at the price book of those requests that have a reported cost, where the book "
-        "has a price for all that they used",
+        "the computed cost of requests with a reported cost, if the price book has a price "
+        "for all of their usage",
     ),
     Measure(
         "uncompared_cost_pusd",
         "uncomparedReportedCost",
         Unit.PUSD,
-        "the reported cost of the others, which has nothing to be compared with",
+        "the reported cost of all other requests, which cannot be compared",
     ),
     Measure(
         "errors",
@@ -78,18 +78,23 @@ MEASURES: tuple[Measure, ...] = (
         Unit.COUNT,
         "requests that failed upstream or in the gateway",
     ),
-    Measure("client_errors", "clientErrorCount", Unit.COUNT, "requests the client got wrong"),
+    Measure(
+        "client_errors",
+        "clientErrorCount",
+        Unit.COUNT,
+        "requests that failed because of the client",
+    ),
     Measure(
         "unpriced_requests",
         "unpricedRequestCount",
         Unit.COUNT,
-        "requests whose tokens are known, but no price for them",
+        "requests with token counts but without a price",
     ),
     Measure(
         "partly_priced_requests",
         "partlyPricedRequestCount",
         Unit.COUNT,
-        "requests of which a part has no price",
+        "requests with a part that has no price",
     ),
     Measure(
         "reported_cost_requests",
@@ -101,7 +106,7 @@ MEASURES: tuple[Measure, ...] = (
         "uncompared_requests",
         "uncomparedRequestCount",
         Unit.COUNT,
-        "those of them for which the book has no price, or not one for all that they used",
+        "those of them for which the price book lacks a price for all or a part of the usage",
     ),
     Measure(
         "estimated_requests",
@@ -113,7 +118,7 @@ MEASURES: tuple[Measure, ...] = (
         "unknown_usage_requests",
         "unknownUsageRequestCount",
         Unit.COUNT,
-        "requests whose tokens nobody knows",
+        "requests without token counts",
     ),
     Measure(
         "adjusted_requests",

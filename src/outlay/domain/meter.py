@@ -13,7 +13,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.usage import TokenUsage
 
 MAX_QUANTITY: Final = 10**12
-"""A larger quantity in one request is a broken counter, not usage."""
+"""A larger quantity in one request is a counter error, not usage."""
 
 
 class MeterUnit(StrEnum):
@@ -166,7 +166,7 @@ PARTS: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def check_meters(meters: Mapping[str, int]) -> Mapping[str, int]:
-    """`meters` itself, or Invalid naming the first unknown or out-of-range meter."""
+    """`meters` itself; raises Invalid naming the first unknown or out-of-range meter."""
     for name, quantity in meters.items():
         if name not in METERS:
             raise Invalid(
@@ -183,8 +183,7 @@ def check_meters(meters: Mapping[str, int]) -> Mapping[str, int]:
 
 
 def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[str, int], bool]:
-    """Resolve contradictions by clamping parts to their whole; the flag tells whether there were
-    any.
+    """Resolve contradictions by clamping parts to their whole; also returns whether there were any.
 
     `usage` is settled already. Zeros are left out.
     """
@@ -213,7 +212,8 @@ def settle_meters(usage: TokenUsage, meters: Mapping[str, int]) -> tuple[dict[st
 
 
 def join_meters(quantities: Mapping[str, int]) -> str:
-    """The stored form of quantities by meter: `name=quantity`, sorted, comma-joined, no zeros."""
+    """The stored form of quantities by meter: `name=quantity`, sorted, comma-separated, without
+    zeros."""
     if not quantities:
         return ""
     return ",".join(f"{name}={quantities[name]}" for name in sorted(quantities) if quantities[name])
@@ -226,12 +226,12 @@ def split_meters(text: str) -> dict[str, int]:
 
 
 def join_names(names: Collection[str]) -> str:
-    """The stored form of a set of names: sorted, unique, comma-joined; empty for none."""
+    """The stored form of a set of names: sorted, unique, comma-separated; empty for no names."""
     return ",".join(sorted(set(names))) if names else ""
 
 
 def split_disjoint(text: str) -> dict[str, int]:
-    """The quantities of the stored form, each without the parts that other meters count."""
+    """The quantities in the stored form, each without the parts that other meters count."""
     meters = split_meters(text)
     own = dict(meters)
     for name in meters:

@@ -6,14 +6,19 @@ Names of values in this unit end in `_pusd`.
 
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Final
+from typing import Final, NewType
+
+Pusd = NewType("Pusd", int)
+"""An amount of its own, as it was entered or stored. Sums are plain integers, whose names tell the
+unit.
+"""
 
 PUSD_PER_USD: Final = 10**12
 MAX_PUSD: Final = 9 * 10**18
-"""The largest amount one event may carry: nine million dollars, which fits a signed 64-bit cell."""
+"""The largest amount of one event: nine million dollars, which fits a signed 64-bit integer."""
 
 
-def parse_usd(text: str | int | Decimal) -> int:
+def parse_usd(text: str | int | Decimal) -> Pusd:
     """Pico-USD of a plain decimal amount of dollars; raises ValueError for anything inexact."""
     try:
         amount = Decimal(text)
@@ -24,7 +29,7 @@ def parse_usd(text: str | int | Decimal) -> int:
     scaled = amount.scaleb(12)
     if scaled != scaled.to_integral_value():
         raise ValueError(f"{text!r} has more than 12 decimal places.")
-    return int(scaled)
+    return Pusd(int(scaled))
 
 
 AMOUNT_PATTERN: Final = r"[0-9]{1,7}(\.[0-9]{1,12})?"
@@ -33,7 +38,7 @@ thousands in one country and decimals in the next.
 """
 
 
-def read_amount(text: str) -> int:
+def read_amount(text: str) -> Pusd:
     """Pico-USD of an amount entered by a user; the ValueError describes the expected form."""
     if not re.fullmatch(AMOUNT_PATTERN, text):
         raise ValueError("Enter an amount in USD such as 250 or 0.50.")

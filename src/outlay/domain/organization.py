@@ -38,7 +38,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invitation:
-    """An open invitation: whoever has the link can become a member."""
+    """An open invitation: anyone with the link can become a member."""
 
     invitation_id: str
     organization_id: OrganizationId
@@ -90,7 +90,7 @@ class ApiKey:
     hint: str = ""
     """The end of its secret, for recognition; empty without a secret."""
     trusts_caller: bool = False
-    """Whether requests may name the user and groups they are attributed to."""
+    """Whether callers may set attribution: name the user and groups of a request."""
     expires_at_us: int | None = None
     created_at_us: int = 0
     is_revoked: bool = False

@@ -1,10 +1,10 @@
-"""Time ranges, zones and the cells they are made of.
+"""Time ranges, zones and buckets.
 
-Usage is stored per bucket: a 15-minute cell of UTC, numbered from the epoch. Every current IANA
+Usage is stored per bucket: a 15-minute cell in UTC, numbered from the epoch. Every current IANA
 offset is a multiple of 15 minutes, so every local hour, day, week and month since 2020 is a whole
-number of buckets and is answered exactly. A `Period` is a half-open run of buckets in a zone; an
-`Interval` cuts it into local steps whose edges are computed here with `zoneinfo`, once for all
-engines.
+number of buckets and can be answered exactly. A `Period` is a half-open range of buckets in a zone;
+an `Interval` divides it into local steps whose edges are computed here with `zoneinfo`, once for
+all engines.
 """
 
 from bisect import bisect_left
@@ -26,10 +26,10 @@ BUCKETS_PER_DAY: Final = 96
 FIRST_DATE: Final = date(2000, 1, 1)
 LAST_DATE: Final = date(2099, 12, 31)
 MAX_DAYS: Final = 20 * 366
-"""Longest period one query may ask for."""
+"""Longest period of a query."""
 
 MAX_STEPS: Final = 9_000
-"""Most intervals one answer may have: a year of hours fits, ten years of hours do not."""
+"""Maximum number of steps in an answer: a year of hours fits, ten years of hours do not."""
 
 
 class Interval(StrEnum):
@@ -58,18 +58,19 @@ class Preset(StrEnum):
 
 
 PRESETS_BY_NAME: Final = {**{preset.value: preset for preset in Preset}, "1m": Preset.LAST_30_DAYS}
-"""Presets by what people call them, in lower case."""
+"""Presets by display name, in lower case."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A half-open range [start_bucket, end_bucket) of buckets, read in a time zone."""
+    """A half-open range [start_bucket, end_bucket) of buckets in a time zone."""
 
     start_bucket: int
     end_bucket: int
     timezone: str
     preset: Preset | None = field(default=None, compare=False)
-    """How the period was asked for; two periods of the same buckets are equal."""
+    """The preset that it was requested by. Not compared: two periods of the same buckets are
+    equal."""
 
     @property
     def start(self) -> datetime:
@@ -102,7 +103,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One interval of a period: its buckets and what to call it."""
+    """One interval of a period: its buckets and its label."""
 
     start_bucket: int
     end_bucket: int
@@ -111,7 +112,7 @@ class Step:
     start: datetime
     """First instant, in the period's zone."""
     is_cut: bool = False
-    """The week or month goes on outside the period, which holds only a part of it."""
+    """Whether the period contains only a part of this week or month."""
 
 
 def bucket_start(bucket: int) -> datetime:
@@ -120,13 +121,13 @@ def bucket_start(bucket: int) -> datetime:
 
 
 def bucket_at(instant: datetime) -> int:
-    """The bucket that holds an aware instant."""
+    """The bucket that contains an aware instant."""
     return int(instant.timestamp()) // BUCKET_SECONDS
 
 
 @lru_cache(maxsize=1024)
 def parse_zone(name: str) -> ZoneInfo:
-    """The IANA zone called `name`; Invalid when there is none."""
+    """The IANA zone called `name`; raises Invalid if there is none."""
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
@@ -142,8 +143,8 @@ def parse_zone(name: str) -> ZoneInfo:
 def day_start(day: date, timezone: str) -> int:
     """The bucket in which local `day` begins.
 
-    That is local midnight, or the first instant of the day where clocks skip midnight. For a
-    date that a zone skipped altogether it is where the following date begins.
+    That is local midnight, or the first instant of the day if clocks skip midnight. If the zone
+    skipped the date altogether, it is the start of the next date.
     """
     zone = parse_zone(timezone)
     midnight = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
@@ -187,7 +188,7 @@ def period_of_dates(from_date: date, to_date: date, timezone: str) -> Period:
 
 
 def period_of_buckets(start_bucket: int, end_bucket: int, timezone: str) -> Period:
-    """The period of a run of buckets that somebody names; Invalid when it is out of bounds."""
+    """The period of a range of buckets from user input; raises Invalid if it is out of bounds."""
     parse_zone(timezone)
     first, last = day_start(FIRST_DATE, timezone), day_start(LAST_DATE, timezone)
     length = end_bucket - start_bucket
@@ -203,7 +204,7 @@ def period_of_buckets(start_bucket: int, end_bucket: int, timezone: str) -> Peri
 def period_of_preset(
     preset: Preset, now: datetime, timezone: str, *, first_event: datetime | None = None
 ) -> Period:
-    """The period a preset means at `now`; ALL begins with the day of `first_event`."""
+    """The period that a preset means at `now`; ALL begins with the day of `first_event`."""
     zone = parse_zone(timezone)
     today = now.astimezone(zone).date()
     if preset is Preset.LAST_24_HOURS:
@@ -256,7 +257,7 @@ def months_before(day: date, months: int) -> date:
 
 
 def _hour_end(bucket: int, zone: ZoneInfo) -> int:
-    """The first bucket after the local hour that holds `bucket`."""
+    """The first bucket after the local hour that contains `bucket`."""
     key = _hour_key(bucket, zone)
     while _hour_key(bucket, zone) == key:
         bucket += 1
@@ -264,13 +265,13 @@ def _hour_end(bucket: int, zone: ZoneInfo) -> int:
 
 
 def _hour_key(bucket: int, zone: ZoneInfo) -> tuple[date, int, timedelta | None]:
-    """What makes two buckets the same local hour: the two 01:00 hours of autumn are not."""
+    """Identifies a local hour: the two 01:00 hours when clocks go back are different."""
     local = bucket_start(bucket).astimezone(zone)
     return local.date(), local.hour, local.utcoffset()
 
 
 def choose_interval(period: Period) -> Interval:
-    """The step a reader wants for a period: hours to 3 days, days to half a year, and so on."""
+    """The default interval of a period: hours up to 3 days, days up to half a year, and so on."""
     days = period.days
     if days <= 3:
         return Interval.HOUR
@@ -281,10 +282,10 @@ def choose_interval(period: Period) -> Interval:
 
 @lru_cache(maxsize=256)
 def steps_of(period: Period, interval: Interval) -> tuple[Step, ...]:
-    """The intervals of a period in order: they abut, cover it exactly and none is empty.
+    """The intervals of a period in order: contiguous, covering it exactly, none of them empty.
 
-    The first and last week or month are cut to the period, and say so. Raises Invalid past
-    MAX_STEPS.
+    The first and last week or month are cut to the period and marked as cut. Raises Invalid for
+    more than MAX_STEPS.
     """
     if period.start_bucket == period.end_bucket:
         return ()
@@ -307,7 +308,7 @@ def steps_of(period: Period, interval: Interval) -> tuple[Step, ...]:
 
 
 def _mark_cut(steps: list[Step], period: Period, interval: Interval) -> None:
-    """Marks the first and last step where the week or month reaches beyond the period."""
+    """Marks the first and last step if the week or month extends beyond the period."""
     first, zone = period.from_date, period.timezone
     begin = first.replace(day=1)
     if interval is Interval.WEEK:
@@ -347,7 +348,7 @@ def _date_edges(period: Period, interval: Interval) -> list[int]:
 
 
 def _next_date(day: date, interval: Interval) -> date:
-    """First date of the interval after the one that holds `day`; weeks begin on Monday."""
+    """First date of the interval after the one that contains `day`; weeks begin on Monday."""
     if interval is Interval.DAY:
         return day + timedelta(days=1)
     if interval is Interval.WEEK:

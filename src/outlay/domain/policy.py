@@ -16,7 +16,7 @@ from outlay.domain.errors import NotPermitted
 
 
 class Permission(StrEnum):
-    """Something that can be allowed; each route declares one."""
+    """A permission; each route declares one."""
 
     ORGANIZATION_USAGE = "organization usage"
     OWN_USAGE = "own usage"
@@ -139,7 +139,7 @@ def permit(actor: Actor, permission: Permission) -> None:
 
 
 def permit_one_of(actor: Actor, *permissions: Permission) -> None:
-    """Raise NotPermitted, about the first, unless the actor has one of some permissions."""
+    """Raise NotPermitted, naming the first, unless the actor has one of some permissions."""
     if not any(has(actor, permission) for permission in permissions):
         permit(actor, permissions[0])
 
@@ -209,7 +209,7 @@ def permit_admission(actor: Actor, role: Role) -> None:
     """Raise NotPermitted unless an actor may let others sign in with a role.
 
     A member who signs in has every scope that the role can use. A credential that lacks one of them
-    must not admit anybody, or it could be used to escalate its rights.
+    must not admit anyone, or it could be used to escalate its rights.
     """
     missing = usable_scopes(role) - actor.scopes
     if missing:

@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 
 def render_context(context: Mapping[str, str]) -> str:
-    """The stored form of a price context: `key=value`, sorted, comma-joined."""
+    """The stored form of a price context: `key=value`, sorted, comma-separated."""
     if not context:
         return ""
     return ",".join(f"{_quote(key)}={_quote(context[key])}" for key in sorted(context))

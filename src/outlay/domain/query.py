@@ -15,7 +15,7 @@ from outlay.domain.measure import MEASURES, Rank
 from outlay.domain.period import Interval, Period
 
 MAX_TOP = 1_000
-"""Most groups one answer names; the remainder is Other."""
+"""Maximum number of groups that an answer names; the remainder is Other."""
 
 MAX_FILTER_VALUES = 1_000
 
@@ -46,16 +46,16 @@ QUALITY_MEASURES = (
     "unknown_usage_requests",
     "adjusted_requests",
 )
-"""Core measures, and those that tell how complete and exact totals are."""
+"""Core measures and those that show how complete and exact totals are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageQuery:
-    """Measures by period step and dimension value, for one organization.
+    """Measures by step and dimension value, for one organization.
 
-    Values of one filter are alternatives; filters of different dimensions must all hold. The
-    groups that are among the `top` by any of `ranks` are named, the others are summed as Other;
-    events without a value are Unattributed and never part of Other.
+    Values of one filter are combined with OR; filters of different dimensions with AND. The groups
+    that are in the `top` by any of `ranks` are named, the others are summed as Other. Events
+    without a value are Unattributed and never part of Other.
     """
 
     organization_id: OrganizationId
@@ -63,18 +63,18 @@ class UsageQuery:
     merges: Merges
     """Values that are merged into others, in groups and filters alike."""
     measures: tuple[str, ...] = ALL_MEASURES
-    """Names of the measures wanted; the others are 0 in the answer. Fewer are faster."""
+    """Names of the requested measures; the others are 0 in the answer. Fewer are faster."""
     beside: Earlier | None = field(default=None, compare=False)
-    """The earlier period that the answer is compared with; no part of the question itself."""
+    """The earlier period that the answer is compared with; not part of the question itself."""
     interval: Interval = Interval.TOTAL
     group_by: Grouping | None = None
     then_by: Grouping | None = None
-    """Breaks each group down once more, ranked and cut within the group."""
+    """Breaks each group down by a second dimension, ranked and limited within the group."""
     filters: Mapping[Grouping, tuple[str, ...]] = field(default_factory=dict)
     top: int = MAX_TOP
     ranks: tuple[Rank, ...] = (Rank.COST,)
     named: tuple[str, ...] | None = None
-    """When given, exactly these groups are named, regardless of rank."""
+    """If set, exactly these groups are named, regardless of rank."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.top <= MAX_TOP:
@@ -122,7 +122,8 @@ class UsageQuery:
         )
 
     def only(self, dimension: Grouping, value: str) -> "UsageQuery":
-        """The same query about one value; NotFound if it is filtered by other values."""
+        """The same query limited to one value; raises NotFound if it is already filtered by other
+        values."""
         if value not in self.filters.get(dimension, (value,)):
             raise NotFound(f"There is no such {dimension.noun}.")
         return replace(self, filters={**self.filters, dimension: (value,)})
@@ -130,9 +131,9 @@ class UsageQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuery:
-    """Measures by period step and any combination of dimensions, every combination a row.
+    """Measures by step and any combination of dimensions, with a row for each combination.
 
-    Nothing is ranked, cut or summed as Other; events without a value have an empty key. With
+    Nothing is ranked, limited or summed as Other; events without a value have an empty key. With
     Dimension.GROUP an event counts in the row of each group of its user.
     """
 
@@ -145,7 +146,7 @@ class RowQuery:
     group_by: tuple[Grouping, ...] = ()
     filters: Mapping[Grouping, tuple[str, ...]] = field(default_factory=dict)
     after: tuple[int, tuple[str, ...]] | None = None
-    """Step and keys of a row: only what follows it."""
+    """Step and keys of a row: only later rows are returned."""
     limit: int | None = None
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
-"""The questions that the cube answers, each a value that says which type its answer has.
+"""The questions that the cube answers: each is a value that declares the type of its answer.
 
-`ask(question: Question[A]) -> A` of a snapshot answers them all. Two equal questions have the same
-answer, so a question is also the key under which its answer is cached.
+`ask(question: Question[A]) -> A` of a snapshot answers all of them. Equal questions have the same
+answer, so a question is also the cache key of its answer.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ A_co = TypeVar("A_co", covariant=True)
 
 
 class Question(Generic[A_co]):
-    """A question whose answer is an `A_co`. Answers are shared and read-only."""
+    """A question with an answer of type `A_co`. Answers are shared and read-only."""
 
     __slots__ = ()
 
@@ -57,11 +57,11 @@ class Groups(UsageQuestion[Sequence[BreakdownRow]]):
 
 @dataclass(frozen=True, slots=True)
 class NestedGroups(UsageQuestion[Sequence[NestedRow]]):
-    """Measures by step, group and second level, which is ranked and cut within each group."""
+    """Measures by step, group and second level, which is ranked and limited within each group."""
 
     query: UsageQuery
     named: tuple[str, ...]
-    """The groups of the first level to break down one by one; all others are one group."""
+    """The groups of the first level to break down individually; all others are one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,8 @@ class Rows(UsageQuestion[Iterable[Row]]):
 
 @dataclass(frozen=True, slots=True)
 class DistinctCounts(UsageQuestion[Mapping[int, tuple[int, ...]]]):
-    """How many values of each dimension had usage, by step index; steps without are absent."""
+    """The number of values of each dimension with usage, by step index; steps without usage are
+    absent."""
 
     query: UsageQuery
     dimensions: tuple[Grouping, ...]
@@ -81,14 +82,14 @@ class DistinctCounts(UsageQuestion[Mapping[int, tuple[int, ...]]]):
 
 @dataclass(frozen=True, slots=True)
 class MeterUsage(UsageQuestion[Sequence[MeterSums]]):
-    """How much of each meter was used by step, and what it cost."""
+    """Quantity and cost of each meter by step."""
 
     query: UsageQuery
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets(UsageQuestion[Sequence[tuple[int, int]]]):
-    """The buckets with matching requests and how many they have, newest first."""
+    """The buckets with matching requests and their number of requests, newest first."""
 
     query: UsageQuery
 
@@ -130,7 +131,7 @@ class SessionList(UsageQuestion[Sequence[SessionSums]]):
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary(UsageQuestion[SessionTotals]):
-    """How many sessions there are, and their sums."""
+    """The number of sessions and their sums."""
 
     query: SessionQuery
 
@@ -144,6 +145,6 @@ class SessionParts(UsageQuestion[Sequence[SessionPart]]):
 
 @dataclass(frozen=True, slots=True)
 class SessionBuckets(UsageQuestion[Sequence[tuple[int, int]]]):
-    """The buckets with requests of sessions and how many they have, newest first."""
+    """The buckets with requests of sessions and their number of requests, newest first."""
 
     query: SessionQuery

@@ -20,9 +20,9 @@ class Reason(StrEnum):
     """Why a line of a bill differs from the recorded usage."""
 
     CREDIT = "credit"
-    """Negative lines of the bill: credits and refunds, which no request has."""
+    """Negative lines of the bill: credits and refunds, which belong to no request."""
     PRICE = "price change"
-    """Both differ by one factor from some day on: a different price applies."""
+    """From some day on, both differ by the same factor: a different price applies."""
     PARTLY_PRICED = "partly priced"
     """A part of the requests' usage has no price and is counted at zero."""
     UNPRICED = "unpriced"
@@ -36,9 +36,9 @@ class Reason(StrEnum):
     NOT_RECORDED = "not recorded"
     """Only the bill has this model: its requests did not pass through Outlay."""
     TOOL = "no usage of a model"
-    """A bill line without a model: tools by the call, storage, taxes, fees."""
+    """A bill line without a model: tools billed per call, storage, taxes, fees."""
     BILLED_AS_TOOLS = "billed as tools"
-    """Usage that is recorded with a model but billed on a line of its own."""
+    """Usage that is recorded with a model but billed on a separate line."""
     NOT_BILLED = "not billed"
     """Only the recorded usage has it."""
     ROUNDING = "rounding"
@@ -93,7 +93,7 @@ class ReconciledLine:
 
     @property
     def difference_pusd(self) -> int:
-        """Billed less recorded."""
+        """The billed amount minus the recorded one."""
         return self.billed_pusd - self.recorded_pusd
 
 

@@ -1,4 +1,4 @@
-"""Repricing: the selected requests, the changes and their amounts."""
+"""Repricing: the requests to reprice, the changes and their amounts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.ids import OrganizationId
 
 MAX_LINES: Final = 100
-"""Rows of each table of a comparison; the rest is one more row."""
+"""Maximum number of rows per table of a comparison; the rest is one more row."""
 
 
 SILENT_US: Final = 60_000_000

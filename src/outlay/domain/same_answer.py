@@ -16,16 +16,15 @@ equal: some upstreams give all their answers the same id.
 """
 
 APART_US: Final = 35 * 24 * 3_600_000_000
-"""Largest distance between the times of two reports of one answer: senders report when the request
-began, when the answer came, or only the month.
-"""
+"""Maximum distance between the times of two reports of one answer: senders report when the request
+began, when the answer arrived, or only the month."""
 
 MAX_REPORTS: Final = 200
 """Maximum number of rows per answer id. An id with more, as from a server with a constant id, does
 not identify an answer, and comparing all of its rows would cost more with each request."""
 
 STRONG_LENGTH: Final = 20
-"""Shorter ids are not treated as unique: local servers count up to a thousand."""
+"""Shorter ids are not treated as unique: some local servers simply count."""
 
 HOSTED: Final = frozenset(
     {

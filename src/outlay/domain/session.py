@@ -9,7 +9,7 @@ from outlay.domain.period import Period
 from outlay.domain.query import UsageQuery
 
 MAX_SESSIONS = 200
-"""Most sessions on one page."""
+"""Maximum number of sessions per page."""
 
 MAX_PAGE = 10_000
 
@@ -20,7 +20,7 @@ SHOWN_OF = (
     Dimension.USER,
     Dimension.APP,
 )
-"""Dimensions whose values lists show for each session."""
+"""Dimensions whose values are listed for each session."""
 
 
 class SessionSort(StrEnum):
@@ -54,10 +54,10 @@ class SessionQuery:
 
     @property
     def organization_id(self) -> str:
-        """Whose sessions they are."""
+        """The organization of the sessions."""
         return self.usage.organization_id
 
     @property
     def period(self) -> Period:
-        """When their requests were."""
+        """The period of their requests."""
         return self.usage.period

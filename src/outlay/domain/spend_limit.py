@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from outlay.domain.errors import LimitReached
 from outlay.domain.ids import OrganizationId
-from outlay.domain.money import render_usd
+from outlay.domain.money import Pusd, render_usd
 from outlay.domain.period import Period, period_of_dates
 from outlay.kit.clock import from_us
 
@@ -38,7 +38,7 @@ class SpendLimit:
     scope: LimitScope
     scope_id: str
     interval: LimitInterval
-    amount_pusd: int
+    amount_pusd: Pusd
 
 
 class CounterKey(NamedTuple):
@@ -53,7 +53,7 @@ class CounterKey(NamedTuple):
 
 
 class Hold(NamedTuple):
-    """The largest cost of a request, reserved against one limit until its actual cost is known."""
+    """The maximum cost of a request, reserved against one limit until its actual cost is known."""
 
     counter: CounterKey
     limit: SpendLimit
@@ -77,9 +77,8 @@ _NAME: Final = {
 
 
 SHORT_SECONDS: Final = 60
-"""Up to this many seconds, clients get a Retry-After: client libraries wait that long on their own,
-and block a worker.
-"""
+"""Up to this many seconds, clients get a Retry-After. Client libraries wait that long on their own,
+which blocks a worker."""
 
 _HELD_SECONDS: Final = 2
 """Retry-After if only running requests exceed the limit."""
@@ -106,7 +105,7 @@ def limit_reached(refused: HoldRefused) -> LimitReached:
 
 
 def _advice(limit: SpendLimit, cost_pusd: int, left_pusd: int, is_only_held: bool) -> str:
-    """What would make room for the request, as a sentence; empty if only time would."""
+    """What would make room for the request, as a sentence; empty if only waiting helps."""
     if cost_pusd > limit.amount_pusd:
         return (
             " That exceeds the whole limit: request fewer output tokens (e.g. with max_tokens) "

@@ -13,10 +13,10 @@ from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 
 MAX_KEYS: Final = 20
-"""Most keys that an organization can register."""
+"""Maximum number of keys that an organization can register."""
 
 MAX_VALUES: Final = 1_000
-"""Most distinct values of a key; further ones are counted as MORE."""
+"""Maximum number of distinct values of a key; further ones are counted as MORE."""
 
 MAX_VALUE: Final = 64
 """Longest value, in characters."""
@@ -41,7 +41,7 @@ class Tag(str):
     is_single_valued: Final = True
 
     def __new__(cls, key: str) -> "Tag":
-        """The dimension of a key; Invalid if the key is not valid."""
+        """The dimension of a key; raises Invalid if the key is not valid."""
         return super().__new__(cls, f"{PREFIX}{check_key(key)}")
 
     @property
@@ -75,7 +75,7 @@ class TagKey:
 
 
 def check_key(key: str) -> str:
-    """The key itself; Invalid if it is not valid."""
+    """The key itself; raises Invalid if it is not valid."""
     if not _KEY.fullmatch(key):
         raise Invalid(
             "A tag key must start with a letter and have up to 40 lower-case letters, digits, "
@@ -93,7 +93,7 @@ def clean_value(value: str) -> str:
 
 
 def join_tags(tags: Mapping[str, str]) -> str:
-    """The stored form of a set of tags: `key=value`, sorted, comma-joined; empty for none."""
+    """The stored form of a set of tags: `key=value`, sorted, comma-separated; empty for no tags."""
     return ",".join(f"{key}={tags[key]}" for key in sorted(tags)) if tags else ""
 
 

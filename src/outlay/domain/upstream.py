@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import OrganizationId, UpstreamId
 
 BASE_URLS: Final[Mapping[str, str]] = {
     "anthropic": "https://api.anthropic.com/v1",
@@ -24,10 +24,10 @@ BASE_URLS: Final[Mapping[str, str]] = {
 class Upstream:
     """An endpoint that requests are relayed to, without its secret."""
 
-    upstream_id: str
+    upstream_id: UpstreamId
     organization_id: OrganizationId
     name: str
-    """The prefix that callers put before the slash, `openai` in `openai/gpt-5.5`."""
+    """The prefix in model names, `openai` in `openai/gpt-5.5`."""
     provider: str
     """The provider whose prices apply."""
     base_url: str
@@ -52,7 +52,7 @@ class ModelMapping:
 
     organization_id: OrganizationId
     name: str
-    upstream_id: str
+    upstream_id: UpstreamId
     model: str
     """The upstream's name of the model."""
     created_at_us: int = field(default=0, compare=False)

@@ -9,12 +9,12 @@ The names are OpenTelemetry's (gen_ai.usage.*); counters of providers that exclu
 the input are normalised before they get here.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from outlay.domain.errors import Invalid
 
 MAX_TOKENS: Final = 10**9
-"""More tokens than this in one request is a broken counter, not usage."""
+"""More tokens than this in one request are a counter error, not usage."""
 
 
 class TokenUsage(NamedTuple):
@@ -34,8 +34,37 @@ class TokenUsage(NamedTuple):
         return self.input_tokens + self.output_tokens
 
 
+class CountsTokens(Protocol):
+    """A record with a field for each count."""
+
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+    @property
+    def cache_read_input_tokens(self) -> int: ...
+    @property
+    def cache_write_input_tokens(self) -> int: ...
+    @property
+    def cache_write_1h_input_tokens(self) -> int: ...
+    @property
+    def reasoning_output_tokens(self) -> int: ...
+
+
+def tokens_of(record: CountsTokens) -> TokenUsage:
+    """The token counts of a record."""
+    return TokenUsage(
+        record.input_tokens,
+        record.output_tokens,
+        record.cache_read_input_tokens,
+        record.cache_write_input_tokens,
+        record.cache_write_1h_input_tokens,
+        record.reasoning_output_tokens,
+    )
+
+
 def check_tokens(usage: TokenUsage) -> TokenUsage:
-    """`usage` itself, or Invalid naming the first count that is not an integer in range."""
+    """`usage` itself; raises Invalid naming the first count that is not an integer in range."""
     for name, count in zip(TokenUsage._fields, usage, strict=True):
         if type(count) is not int:
             raise Invalid(f"{name!r} must be a whole number, not {count!r}.", field=name)
@@ -47,10 +76,10 @@ def check_tokens(usage: TokenUsage) -> TokenUsage:
 
 
 def settle_tokens(usage: TokenUsage) -> tuple[TokenUsage, bool]:
-    """Resolve contradictions by clamping parts to their whole; the flag says one was found.
+    """Resolve contradictions by clamping parts to their whole; also returns whether there were any.
 
-    A report of more cached than input tokens cannot be priced as it stands. The whole is believed,
-    the parts are cut: cache reads first claim their share of the input, then cache writes.
+    A report with more cached than input tokens cannot be priced. The whole is trusted and the parts
+    are reduced: cache reads take their share of the input first, then cache writes.
     """
     read = min(usage.cache_read_input_tokens, usage.input_tokens)
     write = min(usage.cache_write_input_tokens, usage.input_tokens - read)

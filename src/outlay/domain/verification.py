@@ -8,7 +8,7 @@ from typing import Final
 from typing_extensions import override
 
 MAX_DIFFERENCES: Final = 50
-"""Most differences listed; the rest is counted."""
+"""Maximum number of listed differences; the rest is only counted."""
 
 
 class VerificationState(StrEnum):
@@ -32,7 +32,7 @@ class Verified:
     through: datetime | None = None
     """Every event acknowledged before this instant was compared."""
     finding: str = ""
-    """What differs; empty when nothing does."""
+    """What differs; empty if nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class VerifyReport:
             return self.damage
         if not self.difference_count:
             return ""
-        return f"{self.difference_count:,} differences; the first: {self.differences[0]}"
+        return f"{self.difference_count:,} differences; the first one: {self.differences[0]}"
 
     def add(self, where: str, measure: str, *, ledger: int, cube: int) -> None:
         """Compare two values and record a difference."""

@@ -15,7 +15,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 MAX_HOPS: Final = 16
-"""Most proxies that are skipped."""
+"""Maximum number of proxies that are skipped."""
 
 _V6_CUSTOMER: Final = 64
 """The bits of an IPv6 address that identify one customer; customers choose the others
@@ -24,7 +24,8 @@ themselves.
 
 
 def parse_networks(text: str) -> tuple[Network, ...]:
-    """Addresses and networks, separated by commas or spaces; ValueError for anything else."""
+    """Addresses and networks, separated by commas or spaces; raises ValueError for anything
+    else."""
     return tuple(ip_network(word, strict=False) for word in text.replace(",", " ").split())
 
 

@@ -9,9 +9,9 @@ V = TypeVar("V")
 
 
 class Cache(Generic[K, V]):
-    """Caches the results of `load`. Thread-safe: races only repeat work.
+    """Caches the results of `load`. Thread-safe: concurrent calls at worst repeat a load.
 
-    None is not cached: callers could request any number of keys that do not exist.
+    None is not cached, because callers could request any number of keys that do not exist.
     """
 
     def __init__(

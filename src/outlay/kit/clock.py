@@ -7,7 +7,7 @@ MICROSECONDS: Final = 1_000_000
 """Microseconds per second: on the hot path, instants are integer microseconds since the epoch."""
 
 FOREVER_US: Final = 2**63 - 1
-"""The end of spans without an end."""
+"""The end of a time range that has no end."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,16 +29,16 @@ class SystemClock:
 
 
 def to_us(instant: datetime) -> int:
-    """Microseconds since the epoch of an aware `instant`, exact (without floats)."""
+    """Microseconds from the epoch to the aware `instant`, exact (without floats)."""
     return in_us(instant - EPOCH)
 
 
 def in_us(span: timedelta) -> int:
-    """A span of time in microseconds."""
+    """A duration in microseconds."""
     return (span.days * 86_400 + span.seconds) * MICROSECONDS + span.microseconds
 
 
 def from_us(us: int) -> datetime:
-    """The aware UTC instant of `us` microseconds since the epoch."""
+    """The aware UTC instant that is `us` microseconds after the epoch."""
     seconds, micros = divmod(us, MICROSECONDS)
     return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)

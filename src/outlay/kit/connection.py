@@ -14,7 +14,7 @@ from aiohttp.client_proto import ResponseHandler
 from typing_extensions import override
 
 MAX_INFORMATIONAL: Final = 16
-"""Most informational responses to one request; servers use one or two."""
+"""Maximum number of informational responses to one request; servers send one or two."""
 
 _SLICE_BYTES: Final = 4 * 1024
 """Bytes read at a time before the final response, so that a flood is noticed early."""

@@ -1,8 +1,8 @@
-"""Crash-safe file writes: after a power cut or on a full disk there is the old or the new content,
-never a part.
+"""Crash-safe file writes: after a power failure or on a full disk, a file has its old or its new
+content, never a part.
 
-A file is written under a temporary name, flushed and renamed, and its folder is flushed, too:
-without the last step the new name may be lost in a power cut although the content is on disk.
+A file is written under a temporary name, flushed and renamed. Its folder is flushed, too: otherwise
+a power failure may lose the new name although the content is on disk.
 """
 
 import os
@@ -73,7 +73,7 @@ def new_file(path: Path, *, is_exclusive: bool = False) -> Iterator[int]:
 
 @contextmanager
 def new_path(path: Path, *, is_exclusive: bool = False) -> Iterator[Path]:
-    """Like `new_file`, but yields a temporary path. The caller flushes the file."""
+    """Like `new_file`, but yields a temporary path; the caller flushes the file."""
     part = path.with_name(f"{path.name}.{os.getpid()}{PART_SUFFIX}")
     part.unlink(missing_ok=True)
     try:
@@ -111,7 +111,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def flush(path: Path) -> None:
-    """Flush a file or folder to disk, whoever wrote it."""
+    """Flush a file or folder to disk, whichever process wrote it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

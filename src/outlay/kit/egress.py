@@ -50,9 +50,8 @@ _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Egress:
-    """Which addresses may be connected to. Link-local, multicast and metadata addresses never
-    may.
-    """
+    """Which addresses may be connected to. Link-local, multicast and metadata addresses are never
+    allowed."""
 
     is_private_open: bool = True
     """Whether loopback and private networks are allowed."""

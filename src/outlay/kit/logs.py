@@ -18,10 +18,10 @@ import orjson
 from typing_extensions import override
 
 FIELDS: Final = "fields"
-"""The attribute of a record that has its fields by name: `logger.info(…, extra={FIELDS: …})`."""
+"""The attribute of a record that holds its fields by name: `logger.info(…, extra={FIELDS: …})`."""
 
 MAX_LINE: Final = 64 * 1024
-"""Bytes of a line; what is longer is cut."""
+"""Maximum length of a line in bytes; longer ones are cut."""
 
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _POLL_MS: Final = 0
@@ -54,7 +54,7 @@ class CommandFormatter(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text; the lines of a traceback are indented."""
+        """The record as text, with the lines of a traceback indented."""
         return self._head(record) + _traceback(self, record)
 
     def _head(self, record: logging.LogRecord) -> str:
@@ -72,7 +72,7 @@ class TextFormatter(CommandFormatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """For servers whose log a program reads: an object per line."""
+    """For servers whose log a program reads: one object per line."""
 
     @override
     def format(self, record: logging.LogRecord) -> str:
@@ -89,7 +89,7 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         try:
             text = orjson.dumps(line, default=str).decode()
-        except TypeError:  # of text that is no Unicode
+        except TypeError:  # text that is not valid Unicode
             return json.dumps(line, default=str)
         return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
@@ -102,10 +102,10 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 class StderrHandler(logging.Handler):
-    """Writes lines to standard error; those below WARNING never wait for whoever reads it.
+    """Writes lines to standard error; those below WARNING never wait for the reader.
 
-    A pipe that nobody reads is full after 64 KiB, and writing to it would then stop the event loop
-    and with it every request. Such lines are dropped and counted instead.
+    A pipe that nobody reads is full after 64 KiB, and writing to it would then block the event loop
+    and every request. Such lines are dropped and counted instead.
     """
 
     def __init__(self) -> None:
@@ -140,14 +140,15 @@ class StderrHandler(logging.Handler):
 
 
 def _record_of(record: logging.LogRecord, message: str, *values: object) -> logging.LogRecord:
-    """A warning of our own, made at the time of another record."""
+    """A warning of Outlay's own, with the time of another record."""
     made = logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, values, None)
     made.created = record.created
     return made
 
 
 def start_logging(formatter: logging.Formatter, level: int, *own: str) -> None:
-    """Send all records to standard error: from `level` on those of `own` loggers, else warnings."""
+    """Send all records to standard error: from `level` on for the loggers in `own`, warnings for
+    others."""
     handler = _standard_error()
     handler.setFormatter(formatter)
     root = logging.getLogger()
@@ -162,5 +163,5 @@ def start_logging(formatter: logging.Formatter, level: int, *own: str) -> None:
 def _standard_error() -> logging.Handler:
     try:
         return StderrHandler()
-    except (OSError, ValueError, AttributeError):  # it is closed, or no file
+    except (OSError, ValueError, AttributeError):  # closed, or not a file
         return logging.StreamHandler()

@@ -14,7 +14,7 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
-"""Receives progress reports; it may raise to abort the work."""
+"""Receives progress reports; it may raise an exception to abort the work."""
 
 
 def tell_nobody(progress: Progress) -> None:

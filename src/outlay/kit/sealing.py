@@ -59,9 +59,10 @@ class Sealer:
 
 
 def read_key(path: Path) -> bytes | None:
-    """Read the key in a file; None without a file or if it is empty, ValueError if it is malformed.
+    """Read the key in a file; None if there is no file or it is empty, ValueError if it is
+    malformed.
 
-    An empty file is what a power cut or a kill during its creation leaves.
+    An empty file is what a power failure or a kill during its creation leaves.
     """
     try:
         text = path.read_text(encoding="ascii").strip()
@@ -71,7 +72,7 @@ def read_key(path: Path) -> bytes | None:
 
 
 def parse_key(text: str) -> bytes:
-    """Parse a master key of 64 hexadecimal digits; ValueError for anything else."""
+    """Parse a master key of 64 hexadecimal digits; raises ValueError for anything else."""
     key = bytes.fromhex(text)
     if len(key) != KEY_BYTES:
         raise ValueError(f"it must be {KEY_BYTES * 2} hexadecimal digits")

@@ -6,7 +6,8 @@ from importlib.resources import files
 
 @cache
 def load_sql(package: str, name: str) -> str:
-    """The text of `<name>.sql` in a package; FileNotFoundError if it is not shipped."""
+    """The text of `<name>.sql` in a package; raises FileNotFoundError if it is not part of the
+    package."""
     return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 

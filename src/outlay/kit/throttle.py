@@ -8,7 +8,8 @@ class Throttle:
     """Sleeps after each piece of work for as long as the share requires."""
 
     def __init__(self, share: float, sleep: Callable[[float], object] = time.sleep) -> None:
-        """`share` is above 0 and up to 1, which never sleeps; `sleep` may be an event's wait."""
+        """`share` is above 0 and at most 1, which never sleeps; `sleep` may be the wait method of
+        an event."""
         self._idle_per_busy = 1 / share - 1
         self._sleep = sleep
         self._since = time.monotonic()

@@ -1,4 +1,4 @@
-"""Spans of what the program does, for whoever collects them."""
+"""Trace spans of the program, independent of what collects them."""
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -11,25 +11,26 @@ _NONE: Final[Attributes] = MappingProxyType({})
 
 
 class Span(Protocol):
-    """Something that takes time, under way."""
+    """An operation in progress."""
 
     def rename(self, name: str) -> None:
-        """Give it a name that was not known when it began."""
+        """Set a name that was not known at the start."""
 
     def set(self, attributes: Attributes) -> None:
         """Set attributes."""
 
     def fail(self, description: str) -> None:
-        """Mark it as failed."""
+        """Mark the span as failed."""
 
 
 class Tracer(Protocol):
-    """Begins spans. Thread-safe."""
+    """Starts spans. Thread-safe."""
 
     def span(
         self, name: str, attributes: Attributes = _NONE, *, is_server: bool = False
     ) -> AbstractContextManager[Span]:
-        """A span that ends with the context; one inside another of its thread is its child.
+        """A span that ends with the context; inside another span of its thread it is a child of
+        that.
 
         An exception that leaves the context marks it as failed.
         """
@@ -38,5 +39,5 @@ class Tracer(Protocol):
 def traced(
     tracer: Tracer | None, name: str, attributes: Attributes = _NONE
 ) -> AbstractContextManager[object]:
-    """A span where there is a tracer."""
+    """A span if there is a tracer."""
     return nullcontext() if tracer is None else tracer.span(name, attributes)

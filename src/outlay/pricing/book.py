@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from outlay.pricing.seed import ListPrice, PriceList
 
 MAX_CACHED: Final = 20_000
-"""Most names cached; a sender of more makes look-ups slow, not memory large."""
+"""Maximum number of cached names: a sender of more names makes look-ups slower, but memory does not
+grow."""
 
 MAX_SPANS: Final = 9
 """Most time spans cached per name: more than the price of any model changes in a day."""
@@ -58,7 +59,7 @@ class PricedUsage(NamedTuple):
     output_cost_pusd: int
     cost_source: CostSource
     price_ref: str
-    """Identifies the price exactly (`pricing.reference`); empty if unpriced."""
+    """Exact reference to the price (`pricing.reference`); empty if unpriced."""
     meter_cost_pusd: int = 0
     meter_costs: tuple[tuple[str, int], ...] = ()
     """The cost of meters, by meter."""
@@ -97,7 +98,8 @@ class AppliedPrice(NamedTuple):
 
 
 class PriceBook:
-    """Dated list prices with overrides on top. Thread-safe: races only repeat work."""
+    """Dated list prices with overrides on top. Thread-safe: concurrent calls at worst repeat a
+    look-up."""
 
     def __init__(
         self, *overrides: Overrides, price_list: Callable[[], "PriceList"] | None = None
@@ -121,7 +123,7 @@ class PriceBook:
     def load(
         cls, overrides: Path | None = None, price_list: Callable[[], "PriceList"] | None = None
     ) -> "PriceBook":
-        """A book with the overrides of a file; Invalid names every error in it."""
+        """A book with the overrides of a file; raises Invalid with every error in it."""
         layers = (read_overrides(overrides),) if overrides else ()
         return cls(*layers, price_list=price_list)
 
@@ -160,9 +162,9 @@ class PriceBook:
         return self.price_list.is_listed(provider, model)
 
     def output_limit(self, provider: str, mapping: str) -> int | None:
-        """The most tokens an answer can have; None if the model is unknown.
+        """The maximum number of tokens in an answer; None if the model is unknown.
 
-        The model's own maximum, else the length of its context.
+        The model's own maximum, else its context length.
         """
         target = resolve_alias(mapping, self._aliases)
         listed = listed_output_limit(self.canonical_model(target))

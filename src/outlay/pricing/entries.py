@@ -128,7 +128,7 @@ class _EntryReader(FieldReader):
         self._currency = USD
 
     def read(self) -> list[PriceOverride]:
-        """One override per exchange rate of its period; none if anything is wrong."""
+        """One override per exchange rate of its period; empty if anything is wrong."""
         entry = self._entry
         self.check_keys(entry, ENTRY_KEYS)
         self._currency = self.currency(USD)

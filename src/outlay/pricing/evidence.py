@@ -11,7 +11,7 @@ from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.price_context import read_context
-from outlay.domain.usage import TokenUsage
+from outlay.domain.usage import tokens_of
 from outlay.domain.usage_report import BATCH
 from outlay.pricing.book import NO_TOKENS, PriceBook
 from outlay.pricing.entries import PriceOverride
@@ -29,7 +29,7 @@ class Evidence(NamedTuple):
     lines: tuple[PriceLine, ...] = ()
     """They add up to the computed cost; empty if the price is no longer known."""
     note: str = ""
-    """Why there are no lines, or remarks on them, in sentences."""
+    """Why there are no lines, or remarks on them, as sentences."""
 
 
 class _Found(NamedTuple):
@@ -76,14 +76,7 @@ def computed_cost_of(event: UsageEvent) -> int | None:
 
 
 def _calculate(event: UsageEvent, rates: TieredRates) -> tuple[CostParts, tuple[PriceLine, ...]]:
-    usage = TokenUsage(
-        event.input_tokens,
-        event.output_tokens,
-        event.cache_read_input_tokens,
-        event.cache_write_input_tokens,
-        event.cache_write_1h_input_tokens,
-        event.reasoning_output_tokens,
-    )
+    usage = tokens_of(event)
     if event.operation == BATCH:
         rates = rates._replace(tiers=())
     meters = split_meters(event.meters)
@@ -134,7 +127,7 @@ def _find_listed(
 
 
 def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
-    """The lines of the price book's cost of a request whose reported cost counts.
+    """The lines of the computed cost of a request whose reported cost counts.
 
     No reference identifies that price: it is one that yields the recorded amount.
     """
@@ -150,7 +143,7 @@ def _explain_beside(event: UsageEvent, book: PriceBook) -> Evidence:
     if not event.computed_cost_pusd:
         return Evidence()
     return Evidence(
-        note="The price book gives another amount today: its prices have changed since."
+        note="The price book gives a different amount today: its prices have changed since."
     )
 
 

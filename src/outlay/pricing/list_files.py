@@ -31,14 +31,14 @@ from outlay.pricing.seed import PriceList
 
 MAX_BYTES: Final = 64 << 20
 MAX_FAULTS: Final = 10
-"""Most errors reported for one file."""
+"""Maximum number of errors reported for one file."""
 WANTED: Final = "Use the array of providers in prices/new_data/v2/data.json of genai-prices."
 
 _ID: Final = re.compile(r"[\w./:@~ \[\]()-]{1,100}", re.ASCII)
 
 
 def read_list(body: bytes, version: str) -> PriceList:
-    """The list in a data file; one Invalid names all errors."""
+    """The list in a data file; raises one Invalid with all errors."""
     if len(body) > MAX_BYTES:
         raise _invalid(f"The file is larger than {MAX_BYTES >> 20} MB. {WANTED}")
     try:

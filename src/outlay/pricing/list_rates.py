@@ -65,7 +65,7 @@ def compile_prices(prices: ModelPrice, own: OwnPrice = NO_OWN) -> TieredRates | 
 
 
 def _rates_at(listed: _Listed, own: OwnPrice, input_tokens: int) -> Rates:
-    """The rates for a request with so many input tokens."""
+    """The rates for a request with this many input tokens."""
     prices: dict[str, Decimal] = {}
     meters: dict[str, MeterRate] = {}
     for key, price in listed.items():

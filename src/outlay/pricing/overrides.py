@@ -132,7 +132,7 @@ def _span_of(candidates: Sequence[PriceOverride], at_us: int) -> tuple[int, int]
 
 
 def read_overrides(path: Path) -> Overrides:
-    """The overrides in a file; one Invalid names every error and how to fix it."""
+    """The overrides in a file; raises one Invalid with every error and how to fix it."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except OSError as error:
@@ -173,7 +173,7 @@ def read_entries(
 ) -> tuple[PriceOverride, ...]:
     """The overrides of some entries, and exchange rates with their names in messages.
 
-    One Invalid names every error and how to fix it, and the field of the first.
+    Raises one Invalid with every error and how to fix it, and the field of the first.
     """
     faults: list[Fault] = []
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)

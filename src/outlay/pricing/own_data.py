@@ -188,7 +188,7 @@ def is_resold(provider: str, maker: str, model: str) -> bool:
 
 
 class Day(NamedTuple):
-    """A day in a provider's time zone, half-open."""
+    """A day in a provider's time zone, as a half-open range."""
 
     start: datetime
     end: datetime

@@ -69,14 +69,14 @@ class TieredRates(NamedTuple):
     """(start, rates) with descending starts: the first whose start the input exceeds applies."""
 
     def at(self, input_tokens: int) -> Rates:
-        """The rates for a request with so many input tokens."""
+        """The rates for a request with this many input tokens."""
         for start, rates in self.tiers:
             if input_tokens > start:
                 return rates
         return self.base
 
     def start(self, input_tokens: int) -> int:
-        """The start of the tier for so many input tokens; 0 for the base rates."""
+        """The start of the tier for this many input tokens; 0 for the base rates."""
         if not self.tiers or input_tokens <= self.tiers[-1][0]:
             return 0
         return next(start for start, _ in self.tiers if input_tokens > start)

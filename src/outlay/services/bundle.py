@@ -21,7 +21,7 @@ from outlay.services.cube.projection import Projection
 from outlay.services.directory.access_tokens import Tokens
 from outlay.services.directory.api_keys import KeySettings
 from outlay.services.directory.audit_log import Audit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.discovery import DiscoveredEntities
 from outlay.services.directory.groups import Groups
 from outlay.services.directory.members import Members
@@ -124,7 +124,7 @@ class Services:
 
 
 def operator_in(services: Services, organization: str | None) -> Actor:
-    """The operator, acting in the given organization; NotFound if there is none."""
+    """The operator, acting in the given organization; raises NotFound if there is none."""
     found = services.administration.organizations.find_by_name(organization)
     if found is None:
         raise NotFound("There is no organization yet.")

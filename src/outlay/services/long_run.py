@@ -33,7 +33,7 @@ class LongRun(Generic[Result]):
     """One long-running piece of work."""
 
     what: str
-    """Such as `a verification`, for messages."""
+    """A name for messages, such as `a verification`."""
     asked_by: str
     since: datetime
     gives_way: bool = False
@@ -117,7 +117,7 @@ class LongRun(Generic[Result]):
                 return
 
     def result(self) -> Result:
-        """The result; raises what the work raised."""
+        """The result; raises the exception that the work raised."""
         self.join()
         if self._error is not None:
             raise self._error

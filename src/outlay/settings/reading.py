@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
 
 SECRETS_DIR: Final = "OUTLAY_SECRETS_DIR"
-"""Names a folder with a file per setting, as container platforms mount secrets."""
+"""Names a folder with a file per setting, the way container platforms mount secrets."""
 
 CLI_VARIABLES: Final = frozenset(
     {"OUTLAY_OWNER_PASSWORD", "OUTLAY_SSO_SECRET", "OUTLAY_UPSTREAM_SECRET"}
 )
-"""Read by single commands, and no settings."""
+"""Variables that single commands read; these are not settings."""
 
 REDACTED: Final = "********"
 
@@ -43,7 +43,7 @@ class Origin(StrEnum):
 
 
 class Declared(NamedTuple):
-    """A setting, as it is declared."""
+    """A setting as declared."""
 
     group: type
     field: str
@@ -61,7 +61,8 @@ class Declared(NamedTuple):
         return f"{self.render(self.default)}{unit}"
 
     def render(self, value: object) -> str:
-        """A value as its variable would be written; of a secret only what may be shown."""
+        """A value as it would be written in its variable; for a secret, only the part that may be
+        shown."""
         if value is None:
             return self.form.none
         return _redacted(str(value)) if self.variable.is_secret else _render(value)
@@ -69,17 +70,17 @@ class Declared(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """A setting as it is in effect, for people: no secrets."""
+    """The effective value of a setting, for display: no secrets."""
 
     declared: Declared
     value: str
-    """Empty where nothing is set."""
+    """Empty if nothing is set."""
     origin: Origin
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """All settings in effect, and what should be changed in the configuration."""
+    """All settings in effect, and warnings about the configuration."""
 
     settings: list[Effective]
     warnings: tuple[str, ...]
@@ -100,7 +101,7 @@ def read_settings(
 ) -> Settings:
     """Settings from options, the environment, files of secrets, then defaults.
 
-    Raises Invalid, naming every variable that is wrong and what it must be.
+    Raises Invalid, naming every invalid variable and what it must be.
     """
     options = {"OUTLAY_DATA": data, "OUTLAY_HOST": host, "OUTLAY_WORKERS": workers}
     given: dict[str, Any] = {name: value for name, value in options.items() if value}
@@ -112,7 +113,7 @@ def read_settings(
 def explain_settings(
     *, data: Path | str | None = None, environment: Mapping[str, str] | None = None
 ) -> Explanation:
-    """The settings in effect with their origins. Raises Invalid as `read_settings` does."""
+    """The settings in effect with their origins. Raises Invalid like `read_settings`."""
     settings, origins = _read({"OUTLAY_DATA": data} if data else {}, environment)
     groups = {Settings: settings, ProxySettings: settings.proxy, EdgeSettings: settings.edge}
     effective = []
@@ -124,7 +125,7 @@ def explain_settings(
 
 @cache
 def declared_settings() -> tuple[Declared, ...]:
-    """Every setting that has a variable, in the order of the declaration."""
+    """Every setting that has a variable, in order of declaration."""
     return tuple(
         found for group in (Settings, ProxySettings, EdgeSettings) for found in _declared(group)
     )
@@ -163,7 +164,7 @@ def _render(value: object) -> str:
 
 
 def _read(options: Mapping[str, Any], environment: Mapping[str, str] | None) -> _Reading:
-    # Imported here: `outlay --help` reads no settings.
+    # Imported here, because `outlay --help` reads no settings.
     from pydantic import ValidationError
 
     variables = os.environ if environment is None else environment  # noqa: TID251 - the one reader
@@ -171,7 +172,7 @@ def _read(options: Mapping[str, Any], environment: Mapping[str, str] | None) -> 
     try:
         read = model(**options)
     except ValidationError as error:
-        raise _invalid(error, variables) from None  # whose text would have the secrets
+        raise _invalid(error, variables) from None  # its text would contain the secrets
     values: dict[type, dict[str, Any]] = {Settings: {}, ProxySettings: {}, EdgeSettings: {}}
     for declared in declared_settings():
         if declared.field in read.model_fields_set or declared.default is dataclasses.MISSING:
@@ -217,7 +218,7 @@ def _secrets_dir(variables: Mapping[str, str]) -> Path | None:
 
 
 def _model(variables: Mapping[str, str], secrets: Path | None) -> "type[BaseSettings]":
-    """The declared settings as a model that reads these variables and files."""
+    """The declared settings as a pydantic model that reads these variables and files."""
     from pydantic import AliasChoices, Field, create_model
     from pydantic_settings import (
         BaseSettings,
@@ -277,7 +278,7 @@ def _invalid(error: "ValidationError", variables: Mapping[str, str]) -> Invalid:
 
 
 def _sentence(fault: Mapping[str, Any], variables: Mapping[str, str]) -> str:
-    """What a variable must be, and what it is instead, unless that may hold a secret."""
+    """What a variable must be and what it is instead, without values that may contain a secret."""
     place = str(fault["loc"][0])
     declared = next(
         each for each in declared_settings() if place in {each.field, each.variable.name}
@@ -308,7 +309,7 @@ def _bounds(declared: Declared) -> str:
 
 
 def _redacted(text: str) -> str:
-    """A secret as it may be shown: of an address the host and the name of the database."""
+    """The part of a secret that may be shown: of a URL, the host and the name of the database."""
     if "://" not in text:
         return REDACTED if text else ""
     try:
@@ -331,7 +332,7 @@ def _warnings(variables: Mapping[str, str]) -> Iterator[str]:
     for name in sorted(variables):
         # Kubernetes adds OUTLAY_SERVICE_HOST, OUTLAY_PORT_… for a service that is called outlay.
         if name.startswith("OUTLAY_") and name not in known and not name.startswith(_KUBERNETES):
-            yield f"{name} is not a setting of Outlay; `outlay config` lists those that there are"
+            yield f"{name} is not a setting of Outlay; `outlay config` lists all settings"
 
 
 _KUBERNETES: Final = ("OUTLAY_SERVICE_", "OUTLAY_PORT_")

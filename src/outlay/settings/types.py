@@ -1,4 +1,4 @@
-"""The types of settings: how the text of a variable becomes a value, and what it must be."""
+"""Types of settings: how the text of a variable becomes a value, and what it must be."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _LOG_FORMAT: Final = "json"
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What the text of a variable must be, for the sentence of an error."""
+    """The required form of a variable's text, for error messages."""
 
     must: str
     """Completes "OUTLAY_X must …". The bounds of a number are added from its type."""
@@ -32,22 +32,22 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """Where a setting comes from, and what it is for."""
+    """The source of a setting and its purpose."""
 
     name: str
     about: str
-    """One sentence or two, in Markdown."""
+    """One or two sentences, in Markdown."""
     option: str = ""
     """The command-line option that takes precedence."""
     default: str = ""
-    """The default, where it cannot be seen from the value: what happens when nothing is set."""
+    """The default in words, if the value does not show it: what happens when nothing is set."""
     old_name: str = ""
     """Still accepted, with a warning."""
     is_secret: bool = False
 
 
 class LogLevel(StrEnum):
-    """From which severity on something is logged."""
+    """The minimum severity of logged messages."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -56,13 +56,13 @@ class LogLevel(StrEnum):
 
     @property
     def number(self) -> int:
-        """The level of Python's logging."""
+        """The corresponding level of Python's logging."""
         return getLevelNamesMapping()[self.name]
 
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
-    """What is logged, and how a line is written."""
+    """What is logged, and the format of a line."""
 
     level: LogLevel = LogLevel.INFO
     is_json: bool = False
@@ -99,7 +99,7 @@ def _traces_url(text: str) -> str:
 def _url(text: str, *schemes: str) -> str:
     scheme, _, rest = text.partition("://")
     if scheme not in schemes or not rest:
-        raise AssertionError  # the form says what is wrong; the text may hold a password
+        raise AssertionError  # the form says what is wrong; the text may contain a password
     return text
 
 
@@ -121,7 +121,7 @@ def _host_names(text: str) -> tuple[str, ...]:
     hosts = tuple(text.lower().replace(",", " ").split())
     for host in hosts:
         if not _HOST.fullmatch(host):
-            raise ValueError(f"{host!r} is none")
+            raise ValueError(f"{host!r} is not a host name")
     return hosts
 
 

@@ -53,33 +53,37 @@ DEFAULT_LOG: Final = LogSettings()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxySettings:
-    """How long the gateway waits for others, and how much it reads; times in seconds."""
+    """Timeouts and read limits of the gateway; times in seconds."""
 
     connect_seconds: Annotated[
-        Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "For connecting to an upstream.")
+        Seconds, Variable("OUTLAY_CONNECT_TIMEOUT", "Timeout for connecting to an upstream.")
     ] = 10.0
     answer_seconds: Annotated[
         Seconds,
-        Variable("OUTLAY_ANSWER_TIMEOUT", "From a request's last byte to the first of its answer."),
+        Variable(
+            "OUTLAY_ANSWER_TIMEOUT",
+            "Timeout from the last byte of a request to the first byte of its answer.",
+        ),
     ] = 600.0
     idle_seconds: Annotated[
-        Seconds, Variable("OUTLAY_IDLE_TIMEOUT", "Between two pieces of an answer.")
+        Seconds, Variable("OUTLAY_IDLE_TIMEOUT", "Timeout between two pieces of an answer.")
     ] = 120.0
     total_seconds: Annotated[
-        Seconds, Variable("OUTLAY_TOTAL_TIMEOUT", "For a request and its whole answer.")
+        Seconds, Variable("OUTLAY_TOTAL_TIMEOUT", "Timeout for a request and its whole answer.")
     ] = 3_600.0
     client_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_CLIENT_TIMEOUT",
-            "For a client that does not read its answer; after that the client counts as gone.",
+            "Timeout for a client that does not read its answer; it then counts as disconnected.",
         ),
     ] = 60.0
     drain_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_DRAIN_TIMEOUT",
-            "For reading an answer to its end, and so its usage, after the client has gone.",
+            "Time for reading an answer to its end, where its usage is, after the client has "
+            "disconnected.",
         ),
     ] = 300.0
     drain_bytes: int = 64 * 1024 * 1024
@@ -87,38 +91,38 @@ class ProxySettings:
         Requests,
         Variable(
             "OUTLAY_MAX_DRAINS",
-            "Answers that are read on without a client at the same time. Further ones are closed, "
-            "and their usage is estimated.",
+            "Maximum number of answers read without a client at the same time. Further ones "
+            "are closed, and their usage is estimated.",
         ),
     ] = 256
     grace_seconds: Annotated[
-        Seconds, Variable("OUTLAY_GRACE", "For requests under way after SIGTERM.")
+        Seconds, Variable("OUTLAY_GRACE", "Time for running requests after SIGTERM.")
     ] = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeSettings:
-    """Who is answered, and what clients can use up before they are known."""
+    """Which clients are answered, and the limits for unauthenticated clients."""
 
     head_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_HEAD_TIMEOUT",
-            "From the beginning of a connection to the end of the head of its first request.",
+            "Timeout from the start of a connection to the end of the head of its first request.",
         ),
     ] = 10.0
     body_seconds: Annotated[
         Seconds,
         Variable(
             "OUTLAY_BODY_TIMEOUT",
-            "For a body that makes no progress, and for an answer that is not read.",
+            "Timeout for a body that makes no progress, and for an answer that is not read.",
         ),
     ] = 60.0
     max_connections: Annotated[
         Connections,
         Variable(
             "OUTLAY_MAX_CONNECTIONS",
-            "Connections at the same time.",
+            "Maximum number of concurrent connections.",
             default="half of the files that the process may open, at most 10,000",
         ),
     ] = 0
@@ -126,7 +130,7 @@ class EdgeSettings:
         Connections,
         Variable(
             "OUTLAY_MAX_CONNECTIONS_PER_CLIENT",
-            "Connections of one client address at the same time.",
+            "Maximum number of concurrent connections per client address.",
             default="half of all connections",
         ),
     ] = 0
@@ -135,7 +139,7 @@ class EdgeSettings:
         Variable(
             "OUTLAY_TRUSTED_PROXIES",
             "Addresses and networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are "
-            "believed: `10.0.0.5,192.168.7.0/24`.",
+            "trusted: `10.0.0.5,192.168.7.0/24`.",
             default="none",
         ),
     ] = ()
@@ -186,7 +190,7 @@ class Settings:
         Variable(
             "OUTLAY_BUFFER_EVENTS",
             "Size of the write-ahead buffer: events and intents that each process accepts while "
-            "PostgreSQL is away.",
+            "PostgreSQL is unreachable.",
             old_name="OUTLAY_JOURNAL_EVENTS",
         ),
     ] = 100_000
@@ -203,18 +207,18 @@ class Settings:
         Workers,
         Variable(
             "OUTLAY_WORKERS",
-            "Server processes. More than one need PostgreSQL.",
+            "Server processes. More than one requires PostgreSQL.",
             option="--workers",
         ),
     ] = 1
     worker: int = 0
-    """Which of the processes that serve from the data directory this is."""
+    """The number of this process among those that serve from the data directory."""
     host: Annotated[Text, Variable("OUTLAY_HOST", "The address to listen on.", option="--host")] = (
         "127.0.0.1"
     )
     port: Annotated[
         Port,
-        Variable("OUTLAY_PORT", "The port to listen on; 0 takes a free one.", option="--port"),
+        Variable("OUTLAY_PORT", "The port to listen on; 0 selects a free one.", option="--port"),
     ] = DEFAULT_PORT
     master_key: Annotated[
         Text,
@@ -246,9 +250,9 @@ class Settings:
         OriginUrl,
         Variable(
             "OUTLAY_PUBLIC_URL",
-            "How browsers reach the server behind a proxy that terminates TLS: "
-            "`https://outlay.example.com`.",
-            default="the host that a request names",
+            "URL at which browsers reach the server, for example behind a proxy that terminates "
+            "TLS: `https://outlay.example.com`.",
+            default="the host named in the request",
         ),
     ] = ""
     security_contact: Annotated[
@@ -271,7 +275,7 @@ class Settings:
         Days,
         Variable(
             "OUTLAY_END_USER_DAYS",
-            "How long the end users that requests name are kept; 0 for ever.",
+            "How long the end users that requests name are kept; 0 for permanently.",
         ),
     ] = 0
     egress: Annotated[
@@ -310,19 +314,19 @@ class Settings:
         Text,
         Variable(
             "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "The same by the standard variable, which names the address without `/v1/traces`. "
-            "Ignored where the extra `tracing` is not installed, and where it names this server.",
+            "The standard variable for the same address, without `/v1/traces`. "
+            "Ignored if the extra `tracing` is not installed, or if it names this server.",
             default="none",
         ),
     ] = ""
     proxy: ProxySettings = ProxySettings()
     edge: EdgeSettings = EdgeSettings()
     warnings: tuple[str, ...] = ()
-    """What should be changed in the configuration; servers log it at start."""
+    """Warnings about the configuration; servers log them at startup."""
 
     @property
     def takes_any_host(self) -> bool:
-        """Whether nothing says what the server is called, and not only this machine reaches it."""
+        """Whether no host name is configured although other machines can reach the server."""
         is_named = self.public_url or self.edge.trusted_hosts
         return not is_named and not is_loopback_name(self.host)
 
@@ -338,17 +342,17 @@ class Settings:
 
     @property
     def prices_path(self) -> Path:
-        """The operator's price overrides, where there are any."""
+        """The operator's price overrides, if there are any."""
         return self.data / "prices.toml"
 
     @property
     def master_key_path(self) -> Path:
-        """What the secrets of upstreams are sealed with; made when there is none."""
+        """The key that seals the secrets of upstreams; created if there is none."""
         return self.data / "master.key"
 
     @property
     def audit_key_path(self) -> Path:
-        """What the checkpoints of the audit trail are signed with; made when there is none."""
+        """The key that signs the checkpoints of the audit trail; created if there is none."""
         return self.data / "audit.key"
 
     @property
@@ -358,31 +362,32 @@ class Settings:
 
     @property
     def lock_path(self) -> Path:
-        """Held by the one process that has the folder open, or this worker's part of it."""
+        """Locked by the process that uses the folder, or this worker's part of it."""
         return self.data / f"{self._mine('outlay')}.lock"
 
     @property
     def journal_path(self) -> Path:
-        """What this process has acknowledged while the database was away, until it is there."""
+        """The write-ahead buffer: what this process acknowledged while the database was
+        unreachable."""
         return self.data / f"{self._mine('journal')}.sqlite3"
 
     @property
     def rescue_path(self) -> Path:
-        """Outcomes that this process's ledger could not take, until the next start."""
+        """Outcomes that this process's ledger could not store, until the next start."""
         return self.data / f"{self._mine('rescue')}.jsonl"
 
     def metrics_path(self, worker: int) -> Path:
-        """What one of several workers has counted, for the others."""
+        """The metrics of one of several workers, for the others."""
         return self.data / f"metrics-{worker}.json"
 
     @property
     def moved_path(self) -> Path:
-        """There once the installation in the folder has been moved to another database."""
+        """Exists once the installation in the folder has been moved to another database."""
         return self.data / "moved.json"
 
     @property
     def node_path(self) -> Path:
-        """Under which id others know the folder's processes; made when there is none."""
+        """The id of the folder's processes among the nodes; created if there is none."""
         return self.data / "node.id"
 
     def _mine(self, name: str) -> str:
@@ -390,5 +395,5 @@ class Settings:
 
     @property
     def server_path(self) -> Path:
-        """How other commands reach the process that has the folder open."""
+        """The address at which other commands reach the process that uses the folder."""
         return self.data / "server.json"

@@ -1,8 +1,8 @@
-"""The backup file format: gzip of length-prefixed MessagePack records, with a digest of everything
-at the end.
+"""The backup file format: gzip of length-prefixed MessagePack records, ending with a digest of
+everything before it.
 
-Written under a temporary name and renamed when it is complete and on disk. A truncated or changed
-file is detected before anything is restored from it.
+It is written under a temporary name and renamed when it is complete and on disk. A truncated or
+changed file is detected before anything is restored from it.
 """
 
 import gzip

@@ -1,6 +1,6 @@
 """Signed checkpoints of the audit trail, kept in a file outside the database.
 
-Whoever can write to the database can write a complete new chain, but cannot sign it: each line
+Anyone who can write to the database can write a complete new chain, but cannot sign it: each line
 states the length of an organization's chain and its digest at that point, under an Ed25519
 signature (RFC 8032). The file is append-only and can be shipped elsewhere line by line.
 """

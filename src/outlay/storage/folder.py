@@ -68,7 +68,7 @@ def copies_in(settings: Settings) -> list[Path]:
 
 
 def parts_in(settings: Settings) -> list[Path]:
-    """All existing files of an installation, without unheld locks."""
+    """All existing files of an installation, except locks that nobody holds."""
     return [path for part in PARTS for path in sorted(settings.data.glob(part.pattern))]
 
 
@@ -207,16 +207,15 @@ def _beside(settings: Settings) -> Path:
 
 
 def check_database(settings: Settings) -> None:
-    """Raise Damaged if the database is gone but its other files are not: a new one would hide the
-    loss.
-    """
+    """Raise Damaged if the database is missing but its other files are not: a new database would
+    hide the loss."""
     path = settings.database_path
     if path.exists():
         return
     logs = [path.with_name(f"{path.name}-wal"), settings.data / "audit-checkpoints.jsonl"]
     if left := [part for part in logs if part.exists() and part.stat().st_size]:
         raise Damaged(
-            f"{path} is missing, but {describe_parts(left)} is there. Put the file back or "
+            f"{path} is missing, but {describe_parts(left)} exists. Put the file back or "
             "restore a backup with `outlay restore FILE --move-aside`.",
             code=ErrorCode.DATABASE_GONE,
         )

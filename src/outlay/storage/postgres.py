@@ -27,7 +27,7 @@ POOL_SECONDS: Final = 5.0
 LEDGER_LOCK: Final = 0x6F75_0001
 DIRECTORY_LOCK: Final = 0x6F75_0002
 SCHEMA_LOCK: Final = 0x6F75_0003
-"""Advisory locks of the whole database, held for a transaction."""
+"""Advisory locks for the whole database, held for a transaction."""
 
 LOCK: Final = "SELECT pg_advisory_xact_lock(?)"
 """Acquire a lock until the transaction ends."""
@@ -91,7 +91,7 @@ class PostgresDatabase:
         )
 
     def connect(self) -> "psycopg.Connection[Any]":
-        """A connection outside the pool, in autocommit mode; Unavailable without one."""
+        """A connection outside the pool, in autocommit mode; raises Unavailable without one."""
         try:
             connection = psycopg.connect(
                 self._url.render_as_string(hide_password=False), autocommit=True, **_options()
@@ -105,7 +105,7 @@ class PostgresDatabase:
         return connection
 
     def describe(self) -> str:
-        """The engine and its version; Damaged if it does not guarantee durability."""
+        """The engine and its version; raises Damaged if it does not guarantee durability."""
         with self.connect() as connection:
             found = connection.execute(_ABOUT).fetchone()
         version, fsync, pages, is_superuser = found or ("?", "on", "on", False)
@@ -116,9 +116,9 @@ class PostgresDatabase:
                 code=ErrorCode.DATABASE_UNSAFE,
             )
         wall = (
-            "its role is a superuser, whom row-level policies do not hold"
+            "its role is a superuser, to which row-level policies do not apply"
             if is_superuser
-            else "row-level policies hold its role"
+            else "row-level policies apply to its role"
         )
         return f"PostgreSQL {version}; {wall}"
 
@@ -132,7 +132,7 @@ class PostgresDatabase:
         try:
             pooled = self.engine.raw_connection()
             try:
-                raw: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]
+                raw: psycopg.Connection[Any] = pooled.driver_connection  # type: ignore[assignment]  # its driver
                 if snapshot:
                     raw.execute(SNAPSHOT)
                 raw.execute(ENTER, (tenant,))

@@ -1,7 +1,7 @@
 """The organization of the current unit of work, for row-level security.
 
-Authentication enters the caller's organization. From then on engines with row-level security show
-the request nothing else, even if a statement lacks a condition.
+Authentication enters the caller's organization. From then on, databases with row-level security
+return nothing else for the request, even if a statement lacks a condition.
 """
 
 from collections.abc import Iterator

@@ -95,7 +95,7 @@ def truncate_log(connection: Connection) -> None:
                 return
             time.sleep(TRUNCATE_PAUSE_SECONDS)
         logger.warning(
-            "the write-ahead log could not be truncated because of permanent readers; erased "
+            "the write-ahead log could not be truncated because there were always readers; erased "
             "data stays in it until the next checkpoint"
         )
     finally:

@@ -1,4 +1,4 @@
-"""The web application: what is served where, in which order it is wrapped."""
+"""The web application: all handlers, and the middleware around them."""
 
 import asyncio
 from collections.abc import Mapping
@@ -127,7 +127,7 @@ ALIASES: Final = (
 
 
 class Application:
-    """Everything that is served: the gateway's paths as pure ASGI, the others by FastAPI."""
+    """The whole server: the gateway's paths as pure ASGI, all others by FastAPI."""
 
     def __init__(
         self,
@@ -136,9 +136,10 @@ class Application:
         more: Mapping[str, ASGIApp] | None = None,
         setup_secret: str = "",
     ) -> None:
-        """`more` are further paths and what answers them.
+        """`more` are further paths with their handlers.
 
-        `setup_secret` ends the address under which the first owner sets up; empty: nowhere.
+        `setup_secret` is the last part of the URL for setting up the first owner; if it is empty,
+        there is no such URL.
         """
         self._services = services
         self.connections = Connections(services.settings.edge)
@@ -150,13 +151,13 @@ class Application:
         self._hosts = TrustedHosts(services.settings)
         self._logged = AccessLog(self._serve, services.tracer)
         self._trusted_proxies = services.settings.edge.trusted_proxies
-        # By the path as it was written: another spelling of it is another path.
+        # Compared as written: a different spelling is a different path.
         handlers = {**self._proxy.handlers, **self.probes.handlers, **(more or {})}
         self.handlers = {path.encode(): handler for path, handler in handlers.items()}
-        """What answers paths that are no pages."""
+        """Handlers of paths that are not pages."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or the start and end of the server."""
+        """Serve one request, or the server's startup and shutdown."""
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -174,7 +175,7 @@ class Application:
             await self._proxy.serve_other(scope, receive, send)
             return
         if scope["method"] == "HEAD" and scope["raw_path"] == b"/":
-            # Coding agents and monitors look so whether somebody is there.
+            # Coding agents and monitors check with this whether the server is there.
             note_route(scope, "/")
             await send_response(send, PreparedResponse(200, [(b"content-length", b"0")], b""))
             return
@@ -183,7 +184,7 @@ class Application:
             await self.pages(scope, receive, send)
 
     def _has_page(self, scope: Scope) -> bool:
-        """Whether something else than the gateway is served under a path, by whatever method."""
+        """Whether a path is served by something other than the gateway, with any method."""
         sought = {**scope, "path": scope["path"].rstrip("/")}
         return any(route.matches(sought)[0] is not Match.NONE for route in self.pages.routes)
 
@@ -194,7 +195,7 @@ class Application:
         preloading = asyncio.create_task(asyncio.to_thread(preload, self._services))
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await asyncio.wait([preloading])  # what it failed with is in the log, and no reason to stop
+        await asyncio.wait([preloading])  # its error is in the log, and no reason to stop
         self.probes.close()
         await self._proxy.close()
         self.connections.close()
@@ -227,7 +228,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
     @documentation.get("/openapi.json")
     @documentation.get(f"{API_PREFIX}/openapi.json")
     def get_openapi() -> dict[str, Any]:
-        """The description of the JSON API."""
+        """The OpenAPI document of the JSON API."""
         return describe(app)
 
     for router in API_ROUTERS:
@@ -244,7 +245,7 @@ def create_pages(services: Services, operator_token: str, setup_secret: str = ""
 
 
 def _aliases() -> Router:
-    """The routes of `ALIASES`, by the same functions and policies as under the prefix."""
+    """The routes of `ALIASES`, with the same functions and policies as under the prefix."""
     router = Router()
     for served in API_ROUTERS:
         for route in served.routes:
@@ -284,7 +285,7 @@ _CODE_OF_STATUS: Final = {
     404: ErrorCode.NOT_FOUND,
     405: ErrorCode.METHOD_NOT_ALLOWED,
 }
-"""The codes of what the framework refuses by itself."""
+"""The error codes of what the framework refuses itself."""
 
 
 def _on_http_error(request: Request, error: Exception) -> Response:
@@ -298,7 +299,7 @@ def _on_http_error(request: Request, error: Exception) -> Response:
 
 
 def _on_hang_up(_: Request, __: Exception) -> Response:
-    """A client that left in the middle of what it sent, which is no fault of ours."""
+    """A client that disconnected while sending, which is not a server error."""
     return Response(status_code=400)
 
 

@@ -1,7 +1,7 @@
-"""Reading what answers are made of before anybody asks.
+"""Loading everything that answers need before the first request.
 
-A process that has run out of file descriptors cannot open a template or the price list, so none of
-them is left to the first request that needs it.
+A process that has run out of file descriptors cannot open a template or the price list, so nothing
+is left to be opened by the first request that needs it.
 """
 
 from outlay.services.bundle import Services
@@ -10,7 +10,7 @@ from outlay.web.dashboard.templating import environment
 
 
 def preload(services: Services) -> None:
-    """Have the price list, templates, styles and scripts in memory. Takes half a second."""
+    """Load the price list, templates, styles and scripts. Takes half a second."""
     book = services.price_books.base
     book.has_list_price("openai", book.canonical_model("gpt-4o"))
     static_files()

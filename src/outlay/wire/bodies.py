@@ -10,7 +10,7 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_EVENTS: Final = 10_000
-"""Most events in one body."""
+"""Maximum number of events in one body."""
 
 _OBJECT: Final = re.compile(rb"\s*\{")
 
@@ -21,13 +21,13 @@ class Objects(Generic[Kind]):
     """Parser of bodies with objects of one kind."""
 
     def __init__(self, kind: type[Kind]) -> None:
-        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        self._many = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]  # known at run time
         self._one = msgspec.json.Decoder(kind)
 
     def parse(self, body: bytes) -> list[Kind]:
         """The objects of a body.
 
-        Invalid names the index of the event (blank lines are not counted) and the field.
+        Raises Invalid with the index of the event (not counting blank lines) and the field.
         """
         try:
             found = self._decode(body)

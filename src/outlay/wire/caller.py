@@ -46,7 +46,7 @@ _SESSION: Final = (
 """Headers that name the session: Outlay's own, gateways', those of coding agents."""
 _PROPERTY: Final = b"helicone-property-"
 MAX_TAGS: Final = 100
-"""Most tags read from one request."""
+"""Maximum number of tags read from one request."""
 _APP: Final = (b"x-outlay-app", b"x-openrouter-title", b"x-title", b"helicone-property-app")
 
 

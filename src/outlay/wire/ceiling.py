@@ -36,7 +36,7 @@ _MAXIMA: Final = frozenset(
 """Names in lower case without underscores. A thinking budget is part of the maximum …"""
 
 _ADDED: Final = frozenset({"thinkingbudget"})
-"""… except Qwen's, which is added to it."""
+"""… except Qwen's, which is added to the maximum."""
 
 _CHOICES: Final = frozenset({"n", "bestof", "candidatecount", "numreturnsequences"})
 """Number of choices; all generated candidates of `best_of` are billed."""

@@ -18,7 +18,8 @@ from outlay.wire.values import pusd_of
 
 MAX_DEPTH: Final = 4
 MAX_NAMED: Final = 8
-"""Most unread counters that are named; more would be user data, not a provider's counters."""
+"""Maximum number of unread counters that are named; more would be user data, not a provider's
+counters."""
 
 _INPUT, _OUTPUT, _TOTAL = "input", "output", "total"
 _READ, _WRITE, _WRITE_5M, _WRITE_1H = (
@@ -189,7 +190,7 @@ def read_cost(usage: Mapping[str, Any]) -> int | None:
     """The cost in a usage object, in pico-USD; None without one.
 
     `cost` is a number (OpenRouter) or an object with a total (Perplexity); xAI counts ticks of
-    1e-10 USD. With one's own provider key at OpenRouter, the cost is the upstream's charge.
+    1e-10 USD. With a customer's own provider key at OpenRouter, the cost is the upstream's charge.
     """
     cost = usage.get("cost")
     if isinstance(cost, dict):

@@ -16,7 +16,8 @@ def write_cursor(position: object) -> str:
 
 
 def read_cursor(text: str, kind: type[T]) -> T:
-    """Decode a position; Invalid if the text is not a cursor of that kind or out of bounds."""
+    """Decode a position; raises Invalid if the text is not a cursor of that kind or out of
+    bounds."""
     try:
         return msgspec.json.decode(base64.urlsafe_b64decode(text), type=kind)
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:

@@ -75,7 +75,7 @@ _RENAMED: Final = {
     "time_to_first_token_ms": "time_to_first_token_us",
     "reported_cost": "reported_cost_pusd",
 }
-"""Those with another name in the report, because of another unit."""
+"""Fields with a different name in the report, because of a different unit."""
 
 _KINDS: Final[Mapping[Any, Any]] = {
     str: Label,
@@ -132,7 +132,7 @@ NativeEvent: Final[type[ConvertedFields]] = msgspec.defstruct(  # type: ignore[a
 
 
 def _event_schema() -> dict[str, Any]:
-    """JSON Schema of an event, without references so that it can stand anywhere."""
+    """JSON Schema of an event, without references, so that it can be used anywhere."""
     schema = msgspec.json.schema(NativeEvent)
     definitions = schema["$defs"]
 
@@ -149,16 +149,17 @@ def _event_schema() -> dict[str, Any]:
 
 
 EVENT_SCHEMA: Final = _event_schema()
-"""What `parse_events` takes as one event; it asks a little more, as that times are in range."""
+"""What `parse_events` accepts as one event; it also checks more than a schema can, such as time
+ranges."""
 
 _bodies: Final = Objects(NativeEvent)
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 
 
 def parse_events(body: bytes, source: str = "native") -> list[UsageReport]:
-    """Reports of events: a JSON array, one per line (NDJSON) or one alone.
+    """Reports of events: a JSON array, one object per line (NDJSON), or a single object.
 
-    Invalid names the index of the event, blank lines not counted, and the field.
+    Raises Invalid with the index of the event, not counting blank lines, and the field.
     """
     return [_report(event, position, source) for position, event in enumerate(_bodies.parse(body))]
 
@@ -179,7 +180,8 @@ def _report(event: ConvertedFields, position: int, source: str) -> UsageReport:
 
 
 def _route(event: ConvertedFields, position: int) -> tuple[str, str]:
-    """Provider and mapping. The provider goes by its one name; the model stands as it is called."""
+    """Provider and mapping. The provider gets its normalised name; the model stays as it was
+    sent."""
     prefix, slash, rest = event.model.partition("/")
     provider = find_provider(event.provider or (prefix if slash else ""))
     if not provider:
@@ -190,12 +192,12 @@ def _route(event: ConvertedFields, position: int) -> tuple[str, str]:
             field=f"$[{position}].model",
         )
     if slash and find_provider(prefix) != provider:
-        return provider, event.model  # another's model, as resellers name it
+        return provider, event.model  # another provider's model, as resellers name it
     return provider, f"{provider}/{rest if slash else event.model}"
 
 
 def render_events(reports: Sequence[UsageReport]) -> bytes:
-    """The JSON array that `parse_events` reads back as the same reports."""
+    """The JSON array that `parse_events` parses back to the same reports."""
     return _encoder.encode([_event(report) for report in reports])
 
 

@@ -120,9 +120,8 @@ def key_id_of(token: str) -> str | None:
 
 
 def check_id_token(token: str, keys: Sequence[Mapping[str, Any]], expected: Expected) -> Identity:
-    """The identity in an ID token; Unauthenticated, with the reason, unless everything is as
-    expected.
-    """
+    """The identity in an ID token; raises Unauthenticated with the reason unless everything is as
+    expected."""
     header = _header(token)
     algorithm = header["alg"]
     key = _find_key(keys, algorithm, header.get("kid"))

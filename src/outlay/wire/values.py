@@ -87,9 +87,9 @@ def elapsed_us(start_us: int | None, end_us: int | None) -> int | None:
     return end_us - start_us
 
 
-def is_streamed(told: bool | None, first_token_us: int | None) -> bool:
+def is_streamed(is_stream: bool | None, first_token_us: int | None) -> bool:
     """Whether an answer was streamed; if unknown, a time to first token implies that it was."""
-    return first_token_us is not None if told is None else told
+    return first_token_us is not None if is_stream is None else is_stream
 
 
 def first_of(fields: Mapping[str, Any], *names: str) -> Any:

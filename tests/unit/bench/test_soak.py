@@ -1,4 +1,4 @@
-"""The soak finds what grows, and takes nothing else for it."""
+"""The soak test detects growth, and nothing else."""
 
 from random import Random
 
@@ -27,7 +27,7 @@ FLAT = {
 
 
 def noisy(per_minute: dict[str, float]) -> list[dict[str, float]]:
-    """Samples of twenty minutes that grow by so much a minute, with noise and peaks."""
+    """Samples of twenty minutes that grow by some amount per minute, with noise and peaks."""
     random = Random(3)
     samples = []
     for index in range(SAMPLES):
@@ -51,7 +51,7 @@ def test_noise_and_peaks_are_not_growth() -> None:
 @pytest.mark.parametrize(
     ("name", "per_minute"),
     [
-        ("files", 2.5),  # a connection to SQLite per thread that ended, as it once was
+        ("files", 2.5),  # a connection to SQLite per ended thread, a former leak
         ("memory", 9.0),
         ("threads", 5.0),
         ("connections", 4.0),

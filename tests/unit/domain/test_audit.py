@@ -1,4 +1,4 @@
-"""An entry's digest covers all of it, and what came before."""
+"""An entry's digest covers all of it and everything before it."""
 
 from dataclasses import fields, replace
 from typing import Any
@@ -41,7 +41,7 @@ def test_digest_covers_every_field(name: str) -> None:
 
 
 def test_digest_covers_the_previous_entry() -> None:
-    """An entry behind another one has another digest: none can be taken out of the chain."""
+    """An entry after another one has a different digest: none can be removed from the chain."""
     first, second = ENTRY.digest_after(GENESIS), replace(ENTRY, number=8).digest_after(GENESIS)
 
     assert ENTRY.digest_after(first) != ENTRY.digest_after(second)

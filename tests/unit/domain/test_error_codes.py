@@ -27,6 +27,6 @@ def test_every_code_is_in_use() -> None:
     assert {code for code in unused if not _CHOICE.match(code)} == set()
 
 
-def test_a_text_that_is_no_code_is_read_as_another() -> None:
+def test_unknown_error_code_is_read_as_the_given_one() -> None:
     assert ErrorCode.read("busy", ErrorCode.ERROR) is ErrorCode.BUSY
     assert ErrorCode.read("quick", ErrorCode.ERROR) is ErrorCode.ERROR

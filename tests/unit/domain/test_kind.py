@@ -1,4 +1,4 @@
-"""Kinds of usage are disjoint: their costs come to the cost, their tokens to the tokens."""
+"""Kinds of usage are disjoint: their costs add up to the cost, their tokens to the tokens."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ costs = st.integers(0, 10**15)
 
 @st.composite
 def requests(draw: st.DrawFn) -> tuple[Totals, dict[str, KindAmount]]:
-    """The measures and meters of a request, whatever was counted of it."""
+    """The measures and meters of a request, whatever of it was counted."""
     usage, _ = settle_tokens(draw(st.builds(TokenUsage, *[counts] * 6)))
     wanted = st.dictionaries(st.sampled_from(list(METERS)), counts, max_size=6)
     meters, _ = settle_meters(usage, draw(wanted))

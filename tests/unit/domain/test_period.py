@@ -64,7 +64,7 @@ def test_kathmandu_day_begins_at_18_15_utc() -> None:
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_day_edges_are_where_the_local_date_changes(zone: str) -> None:
-    """Around both changes of the clock in 2026, and a day in summer and winter."""
+    """Around both clock changes of 2026, and on a day in summer and in winter."""
     local = zoneinfo.ZoneInfo(zone)
     offsets = {}
     for number in range(366):
@@ -81,7 +81,7 @@ def test_day_edges_are_where_the_local_date_changes(zone: str) -> None:
 
 
 def test_skipped_date_is_empty_and_begins_with_the_next() -> None:
-    """Samoa went from 29 to 31 December 2011 at midnight, over the date line."""
+    """Samoa skipped from 29 to 31 December 2011 at midnight, across the date line."""
     zone = "Pacific/Apia"
     thursday, friday, saturday = (date(2011, 12, day) for day in (29, 30, 31))
 
@@ -122,7 +122,7 @@ def test_quarter_begins_in_january_april_july_or_october(month: int) -> None:
 @pytest.mark.parametrize(
     ("today", "from_date"),
     [
-        ("2026-05-31", "2026-03-01"),  # the day after 28 February, for want of a 31st
+        ("2026-05-31", "2026-03-01"),  # the day after 28 February, because there is no 31st
         ("2028-05-31", "2028-03-01"),  # after 29 February
         ("2026-05-28", "2026-03-01"),
         ("2026-05-27", "2026-02-28"),

@@ -1,4 +1,4 @@
-"""Which period another is compared with, against an oracle of plain dates."""
+"""Which period another one is compared with, checked against an oracle of plain dates."""
 
 import calendar
 import zoneinfo
@@ -52,11 +52,11 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-# An oracle that knows dates only
+# An oracle that uses dates only
 
 
 def clipped(year: int, month: int, day: int) -> date:
-    """A date, or the last one of a month that is too short; months run on below 1."""
+    """A date, or the last one of a month that is too short; months below 1 are in earlier years."""
     year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
     return date(year, month, min(day, calendar.monthrange(year, month)[1]))
 
@@ -146,7 +146,7 @@ def test_whole_months_are_compared_with_as_many_whole_months(
 def test_year_before_neither_skips_nor_repeats_days(
     first: date, lengths: list[int], zone: str
 ) -> None:
-    """Periods that follow each other have predecessors that do: what sums now sums then."""
+    """Consecutive periods have consecutive predecessors: their sums cover the same range."""
     edges = [first]
     for length in lengths:
         edges.append(edges[-1] + timedelta(days=length))
@@ -155,7 +155,7 @@ def test_year_before_neither_skips_nor_repeats_days(
     ]
     leap = [period for period in periods if period.days == 1 and period.from_date.day == 29]
     if any(period.from_date.month == 2 for period in leap):
-        return  # a leap day by itself has no like and is compared with the 28th
+        return  # a leap day alone has no equivalent and is compared with the 28th
     earlier = [beside(period, Compare.YEAR).period for period in periods]
 
     assert all(a.end_bucket == b.start_bucket for a, b in pairwise(earlier))
@@ -186,7 +186,7 @@ def test_to_date_compares_with_the_same_days_clipped_at_the_end(
     part = found.part(period, elapsed_part(period, now))
     assert part.start_bucket == found.period.start_bucket
     if like.day == today.day:
-        # The same part of the day, give or take what the clock was changed by on either.
+        # The same part of the day, except for clock changes on either day.
         into = elapsed_part(period, now).end_bucket - day_start(today, zone)
         assert abs(part.end_bucket - day_start(like, zone) - into) <= 12
     else:
@@ -218,13 +218,13 @@ def test_elapsed_part_grows_from_nothing_to_everything(
     ("period", "now", "part_end"),
     [
         (dated("2026-11-14", "2026-11-20"), "2026-11-20T12:34", "2026-11-13T12:45"),
-        # Of a month that is longer than the one before: its end.
+        # In a month that is longer than the previous one: its end.
         (dated("2026-03-01", "2026-03-31"), "2026-03-30T12:34", "2026-03-01T00:00"),
         (dated("2026-03-01", "2026-03-31"), "2026-03-28T12:34", "2026-02-28T12:45"),
-        # And of a shorter one: the same day, until the month is over.
+        # In a shorter month: the same day, until the month is over.
         (dated("2026-02-01", "2026-02-28"), "2026-02-28T12:34", "2026-01-28T12:45"),
         (dated("2026-02-01", "2026-02-28"), "2026-02-28T23:50", "2026-02-01T00:00"),
-        # Across months of unlike lengths it is the date that counts, not the number of days.
+        # For months of different lengths the date counts, not the number of days.
         (dated("2026-10-01", "2026-12-31"), "2026-12-10T12:34", "2026-09-10T12:45"),
     ],
 )

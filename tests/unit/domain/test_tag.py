@@ -1,4 +1,4 @@
-"""Tags: what keys and values may be, and sets of them as text."""
+"""Tags: valid keys and values, and their stored form."""
 
 import pytest
 from hypothesis import given

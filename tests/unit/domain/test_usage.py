@@ -1,4 +1,4 @@
-"""Token counts contain each other."""
+"""Token counts include each other."""
 
 import pytest
 from hypothesis import given

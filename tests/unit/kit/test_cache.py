@@ -1,4 +1,4 @@
-"""What is remembered, and until when."""
+"""What is cached, and until when."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Files are there as a whole or not at all, whichever call of the system fails."""
+"""Files exist completely or not at all, whichever system call fails."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def test_file_is_replaced_atomically(path: Path) -> None:
     for error in every_fault(lambda: write_file(path, b"new content")):
         runs += 1
         assert error is not None
-        # After the rename only the name's being on disk is in doubt.
+        # After the rename, only the flush of the name is uncertain.
         assert path.read_bytes() in {b"old", b"new content"}
         assert [each.name for each in path.parent.iterdir()] == [path.name]
         path.write_bytes(b"old")
@@ -43,7 +43,7 @@ def test_existing_file_is_never_replaced_by_a_new_one(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_file_systems_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_are_created_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError
 
@@ -73,7 +73,7 @@ def test_partial_writes_are_continued(path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_order_of_flushes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The content before the name, the name before anybody is told."""
+    """The content before the name, the name before the caller continues."""
     calls: list[str] = []
 
     def record(name: str) -> Callable[..., object]:

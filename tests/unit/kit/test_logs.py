@@ -1,4 +1,4 @@
-"""Log lines: one per record, safe to show; a log that nobody reads does not stop the server."""
+"""Log lines: one per record, safe to show; an unread log does not stop the server."""
 
 import io
 import json
@@ -24,7 +24,7 @@ HOSTILE = "a\nb\x1b[31m\x9b\u2028\u202e"
 
 @pytest.fixture(autouse=True)
 def loggers_as_before() -> Iterator[None]:
-    """What `start_logging` changes is put back."""
+    """Restore what `start_logging` changes."""
     root, own = logging.getLogger(), logging.getLogger("sample")
     handlers, level = root.handlers[:], root.level
     yield
@@ -33,7 +33,7 @@ def loggers_as_before() -> Iterator[None]:
 
 
 def record_of(message: str = HOSTILE, **fields: object) -> logging.LogRecord:
-    """A record as a logger makes it."""
+    """A record as a logger creates it."""
     record = logging.LogRecord("sample", logging.INFO, "", 0, "%s", (message,), None)
     record.created = 1_795_881_600.0429
     setattr(record, FIELDS, fields)
@@ -50,7 +50,7 @@ def test_a_text_line_has_time_level_logger_message_and_fields() -> None:
     assert line == "2026-11-28T16:00:00.042Z INFO sample: request status=200 route=/x"
 
 
-def test_a_line_for_people_has_level_and_message() -> None:
+def test_command_line_output_has_level_and_message() -> None:
     assert CommandFormatter().format(record_of("it is late")) == "Info: it is late"
 
 
@@ -74,7 +74,7 @@ def test_a_json_line_is_an_object_with_the_fields() -> None:
     }
 
 
-def test_a_json_line_takes_text_that_is_no_unicode() -> None:
+def test_json_line_accepts_invalid_unicode() -> None:
     assert json.loads(JsonFormatter().format(record_of("\udcff")))["message"] == "\udcff"
 
 
@@ -90,7 +90,7 @@ def test_no_line_of_a_traceback_can_be_taken_for_a_record() -> None:
     assert "forged" in json.loads(JsonFormatter().format(record))["exception"]
 
 
-def test_lines_are_dropped_and_counted_where_nobody_reads_them(
+def test_unread_log_lines_are_dropped_and_counted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     reading, writing = os.pipe()
@@ -98,7 +98,7 @@ def test_lines_are_dropped_and_counted_where_nobody_reads_them(
         monkeypatch.setattr(sys, "stderr", stream)
         start_logging(TextFormatter(), logging.INFO, "sample")
         own = logging.getLogger("sample")
-        for number in range(10_000):  # without end where a write waits for a reader
+        for number in range(10_000):  # blocks forever if a write waits for a reader
             own.info("line %d", number)
 
         read = pipe.read1(1 << 20).decode()

@@ -1,4 +1,4 @@
-"""Sealed secrets open with their key, in their place, and nowhere else."""
+"""Sealed secrets open with their key and their associated data only."""
 
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -56,7 +56,7 @@ def test_key_file_is_private(tmp_path: Path) -> None:
 
 
 def test_empty_key_file_is_ignored(tmp_path: Path) -> None:
-    """A kill between making and writing the file leaves one."""
+    """A kill between creating and writing the file leaves one."""
     path = tmp_path / "master.key"
     path.touch()
     assert read_key(path) is None

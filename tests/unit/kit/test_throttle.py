@@ -1,4 +1,4 @@
-"""Background work that takes no more than its share of a processor."""
+"""Background work that uses only its share of a processor."""
 
 import time
 

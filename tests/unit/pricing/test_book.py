@@ -1,4 +1,5 @@
-"""The price book prices an event at its own time; overrides beat the list; unknown is not free."""
+"""The price book prices an event at its own time; overrides win over the list; unknown is not
+free."""
 
 import subprocess
 import sys

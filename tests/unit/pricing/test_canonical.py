@@ -1,4 +1,4 @@
-"""The canonical model is the underlying one, whatever the route."""
+"""The canonical model is the underlying model, whatever the route."""
 
 import pytest
 from genai_prices.data import providers

@@ -1,4 +1,4 @@
-"""A cost is only called computed when everything that was used has a price.
+"""A cost is only called computed if all usage has a price.
 
 The oracle reads the prices of the list itself, model by model; it shares no code with the book.
 """
@@ -43,12 +43,12 @@ def has_price(prices: ModelPrice, *keys: str) -> bool:
 
 
 def missing(prices: ModelPrice, usage: TokenUsage, meters: Mapping[str, int]) -> set[str]:
-    """What the list has no price for, of what was used."""
+    """Used quantities without a price in the list."""
     found = set()
     key_of = {name: key for key, name in METER_KEYS.items()}
     left = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
     for name, quantity in meters.items():
-        if not quantity:  # cut, as there are fewer tokens
+        if not quantity:  # cut, because there are fewer tokens
             continue
         meter = METERS[name]
         is_priced = has_price(prices, key_of.get(name, ""), key_of.get(meter.instead, ""))
@@ -86,7 +86,7 @@ def drawn(seeded: random.Random) -> tuple[TokenUsage, Mapping[str, int]]:
 def check(
     seeded: random.Random, model: ModelInfo, provider: str, context: Mapping[str, str]
 ) -> int:
-    """Compare one draw with the oracle; how many parts had no price."""
+    """Compare one draw with the oracle; returns the number of unpriced parts."""
     usage, meters = drawn(seeded)
     priced: PricedUsage = BOOK.price(
         provider=provider,
@@ -98,7 +98,7 @@ def check(
     )
     found = BOOK.find(provider, f"{provider}/{model.id}", to_us(AT), context)
     if found.ref.partition("?")[0].rpartition("/")[2] != model.id.rpartition("/")[2]:
-        return 0  # an earlier pattern of the list takes the name
+        return 0  # an earlier pattern of the list matches the name
     lacking = missing(model.get_prices(AT, context), usage, meters)
     lacking -= {"input_image_tokens"} if provider == "cohere" else set()
     lacking |= unselected(model, context)

@@ -1,4 +1,4 @@
-"""Lines of a cost add up to it, and a reference leads back to the price that it was made with."""
+"""The lines of a cost add up to it, and a reference leads back to the applied price."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from outlay.domain.event import CostSource, UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import METERS, join_meters, settle_meters
 from outlay.domain.usage import TokenUsage, settle_tokens
 from outlay.kit.clock import to_us
@@ -96,7 +96,7 @@ def event_of(
     priced: PricedUsage,
 ) -> UsageEvent:
     return UsageEvent(
-        event_id="e",
+        event_id=EventId("e"),
         organization_id=OrganizationId("org"),
         event_time_us=to_us(at),
         provider=provider,

@@ -1,4 +1,4 @@
-"""A data file of genai-prices is believed wholly or not at all; what it changes is shown."""
+"""A data file of genai-prices is accepted completely or not at all; its changes are shown."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Percentages of the list, prices of meters alone, other currencies."""
+"""Percentages of the list, prices of meters only, other currencies."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -49,8 +49,8 @@ def price(
 def fault(tmp_path: Path, text: str) -> str:
     with pytest.raises(Invalid) as caught:
         book(tmp_path, text)
-    _, told = caught.value.message.splitlines()
-    return told.strip()
+    _, message = caught.value.message.splitlines()
+    return message.strip()
 
 
 def test_percentage_keeps_proportions_of_cache_tiers_and_meters(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_conversion_is_exact_up_to_one_rounding(amount: Decimal, rate: Decimal) 
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (
             'currency = "EURO"\ninput = "1"',
@@ -271,14 +271,14 @@ def test_conversion_is_exact_up_to_one_rounding(amount: Decimal, rate: Decimal) 
         ),
     ],
 )
-def test_errors_are_reported_at_their_field(tmp_path: Path, text: str, told: str) -> None:
+def test_errors_are_reported_at_their_field(tmp_path: Path, text: str, message: str) -> None:
     rate = '[[exchange_rate]]\ncurrency = "EUR"\neffective_from = 2026-10-01\nusd = "1.0842"\n'
 
-    assert fault(tmp_path, f'{rate}[[price]]\nmodel = "x/y"\n{text}') == f"price 1, {told}"
+    assert fault(tmp_path, f'{rate}[[price]]\nmodel = "x/y"\n{text}') == f"price 1, {message}"
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('currency = "USD"\nusd = "1"', "currency: USD needs no exchange rate."),
         ('usd = "1"', "currency: '' is not an ISO 4217 currency code such as EUR."),
@@ -297,8 +297,8 @@ def test_errors_are_reported_at_their_field(tmp_path: Path, text: str, told: str
         ('currency = "EUR"', 'usd: Must be USD for one EUR such as "4.25".'),
     ],
 )
-def test_invalid_exchange_rate_is_reported(tmp_path: Path, text: str, told: str) -> None:
-    assert fault(tmp_path, f"[[exchange_rate]]\n{text}").startswith(f"exchange rate 1, {told}")
+def test_invalid_exchange_rate_is_reported(tmp_path: Path, text: str, message: str) -> None:
+    assert fault(tmp_path, f"[[exchange_rate]]\n{text}").startswith(f"exchange rate 1, {message}")
 
 
 def test_one_rate_per_currency_and_day(tmp_path: Path) -> None:
@@ -308,13 +308,13 @@ def test_one_rate_per_currency_and_day(tmp_path: Path) -> None:
 
 
 def test_overlapping_new_price_must_end(tmp_path: Path) -> None:
-    told = fault(
+    message = fault(
         tmp_path,
         '[[price]]\nmodel = "m"\ninput = 1\noutput = 1\neffective_from = 2026-03-01\n'
         '[[price]]\nmodel = "m"\ninput = 1\noutput = 1\n',
     )
 
-    assert told == (
+    assert message == (
         "price 2, effective_to: Overlaps price 1 for the same model. End this one with "
         "effective_to by 2026-03-01."
     )

@@ -1,4 +1,4 @@
-"""The operator's price file: exact prices, all faults at once, the most specific entry wins."""
+"""The operator's price file: exact prices, all errors at once, the most specific entry wins."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Rates are exact integers; missing ones fall to what their tokens are part of."""
+"""Rates are exact integers; a missing rate is that of the count that includes its tokens."""
 
 from decimal import Decimal
 

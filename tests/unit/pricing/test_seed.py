@@ -1,4 +1,5 @@
-"""List prices are those of genai-prices, to the last digit, with the span they hold for."""
+"""List prices are those of genai-prices, to the last digit, with the span in which they are
+valid."""
 
 import random
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ MICROSECOND = timedelta(microseconds=1)
 
 
 def assert_equal(cost_pusd: int, listed: Decimal, what: object) -> None:
-    """The same to the last digit, or the rounding of its parts away."""
+    """Equal to the last digit, or up to the rounding of the parts."""
     exact = listed.scaleb(12)
     if exact == exact.to_integral_value():
         assert cost_pusd == exact, what
@@ -55,7 +56,7 @@ def test_every_model_is_found_like_genai_prices_does() -> None:
 
 
 def named(found: ListPrice) -> str:
-    """Its reference without what it pins beside list, version, provider and model."""
+    """The reference without parameters beyond list, version, provider and model."""
     return found.ref.partition("?")[0]
 
 
@@ -207,7 +208,7 @@ def test_deepseek_has_no_peak_hours_on_beijing_weekends() -> None:
     assert [input_rate(friday), input_rate(friday + 3 * HOUR)] == [peak, off_peak]
     assert {input_rate(saturday + hours * HOUR) for hours in range(46)} == {off_peak}
     assert input_rate(saturday + 2 * DAY) == peak
-    # The span of what is kept ends with the day.
+    # The cached span ends with the day.
     late = find("deepseek/deepseek-v4-flash", saturday + 12 * HOUR)
     assert late.until_us == to_us(datetime(2026, 11, 21, 16, tzinfo=UTC))
 

@@ -1,4 +1,4 @@
-"""A directory without anything around it: no ledger, no cube, no server."""
+"""A directory by itself: no ledger, no cube, no server."""
 
 import shutil
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from outlay.domain.actor import Actor, Plan
 from outlay.domain.organization import Member, operator_of
 from outlay.services.access.passwords import Passwords
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.sqlite import SqliteDirectory
@@ -24,7 +24,7 @@ FILE = "outlay.sqlite3"
 
 @pytest.fixture(scope="session")
 def empty_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a directory that has its tables."""
+    """The file of a directory with its tables."""
 
     def build(folder: Path) -> None:
         folder.mkdir()
@@ -43,13 +43,13 @@ def directory(tmp_path: Path, empty_directory: Path) -> Iterator[Directory]:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Settings of the folder that the directory is in."""
+    """Settings of the directory's folder."""
     return Settings(data=tmp_path, master_key="11" * 32, audit_key="22" * 32)
 
 
 @pytest.fixture
 def trail(directory: Directory, settings: Settings, clock: FixedClock) -> AuditedChanges:
-    """What changes the directory."""
+    """The audited changes of the directory."""
     return AuditedChanges(directory, open_checkpoints(settings), clock)
 
 
@@ -57,7 +57,7 @@ def trail(directory: Directory, settings: Settings, clock: FixedClock) -> Audite
 def administration(
     directory: Directory, settings: Settings, trail: AuditedChanges, clock: FixedClock
 ) -> Iterator[Administration]:
-    """What sets up organizations."""
+    """The services that set up organizations."""
     passwords = Passwords()
     yield administer(settings, directory, trail, passwords, clock)
     passwords.close()

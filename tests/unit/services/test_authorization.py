@@ -1,4 +1,5 @@
-"""What a service does on somebody's behalf asks whether they may; routes ask first, not alone."""
+"""A service that acts on behalf of an actor checks permissions; routes check first, but not
+alone."""
 
 import ast
 from collections.abc import Iterator
@@ -14,11 +15,11 @@ from outlay.domain.ids import MemberId, OrganizationId
 from outlay.domain.policy import Permission, permit_one_of
 
 ASKS: Final = {"permit", "permit_one_of", "has", "owner_of", "change"}
-"""What asks the policy; `change` is `Trail.change`, which takes the permission."""
+"""Calls that check the policy; `change` is `AuditedChanges.change`, which takes the permission."""
 
 
 def _methods() -> Iterator[tuple[str, ast.FunctionDef, dict[str, ast.FunctionDef]]]:
-    """Public methods of services that take an actor, by name, with all methods beside them."""
+    """Public methods of services that take an actor, by name, with all methods of their class."""
     for file in sorted(Path(outlay.services.__file__).parent.rglob("*.py")):
         for node in ast.parse(file.read_text()).body:
             if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):

@@ -1,4 +1,4 @@
-"""Where an import goes, and what is made for it."""
+"""The target of an import, and what is created for it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_the_first_import_makes_an_organization_and_its_project(
     assert import_target(administration, None, "Logs").created == ()
 
 
-def test_without_a_project_there_is_none(administration: Administration, operator: Actor) -> None:
+def test_import_without_a_project_has_none(administration: Administration, operator: Actor) -> None:
     target = import_target(administration, "Acme", "")
 
     assert (target.organization_id, target.project_id) == (operator.organization_id, "")

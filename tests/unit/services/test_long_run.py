@@ -1,4 +1,4 @@
-"""Long work: followed from outside, stopped, and its end told to everybody."""
+"""Long-running work: followed from outside, stopped, and its result reported to all followers."""
 
 import threading
 
@@ -16,10 +16,10 @@ def run() -> LongRun[int]:
 
 
 def nothing() -> None:
-    """Nobody waits for the end."""
+    """Does nothing at the end."""
 
 
-def test_followers_hear_how_far_it_is_and_get_the_result(run: LongRun[int]) -> None:
+def test_followers_get_progress_and_result(run: LongRun[int]) -> None:
     go_on = threading.Event()
 
     def work(own: LongRun[int]) -> int:
@@ -29,13 +29,13 @@ def test_followers_hear_how_far_it_is_and_get_the_result(run: LongRun[int]) -> N
         return 5
 
     run.start(work, nothing)
-    told = []
+    reports = []
     for progress in run.follow():
-        told.append(progress.done)
+        reports.append(progress.done)
         go_on.set()
 
-    assert told[0] == 1
-    assert told[-1] == 2
+    assert reports[0] == 1
+    assert reports[-1] == 2
     assert run.result() == 5
 
 
@@ -56,7 +56,7 @@ def test_work_that_is_stopped_ends_at_its_next_step(run: LongRun[int]) -> None:
         run.result()
 
 
-def test_its_end_comes_before_anybody_hears_of_it(run: LongRun[int]) -> None:
+def test_end_callback_runs_before_followers_are_notified(run: LongRun[int]) -> None:
     ended: list[str] = []
 
     def work(_: LongRun[int]) -> int:

@@ -9,14 +9,14 @@ SERVICES = ROOT / "src/outlay/services"
 
 ELSEWHERE: Final = {
     "bundle": "unit/services/directory/test_organizations.py",
-    # Credentials and identity providers are tested over HTTP, with a provider of the tests' own.
+    # Credentials and identity providers are tested over HTTP, with a test provider.
     "access/api_key_authentication": "integration/test_stale.py",
     "access/accounts": "acceptance/test_entrance.py",
     "access/sessions": "integration/test_directory.py",
     "access/sign_in": "integration/test_directory.py",
     "access/sso": "acceptance/test_sso.py",
     "access/sso_provider": "acceptance/test_sso.py",
-    # What asks the cube is held against an oracle over real engines.
+    # Questions to the cube are compared with an oracle on real engines.
     "analytics/analytics": "acceptance/test_analytics_oracle.py",
     "analytics/as_of": "acceptance/test_report_pages.py",
     "analytics/breakdowns": "acceptance/test_analytics_oracle.py",
@@ -29,7 +29,7 @@ ELSEWHERE: Final = {
     "analytics/reported_costs": "acceptance/test_reported_costs.py",
     "analytics/usage_tables": "acceptance/test_complete_ranking.py",
     "analytics/users_and_groups": "acceptance/test_activity_oracle.py",
-    # Loading and verifying is about a ledger and a cube that are on disk.
+    # Loading and verifying need a ledger and a cube on disk.
     "cube/cube_sums": "integration/test_parts_of_the_cube.py",
     "cube/exact_comparison": "integration/test_verification.py",
     "cube/ledger_scan": "integration/test_verification.py",
@@ -38,11 +38,12 @@ ELSEWHERE: Final = {
     "cube/projection": "integration/test_projection.py",
     "cube/scan_process": "integration/test_verification.py",
     "cube/verification": "integration/test_verification.py",
-    # Digests, audit and what upkeep erases are about the bytes on disk.
+    # Digests, audit and erasure are about the bytes on disk.
     "directory/audit_log": "acceptance/test_audit.py",
     "directory/api_keys": "acceptance/test_api.py",
     "directory/discovery": "acceptance/test_discovered.py",
     "directory/issuing": "acceptance/test_issuing.py",
+    "directory/named_things": "unit/services/directory/test_projects.py",
     "directory/prices": "integration/test_organization_prices.py",
     "directory/sso": "acceptance/test_sso.py",
     "directory/upstreams": "gateway/test_egress.py",
@@ -50,7 +51,7 @@ ELSEWHERE: Final = {
     "upkeep/erasure": "integration/test_privacy.py",
     "upkeep/retention": "integration/test_privacy.py",
     "upkeep/scrubbing": "integration/test_scrubbing.py",
-    # The gateway's services work around a request that is under way.
+    # The gateway's services need a running request.
     "gateway/gateway": "gateway/test_transparency.py",
     "gateway/limit_enforcement": "gateway/test_limits.py",
     "gateway/recovery": "integration/test_recovery.py",
@@ -66,7 +67,7 @@ ELSEWHERE: Final = {
     "repricing/price_preview": "integration/test_price_preview.py",
     "repricing/runs": "acceptance/test_reprice.py",
 }
-"""Modules whose tests need more around them, and where those are."""
+"""Modules that are tested with more around them, and where."""
 
 
 def test_every_service_has_unit_tests_or_says_where_it_is_tested() -> None:

@@ -1,4 +1,4 @@
-"""Finding the server that has a data directory open."""
+"""Finding the server that uses a data directory."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(data=tmp_path)
 
 
-def test_a_server_is_found_that_holds_the_lock(settings: Settings) -> None:
+def test_server_is_found_while_it_holds_the_lock(settings: Settings) -> None:
     info = ServerInfo(7, "http://127.0.0.1:1", "t")
     settings.server_path.write_bytes(msgspec.json.encode(info))
     settings.lock_path.write_text("7\n")
@@ -22,7 +22,7 @@ def test_a_server_is_found_that_holds_the_lock(settings: Settings) -> None:
     assert find_server(settings) == info
 
 
-def test_what_a_killed_server_left_is_not_a_server(settings: Settings) -> None:
+def test_file_of_a_killed_server_is_ignored(settings: Settings) -> None:
     assert find_server(settings) is None
     settings.server_path.write_bytes(msgspec.json.encode(ServerInfo(7, "http://127.0.0.1:1", "t")))
     assert find_server(settings) is None

@@ -1,4 +1,4 @@
-"""Events become cells: each in its quarter of an hour, and in numbers that columns hold."""
+"""Events become cells: each in its 15-minute bucket, and in numbers that columns can hold."""
 
 from datetime import date
 

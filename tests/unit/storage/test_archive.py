@@ -1,4 +1,4 @@
-"""A backup's file is whole or not there, whichever call of the system fails."""
+"""A backup file is complete or does not exist, whichever system call fails."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is remembered of checked batches: bounded, and true to the row."""
+"""The cache of checked batches: bounded, and exact per row."""
 
 from outlay.storage.ledger.checking import BatchHead, CheckedBatches
 

@@ -1,4 +1,4 @@
-"""Signed checkpoints: what was written before stays, whatever becomes of a write."""
+"""Signed checkpoints: earlier lines stay intact, even if a write fails."""
 
 import os
 import stat
@@ -28,7 +28,7 @@ def checkpoint(number: int) -> Checkpoint:
 
 
 def numbers(file: CheckpointFile) -> list[int]:
-    """The entries that checkpoints are there for; no line may be taken for a forged one."""
+    """The entries that have checkpoints; no line may be taken for a forged one."""
     return [found.number for found in _whole(file)]
 
 

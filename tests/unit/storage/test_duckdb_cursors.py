@@ -1,4 +1,4 @@
-"""A snapshot of the cube belongs to the thread that opened it, and is over when it ends."""
+"""A snapshot of the cube belongs to the thread that opened it, and is unusable after its end."""
 
 import threading
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_rows_cannot_be_fetched_after_the_snapshot(database: duckdb.DuckDBPyConn
     cursors = Cursors(database)
     waiting: list[SnapshotCursor] = []
     assert list(rows()) == [(0,)]
-    with pytest.raises(RuntimeError, match="is over"):
+    with pytest.raises(RuntimeError, match="has ended"):
         waiting[0].fetchone()
 
 

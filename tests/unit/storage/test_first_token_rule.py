@@ -1,4 +1,4 @@
-"""A time to first token counts for streamed answers alone, whatever is on record."""
+"""A time to first token counts only for streamed answers, whatever is recorded."""
 
 from tests.factories import make_event
 

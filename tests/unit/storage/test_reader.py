@@ -1,4 +1,4 @@
-"""Every question to the cube has one answerer, whose answer has the declared type."""
+"""Every question to the cube has one method, whose answer has the declared type."""
 
 import inspect
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from outlay.storage.cube.reader import SqlReader
 
 
 def question_types() -> Iterator[type[Question[Any]]]:
-    """All questions that can be asked."""
+    """All question types."""
     for module in (questions, rollup_questions):
         for found in vars(module).values():
             is_question = isinstance(found, type) and issubclass(found, Question)
@@ -22,7 +22,7 @@ def question_types() -> Iterator[type[Question[Any]]]:
 
 
 def declared_answer(question: type[Question[Any]]) -> Any:
-    """The type of the answer, as the question says it."""
+    """The answer type that the question declares."""
     for base in question.__orig_bases__:  # type: ignore[attr-defined]  # of every generic's subclass
         if issubclass(get_origin(base) or base, Question):
             return get_args(base)[0]
@@ -38,7 +38,7 @@ ANSWERED = {
     for kind in QUESTIONS
     if kind in hints.values()
 }
-"""By question, what the method that takes it returns."""
+"""By question, the return type of the method that answers it."""
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

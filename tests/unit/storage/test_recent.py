@@ -1,4 +1,4 @@
-"""The newest batches in memory: a run without gaps, or nothing."""
+"""The latest batches in memory: a run without gaps, or nothing."""
 
 import threading
 
@@ -39,8 +39,8 @@ def test_lagging_follower_gets_nothing() -> None:
     assert numbers(recent.after(10)) == [11, 12]
 
 
-def test_nothing_is_kept_before_a_gap() -> None:
-    """Whoever took what is on both sides of it would skip what is in between."""
+def test_batches_before_a_gap_are_dropped() -> None:
+    """A reader that got batches from both sides of a gap would skip those in between."""
     recent = RecentBatches()
     recent.add(batch(1, 3))
     recent.add(batch(7, 8))

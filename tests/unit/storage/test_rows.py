@@ -1,10 +1,10 @@
-"""A field of an event is declared once; the row it makes is what earlier versions wrote."""
+"""A field of an event is declared once; its rows are the same as those of earlier versions."""
 
 from dataclasses import fields
 from typing import Any
 
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource, declared
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.usage_report import UsageReport, reported_fields
 from outlay.storage.ledger.rows import (
     GENESIS,
@@ -18,7 +18,7 @@ from outlay.storage.ledger.rows import (
 from outlay.wire.native import NativeEvent
 
 PLAIN = UsageEvent(
-    event_id="e1",
+    event_id=EventId("e1"),
     organization_id=OrganizationId("org"),
     event_time_us=1_790_000_000_000_000,
     provider="openai",
@@ -27,7 +27,7 @@ PLAIN = UsageEvent(
 
 
 def full_event() -> UsageEvent:
-    """An event whose every field has a value of its own, different from its default."""
+    """An event in which every field has a unique value that differs from its default."""
     special: dict[str, Any] = {
         "status": Status.UPSTREAM_ERROR,
         "usage_source": UsageSource.ESTIMATED,
@@ -36,7 +36,9 @@ def full_event() -> UsageEvent:
         "adjusted": True,
     }
     values = {
-        name: special.get(name, name if kind in {str, OrganizationId} else 1000 + column.number)
+        name: special.get(
+            name, name if kind in {str, OrganizationId, EventId} else 1000 + column.number
+        )
         for name, (kind, column) in declared(UsageEvent).items()
     }
     return UsageEvent(**values)
@@ -67,8 +69,10 @@ def test_an_event_comes_back_from_its_row() -> None:
     assert (type(event.is_stream), type(event.status)) == (bool, Status)
 
 
-def test_an_event_takes_over_what_its_report_declares() -> None:
-    report = UsageReport(event_id="e", event_time_us=1, provider="p", mapping="p/m", usage=None)
+def test_event_copies_the_fields_of_its_report() -> None:
+    report = UsageReport(
+        event_id=EventId("e"), event_time_us=1, provider="p", mapping="p/m", usage=None
+    )
 
     assert set(reported_fields(report)) < set(declared(UsageEvent))
 

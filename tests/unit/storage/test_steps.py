@@ -1,4 +1,4 @@
-"""Where a bucket lies among steps of any lengths, asked of the engine and of a plain search."""
+"""The step index of a bucket for steps of any length, by the engine and by a plain search."""
 
 from bisect import bisect_right
 from itertools import accumulate
@@ -12,7 +12,7 @@ from outlay.storage.cube.steps import step_of
 
 
 def placed(marks: list[int]) -> list[int]:
-    """The step of every bucket from the first mark to the last, by the engine."""
+    """The step of every bucket between two edges, by the engine."""
     step = step_of(marks, DuckDBDialect(lambda column, value: 0).quotient)
     text = f"SELECT {step} FROM range({marks[0]}, {marks[-1]}) AS usage(bucket)"
     return [row[0] for row in duckdb.connect().execute(text).fetchall()]

@@ -69,8 +69,9 @@ def test_list_has_enough_mutants_including_past_survivors() -> None:
     assert set(survivors.split()) <= ids
 
 
-def test_mutants_are_killed_survive_or_break_individually(tree: Path) -> None:
-    """Also within one second and with a text of one length, which compiled files go by."""
+def test_each_mutant_is_killed_survives_or_is_broken(tree: Path) -> None:
+    """Also within one second and with texts of equal length, by which compiled files are considered
+    current."""
     harmless = replace(FITTING, id="harmless", new="other + one")
     no_test = replace(FITTING, id="no test", tests=("tests/test_sums.py::test_gone",))
     again = replace(FITTING, id="again")

@@ -1,4 +1,4 @@
-"""The line of a request: what is in it, and what never is."""
+"""The log line of a request: what it contains, and what it never contains."""
 
 import asyncio
 import logging
@@ -50,7 +50,7 @@ def serve(
 
 
 def run(app: AccessLog) -> list[Message]:
-    """What an application sends."""
+    """The messages that an application sends."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -83,7 +83,7 @@ def test_a_line_has_route_status_duration_request_id_and_principal(
     assert "secret" not in str(fields)
 
 
-def test_a_member_is_named_by_id_and_a_stranger_not_at_all(
+def test_member_is_logged_by_id_and_unknown_caller_not_at_all(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO, "outlay.access")
@@ -117,7 +117,7 @@ def test_probes_and_static_files_are_logged_at_debug_alone(
     assert {record.levelno for record in caplog.records} == {logging.DEBUG}
 
 
-def test_nothing_is_noted_where_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_nothing_is_recorded_if_logging_is_off(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING, "outlay.access")
     seen: list[bool] = []
 

@@ -1,4 +1,4 @@
-"""Bands of charts: exact, and all of them together the totals of the answer."""
+"""Bands of charts: exact, and together the totals of the answer."""
 
 from datetime import date
 

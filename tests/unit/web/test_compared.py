@@ -1,4 +1,4 @@
-"""What pages say about the period that theirs is compared with."""
+"""What pages say about the compared period."""
 
 import re
 from dataclasses import replace
@@ -116,7 +116,7 @@ def test_compared_period_has_dates_and_a_name(
         ("last-month", "2026-09-02T00:00", "only Sep 2 – Sep 30 recorded", False),
         ("last-month", "2026-09-30T12:00", "only Sep 30 recorded", False),
         ("last-month", "2026-10-01T00:00", "new since Oct 1, 2026", True),
-        # What the earlier period holds after the part that has its like does not count.
+        # What the earlier period has after its comparable part does not count.
         ("mtd", "2026-10-20T13:00", "only Oct 20 recorded", False),
         ("mtd", "2026-10-21T00:00", "new since Oct 21, 2026", True),
         ("24h", "2026-11-18T14:30", "recorded only after Nov 18, 14:00", False),
@@ -170,7 +170,7 @@ def test_points_beyond_a_shorter_month_have_no_counterpart() -> None:
 
 
 def test_browser_keeps_page_preferences() -> None:
-    """One list in two languages."""
+    """The same list in two languages."""
     source = Path("src/outlay/web/static/js/navigate.js").read_text()
     (listed,) = re.findall(r"const CARRIED = \[(.*?)\];", source)
 

@@ -1,4 +1,4 @@
-"""Who makes room for whom when there are too many connections."""
+"""Which connection makes room when there are too many."""
 
 import asyncio
 import resource
@@ -13,7 +13,7 @@ from outlay.web.http.connections import Connections, Stage
 
 
 class One:
-    """A connection that says what became of it."""
+    """A connection that records what happened to it."""
 
     def __init__(self) -> None:
         self.is_ended = False
@@ -76,7 +76,7 @@ def test_connections_sending_a_body_are_replaced_last() -> None:
         newer = add(connections, "192.0.2.2", 1)[0]
         connections.move(newer, Stage.HEAD, Stage.SERVING)
         assert (sending.is_ended, serving.is_ended) == (True, False)
-        assert not connections.add(One(), "192.0.2.3")  # all others have a request under way
+        assert not connections.add(One(), "192.0.2.3")  # all others have a request in progress
         assert not serving.is_ended
         connections.move(serving, Stage.SERVING, Stage.HEAD)
         add(connections, "192.0.2.3", 1)

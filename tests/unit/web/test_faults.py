@@ -1,4 +1,4 @@
-"""Errors of bodies and parameters are sentences; no pattern is ever shown to a person."""
+"""Errors of bodies and parameters are sentences; no pattern is ever shown to users."""
 
 import re
 from collections.abc import Iterator
@@ -60,14 +60,14 @@ def test_every_body_pattern_has_a_message() -> None:
 
 
 def faults(**values: Any) -> list[str]:
-    """What is told about values of the sample."""
+    """The error messages for values of the sample."""
     with pytest.raises(ValidationError) as caught:
         Sample(**values)
     return [describe_fault(dict(error)) for error in caught.value.errors()]
 
 
 def bodies() -> Iterator[type[BaseModel]]:
-    """What routes of the API read."""
+    """The bodies that routes of the API read."""
     for router in API_ROUTERS:
         for route in router.routes:
             field = getattr(route, "body_field", None)

@@ -1,4 +1,4 @@
-"""Numbers for reading: Python against the vectors that the browser must meet, too."""
+"""Number formatting: Python against the vectors that the browser must match, too."""
 
 import json
 from pathlib import Path

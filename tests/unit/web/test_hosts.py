@@ -1,4 +1,4 @@
-"""Under which names the server answers, and whom it takes a request to come from."""
+"""The names under which the server answers, and the client of a request."""
 
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,9 @@ FOREIGN = {"evil.example", "example.com", "teams.example.com", "xoutlay.example.
     ("variables", "taken"),
     [
         ({}, LOCAL | ADDRESSES),
-        ({"OUTLAY_HOST": "0.0.0.0"}, LOCAL | ADDRESSES | NAMED | BELOW | FOREIGN),  # noqa: S104
+        ({"OUTLAY_HOST": "0.0.0.0"}, LOCAL | ADDRESSES | NAMED | BELOW | FOREIGN),  # noqa: S104 - not bound
         (
-            {"OUTLAY_HOST": "0.0.0.0", "OUTLAY_PUBLIC_URL": "https://outlay.example.com"},  # noqa: S104
+            {"OUTLAY_HOST": "0.0.0.0", "OUTLAY_PUBLIC_URL": "https://outlay.example.com"},  # noqa: S104 - not bound
             LOCAL | ADDRESSES | NAMED,
         ),
         (
@@ -63,7 +63,7 @@ def test_invalid_settings_are_refused(name: str, value: str) -> None:
 
 
 def seen(peer: str, *headers: tuple[bytes, bytes]) -> tuple[str, str]:
-    """Client and scheme of a request, as they are taken to be."""
+    """Client and scheme of a request, as detected."""
     settings = read_settings(environment={"OUTLAY_TRUSTED_PROXIES": "10.0.0.0/8"})
     scope: Any = {"client": (peer, 1234), "scheme": "http", "headers": list(headers)}
     see_behind_proxies(scope, settings.edge.trusted_proxies)

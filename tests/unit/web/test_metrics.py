@@ -1,4 +1,4 @@
-"""Metrics of processes that serve together: whichever is asked answers for all."""
+"""Metrics of several processes: each process answers for all."""
 
 import os
 from dataclasses import replace
@@ -11,7 +11,7 @@ from outlay.web.http.metrics_exchange import MetricsExchange
 
 
 def one_of_two(data: Path, worker: int) -> tuple[Metrics, MetricsExchange]:
-    """A process of two, with its metrics."""
+    """One process of two, with its metrics."""
     settings = replace(Settings(data=data, workers=2), worker=worker)
     exchange = MetricsExchange(settings, SystemClock(), lambda: metrics.snapshot())
     metrics = Metrics(exchange.others)

@@ -1,4 +1,4 @@
-"""The scripts' declarations of what the server sends are those of the server."""
+"""The scripts' type declarations of server data match the server's types."""
 
 from typing import TypedDict
 
@@ -12,7 +12,7 @@ def test_declarations_match_the_python_types() -> None:
     )
 
 
-def test_a_type_without_a_counterpart_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_type_without_a_typescript_counterpart_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Odd(TypedDict):
         """Has a field of a plain class."""
 

@@ -1,4 +1,4 @@
-"""The reader of figures that page tests use tells right ones from wrong ones."""
+"""The reader of figures in page tests distinguishes right from wrong ones."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""Tables that the server sorts and shows a page at a time."""
+"""Tables that the server sorts and pages."""
 
 import pytest
 from starlette.datastructures import QueryParams

@@ -1,4 +1,4 @@
-"""Scripts and styles are sent without comments and space that has no meaning."""
+"""Scripts and styles are sent without comments and meaningless space."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -60,5 +60,5 @@ def test_no_line_is_changed_or_moved() -> None:
         assert len(lines) == len(source), path
         stripped = [line.lstrip() for line in source]
         assert all(line in {b"", there} for line, there in zip(lines, stripped, strict=True)), path
-        assert not any(line.count(b"`") % 2 for line in source), path  # no text of several lines
+        assert not any(line.count(b"`") % 2 for line in source), path  # no text spans several lines
         assert sum(map(bool, lines)) > 0.3 * sum(map(bool, source)), path

@@ -1,4 +1,4 @@
-"""The palette of the style sheet: every slot has a tone that can be told from the card."""
+"""The palette of the style sheet: every slot has a tone that contrasts with the card."""
 
 import re
 from itertools import combinations
@@ -11,7 +11,7 @@ from outlay.web.dashboard.static_files import static_files
 SHEET = static_files()["css/app.css"].body.decode()
 THEMES = {"light": 0, "dark": 1}
 CONTRAST = 3.0
-"""What WCAG 1.4.11 asks of marks that carry a meaning."""
+"""The contrast that WCAG 1.4.11 requires of meaningful marks."""
 
 
 def tones(name: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Who and what is behind a request, as real clients say it."""
+"""The user and program behind a request, as real clients state them."""
 
 import json
 from typing import Any
@@ -68,7 +68,7 @@ def test_invalid_names_are_ignored() -> None:
         ({"x-portkey-metadata": '{"_user": "cust-7", "team": "a"}'}, "cust-7"),
         ({"cf-aig-metadata": '{"user": "cust-6"}'}, "cust-6"),
         ({"x-portkey-metadata": "not JSON", "cf-aig-metadata": "[]"}, ""),
-        # Sessions of Claude Code, Codex, opencode and others are nobody.
+        # Sessions of Claude Code, Codex, opencode and others are not users.
         (
             {
                 "x-claude-code-session-id": "s",

@@ -1,4 +1,4 @@
-"""Usage objects as providers write them, and what they are read as."""
+"""Usage objects as providers write them, and how they are read."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""CSV that no spreadsheet runs, and whose text comes back."""
+"""CSV that no spreadsheet executes, and whose text can be restored."""
 
 import csv
 import io

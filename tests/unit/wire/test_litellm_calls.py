@@ -1,4 +1,4 @@
-"""LiteLLM's types of calls: what is a poll, a batch, an answer that is only queued."""
+"""LiteLLM's call types: polls, batches, and answers that are only queued."""
 
 import json
 from typing import Any

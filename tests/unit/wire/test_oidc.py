@@ -1,4 +1,4 @@
-"""ID tokens: one is good, everything else is refused."""
+"""ID tokens: one is valid, all others are rejected."""
 
 import base64
 import hmac
@@ -30,7 +30,7 @@ ALGORITHMS = ["RS256", "PS256", "ES256", "Ed25519", "HS256", "RS384", "ES384", "
 RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
 OTHER_RSA = RSAKey.generate_key(2048, {"kid": "rsa"})
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that it is short is the point
+    warnings.simplefilter("ignore")  # its shortness is the point
     SHORT_RSA = RSAKey.generate_key(1024, {"kid": "short"})
 EC = ECKey.generate_key("P-256", {"kid": "ec"})
 EC384 = ECKey.generate_key("P-384", {"kid": "ec384"})
@@ -41,7 +41,7 @@ Claims = dict[str, Any]
 
 
 def claims(**changes: Any) -> Claims:
-    """Claims of a good token, with changes; None takes one out."""
+    """Claims of a valid token, with changes; None removes one."""
     good: Claims = {
         "iss": ISSUER,
         "aud": CLIENT,
@@ -67,7 +67,7 @@ def sign(payload: Claims, key: Any = RSA, alg: str = "RS256", **header: Any) -> 
 
 
 def raw(header: str, payload: str, key: Any = None) -> str:
-    """A token of any text, unsigned or signed by RS256."""
+    """A token with any text, unsigned or signed with RS256."""
     start = f"{pack(header)}.{pack(payload)}"
     if key is None:
         return start + "."
@@ -83,7 +83,7 @@ def _PKCS1() -> tuple[Any, Any]:
 
 
 def confused() -> str:
-    """A token whose HMAC has the published key as its secret."""
+    """A token whose HMAC uses the published key as its secret."""
     start = f"{pack(json.dumps({'alg': 'HS256', 'kid': 'rsa'}))}.{pack(json.dumps(claims()))}"
     mac = hmac.digest(RSA.as_pem(private=False), start.encode(), "sha256")
     return f"{start}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
@@ -95,7 +95,7 @@ def pack(text: str) -> str:
 
 
 def check(token: str, **changes: Any) -> Identity:
-    """Check a token against what is expected."""
+    """Check a token against the expected content."""
     expected: dict[str, Any] = {
         "issuer": ISSUER,
         "client_id": CLIENT,
@@ -129,7 +129,7 @@ def test_optional_claims_can_be_missing() -> None:
 
     assert check(token) == Identity(subject="248289761001", email="", name="", groups=None)
     assert check(sign(claims(aud=[CLIENT, "other"], azp=CLIENT))).subject
-    assert check(sign(claims(exp=NOW - 30, iat=NOW + 30, nbf=NOW + 30))).subject  # clocks differ
+    assert check(sign(claims(exp=NOW - 30, iat=NOW + 30, nbf=NOW + 30))).subject  # clock skew
 
 
 @pytest.mark.parametrize("verified", [None, False, "true", 1, "True", [True]])

@@ -1,4 +1,4 @@
-"""A provider goes by one name, whichever way in an event comes and however it is spelt."""
+"""A provider has one name, whatever the source of an event and its spelling."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Events come out whole and unchanged, wherever the bytes were cut."""
+"""Events are returned complete and unchanged, wherever the bytes were split."""
 
 import pytest
 from hypothesis import given
@@ -25,8 +25,8 @@ def test_any_chunking_gives_the_same_events(
         position += size
 
     assert b"".join(events) + splitter.rest == stream
-    told = [found for event in [*events, splitter.rest] if (found := event_data(event))]
-    assert told == contents
+    found_contents = [found for event in [*events, splitter.rest] if (found := event_data(event))]
+    assert found_contents == contents
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 9), min_size=1))

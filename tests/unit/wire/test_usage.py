@@ -1,4 +1,4 @@
-"""Token counts in every provider's words."""
+"""Token counts in the formats of all providers."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ OPENAI: list[tuple[dict[str, Any], TokenUsage | None]] = [
         TokenUsage(20, 5, 16),
     ),
     (
-        # Counted beside the completion rather than in it: the total gives it away.
+        # Counted separately from the completion: the total shows it.
         {
             "prompt_tokens": 10,
             "completion_tokens": 5,
@@ -49,7 +49,7 @@ OPENAI: list[tuple[dict[str, Any], TokenUsage | None]] = [
     ({"prompt_tokens": -1, "completion_tokens": 5}, None),
     ({"prompt_tokens": MAX_TOKENS + 1, "completion_tokens": 5}, None),
     (
-        # A part that makes no sense does not spoil the whole.
+        # An implausible part does not spoil the whole.
         {
             "prompt_tokens": 10,
             "completion_tokens": 5,
@@ -166,7 +166,7 @@ def test_usage_at_the_end_of_a_long_body_is_found() -> None:
         (1.4499999999999999e-05, 14_500_000),  # a product of floats, as OpenRouter sends them
         ("0.000014499999999999999", 14_500_000),
         (0.1234567890123, 123_456_789_012),
-        (0.0000000000005, 0),  # half a pico-dollar: to the even one
+        (0.0000000000005, 0),  # half a pico-dollar: rounded to even
         (0.0000000000015, 2),
         (3, 3_000_000_000_000),
         (-0.5, None),

@@ -58,7 +58,8 @@ class ApiKeys:
             self._recognised = {}
 
     async def authenticate(self, text: str | None) -> ApiKey:
-        """The API key in a credential; otherwise Unauthenticated, always with the same message.
+        """The API key in a credential; otherwise raises Unauthenticated, always with the same
+        message.
 
         Cached keys are checked immediately; others are looked up in a thread.
         """

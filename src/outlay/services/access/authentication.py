@@ -8,6 +8,7 @@ from typing import Final
 from outlay.domain.access_token import TOKEN_PREFIX, AccessToken
 from outlay.domain.actor import ALL_SCOPES, Actor, Channel
 from outlay.domain.errors import Unauthenticated, Unavailable
+from outlay.domain.ids import TokenId
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.secrets import digest_secret, is_same_digest
 from outlay.services.directory.actors import actor_for
@@ -41,7 +42,8 @@ class Access:
         self._clock = clock
 
     def actor_of_session(self, token: str) -> Actor:
-        """The member of a session token; Unauthenticated if the session has ended."""
+        """The member that a session token belongs to; raises Unauthenticated if the session has
+        ended."""
         digest = digest_secret(token)
         now_us = to_us(self._clock.now())
         with self._directory.read() as session:
@@ -66,11 +68,12 @@ class Access:
             logger.debug("the use of a session is not recorded: %s", error.message)
 
     def actor_of_token(self, token: str) -> Actor:
-        """The owner of an access token; Unauthenticated if it is unknown, expired or revoked."""
+        """The owner of an access token; raises Unauthenticated if it is unknown, expired or
+        revoked."""
         token_id, secret = parse_token(token)
         return check_token(self.find_token(token_id), secret, to_us(self._clock.now()))
 
-    def find_token(self, token_id: str) -> TokenHolder | None:
+    def find_token(self, token_id: TokenId) -> TokenHolder | None:
         """The owner of a token, None if it is unknown or revoked."""
         with self._directory.read() as session:
             found = find_access_token(session, token_id)
@@ -83,13 +86,13 @@ class Access:
         return TokenHolder(token=stored, digest=digest, actor=actor)
 
 
-def parse_token(token: str) -> tuple[str, str]:
+def parse_token(token: str) -> tuple[TokenId, str]:
     """The id and secret of an access token; raises Unauthenticated for anything else."""
     prefix, _, rest = token.partition("_")
     token_id, _, secret = rest.partition("_")
     if prefix != TOKEN_PREFIX or not token_id or not secret:
         raise _refused()
-    return token_id, secret
+    return TokenId(token_id), secret
 
 
 def check_token(holder: TokenHolder | None, secret: str, now_us: int) -> Actor:

@@ -12,7 +12,7 @@ from outlay.domain.policy import Permission
 from outlay.kit.clock import in_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.sign_in_throttle import WINDOW, Attempt
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.directory.sign_in_failures import create_failures, find_failures
 
 MAX_ENTRIES: Final = 100

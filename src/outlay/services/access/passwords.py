@@ -18,7 +18,7 @@ MIN_LENGTH: Final = 15
 MAX_LENGTH: Final = 1024
 
 MAX_WAITING: Final = 64
-"""Most queued sign-ins; further ones are refused immediately."""
+"""Maximum number of queued sign-ins; further ones are refused immediately."""
 
 # The minimum of OWASP's Password Storage Cheat Sheet: 19 MiB, two passes, one lane. More memory
 # would let a flood of sign-ins overload a machine with two cores.
@@ -35,7 +35,7 @@ def _hash_of_nobody() -> str:
 
 
 def check_password(password: str, *, field: str = "password") -> str:
-    """`password` itself; Invalid if it is too short, too long or too easy to guess."""
+    """`password` itself; raises Invalid if it is too short, too long or too easy to guess."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise Invalid(
             f"A password must have {MIN_LENGTH} to {MAX_LENGTH} characters. Several words work "

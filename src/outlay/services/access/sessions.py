@@ -2,7 +2,7 @@
 
 from outlay.domain.ids import MemberId
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import Change
+from outlay.services.directory.audited_changes import Change
 from outlay.storage.directory.members import (
     set_password,
 )

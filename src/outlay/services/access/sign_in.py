@@ -21,7 +21,7 @@ from outlay.services.access.passwords import Passwords, check_password
 from outlay.services.access.sessions import open_session, put_password
 from outlay.services.access.sign_in_throttle import Attempt, Throttle
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.issuing import (
     ended,
     good_invitation,
@@ -300,9 +300,8 @@ class SignIn:
         password: str,
         request_id: str,
     ) -> str:
-        """Create the first organization and its owner; returns a session token. Conflict if there
-        is one already.
-        """
+        """Create the first organization and its owner; returns a session token. Raises Conflict if
+        there is one already."""
         check_password(password)
         drafted = self._organizations.draft(organization, plan=Plan.ENTERPRISE, timezone=timezone)
         member = Member(

@@ -22,9 +22,10 @@ from outlay.kit.secrets import digest_secret, new_secret
 from outlay.services.access.sessions import open_session
 from outlay.services.access.sso_provider import Providers
 from outlay.services.directory.actors import actor_for
-from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.groups import present_groups
+from outlay.services.directory.audited_changes import AuditedChanges
+from outlay.services.directory.groups import GROUPS
 from outlay.services.directory.members import describe_member
+from outlay.services.directory.named_things import present_of
 from outlay.services.directory.sso import SsoSettings
 from outlay.services.directory.text_rules import MAX_NAME, check_email
 from outlay.storage.directory.engine import Directory
@@ -110,7 +111,8 @@ class Sso:
             return [o for o in list_organizations(session) if o.organization_id in ids]
 
     async def begin(self, slug: str, target: str, base_url: str) -> SignInRedirect:
-        """Begin a sign-in for the organization with a slug; NotFound if it has no provider."""
+        """Begin a sign-in for the organization with a slug; raises NotFound if it has no
+        provider."""
         stored = await asyncio.to_thread(self._called, slug)
         organization_id = stored.sso.organization_id
         known = await self._providers.read(stored.sso.issuer)
@@ -288,7 +290,7 @@ def _check_sender(provider: Provider, iss: str | None) -> None:
 def _check_hosted(sso: SingleSignOn, identity: Identity) -> None:
     """Raise Unauthenticated for a Google account that is not managed by a listed domain.
 
-    Anybody can create a consumer account with a company's address, and it stays verified after that
+    Anyone can create a consumer account with a company's address, and it stays verified after that
     person has left. Only the claim `hd` shows that the company manages the account.
     """
     if (
@@ -326,7 +328,7 @@ def _sync_groups(
     """Add a member to the groups of the claim, and remove the member from other mapped groups."""
     if identity.groups is None or not sso.groups:
         return [], []
-    present = {group.group_id for group in present_groups(session, actor)}
+    present = {group.group_id for group in present_of(GROUPS, session, actor)}
     wanted = {sso.groups[name] for name in identity.groups if name in sso.groups} & present
     governed = set(sso.groups.values()) & present
     current = {

@@ -45,12 +45,12 @@ class Providers:
     """Queries identity providers and caches their metadata and keys."""
 
     def __init__(self, permits: Callable[[Address], bool]) -> None:
-        """`permits` tells whether an address may be connected to at all."""
+        """`permits` says whether an address may be connected to at all."""
         self._permits = permits
         self._known: dict[str, Known] = {}
 
     async def read(self, issuer: str, max_age: float | None = None) -> Known:
-        """The data of an issuer's provider; Unavailable if it is not usable."""
+        """The data of an issuer's provider; raises Unavailable if it is not usable."""
         known = self._known.get(issuer)
         max_age = METADATA_SECONDS if max_age is None else max_age
         if known is not None and time.monotonic() - known.read_at < max_age:
@@ -90,7 +90,7 @@ class Providers:
         verifier: str,
         redirect_uri: str,
     ) -> str:
-        """The ID token for a code; Unavailable if the provider returns none."""
+        """The ID token for a code; raises Unavailable if the provider returns none."""
         form = {
             "grant_type": "authorization_code",
             "code": code,

@@ -1,4 +1,4 @@
-"""Answers to usage questions: one way from a UsageQuery to numbers, for every page and endpoint."""
+"""Answering usage questions: one path from a UsageQuery to numbers, for every page and endpoint."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -56,7 +56,7 @@ from outlay.storage.ledger.store import Ledger
 
 
 class Analytics:
-    """Runs questions against the cube and names what comes back."""
+    """Asks the cube questions and adds labels to the answers."""
 
     def __init__(
         self,
@@ -87,7 +87,8 @@ class Analytics:
         from_date: date | None = None,
         to_date: date | None = None,
     ) -> Period:
-        """The period that a preset or a pair of dates means now; Invalid for half a pair."""
+        """The period that a preset or a pair of dates means now; raises Invalid if only one date is
+        given."""
         if preset is not None:
             if from_date or to_date:
                 raise Invalid("Use either `preset` or `from` and `to`, not both.", field="preset")
@@ -99,7 +100,7 @@ class Analytics:
         return period_of_dates(from_date, to_date, timezone)
 
     def now_us(self) -> int:
-        """The present instant in µs since the epoch."""
+        """The current instant in µs since the epoch."""
         return to_us(self._clock.now())
 
     def has_events(self, organization_id: OrganizationId) -> bool:
@@ -107,7 +108,7 @@ class Analytics:
         return self.first_event(organization_id) is not None
 
     def first_event(self, organization_id: OrganizationId) -> datetime | None:
-        """When the organization's first request was, None before it."""
+        """Time of the organization's first request; None if there is none."""
         times = self._ledger.event_time_range(organization_id)
         return from_us(times[0]) if times else None
 
@@ -122,7 +123,7 @@ class Analytics:
             return self.compare_in(reader, query)
 
     def compare_in(self, reader: CubeReader, query: UsageQuery) -> Comparison:
-        """`compare` from a snapshot that several questions share."""
+        """Like `compare`, from a snapshot that several questions share."""
         period, beside = query.period, query.beside
         elapsed = elapsed_part(period, self._clock.now())
         nothing = replace(period, end_bucket=period.start_bucket, preset=None)
@@ -155,9 +156,9 @@ class Analytics:
     def _part(
         self, reader: CubeReader, query: UsageQuery, whole: Breakdown, part: Period
     ) -> tuple[Totals, dict[str, Totals]]:
-        """Totals and those of each entry over the first part of an answer's period.
+        """Totals, overall and by entry, of the first part of an answer's period.
 
-        Whole steps are summed from the answer; only the step that is cut needs another question.
+        Whole steps are summed from the answer; only a step that is cut needs another question.
         """
         ends = [step.end_bucket for step in whole.steps]
         full = sum(end <= part.end_bucket for end in ends)
@@ -177,9 +178,9 @@ class Analytics:
 
     @contextmanager
     def read(self) -> Iterator[CubeReader]:
-        """One snapshot for several questions, whose answers then agree.
+        """One snapshot for several questions, so that their answers are consistent.
 
-        Answers are cached for as long as nothing in their period has changed.
+        Answers are cached as long as nothing in their period changes.
         """
         with self._slot.read() as reader:
             yield CachingReader(
@@ -188,7 +189,7 @@ class Analytics:
 
     @property
     def edition(self) -> str:
-        """The edition of the ledger that answers come from; the same throughout a snapshot."""
+        """The edition of the ledger that answers come from; constant within a snapshot."""
         return self._slot.cube.edition
 
     def merges(self, organization_id: OrganizationId) -> Merges:
@@ -200,7 +201,8 @@ class Analytics:
         return read_labels(self._directory, organization_id, dimension)
 
     def percentiles(self, query: UsageQuery) -> Mapping[float, float | None]:
-        """Latency quantiles in microseconds, within the histogram's error; None without any."""
+        """Latency quantiles in microseconds, within the error of the histogram; None if no request
+        has a duration."""
         with self.read() as reader:
             return quantiles_us(reader.ask(LatencyBins(query)))
 
@@ -210,7 +212,7 @@ class Analytics:
             return read_latency(reader, query, dimension)
 
     def unpriced_in(self, reader: CubeReader, query: UsageQuery) -> list[tuple[str, int]]:
-        """Models and routes whose requests have no price, and how many requests, most first."""
+        """Models and routes with unpriced requests, and their number of requests, most first."""
         rows = replace(query.by(Dimension.MAPPING), measures=("unpriced_requests",))
         found = [(row.keys[0], row.measures.unpriced_requests) for row in reader.ask(Rows(rows))]
         return sorted(
@@ -218,9 +220,9 @@ class Analytics:
         )
 
     def freshness(self, reader: CubeReader | None = None) -> Freshness:
-        """How complete the answers of a reader are; without one, the answers of later readers.
+        """How complete the answers of a reader are; without a reader, the answers of later readers.
 
-        Without a reader, call it before asking the questions.
+        Without a reader, call it before asking questions.
         """
         position = reader.loaded_seq if reader is not None else None
         return Freshness(
@@ -233,7 +235,7 @@ class Analytics:
     # From rows to entries
 
     def breakdown_in(self, reader: CubeReader, query: UsageQuery) -> Breakdown:
-        """`breakdown` from a snapshot that several questions share."""
+        """Like `breakdown`, from a snapshot that several questions share."""
         query = replace(query, measures=with_quality(query.measures))
         if query.group_by is Dimension.KIND:
             return read_kinds(reader, query)
@@ -260,7 +262,7 @@ class Analytics:
     def _with_parts(
         self, reader: CubeReader, query: UsageQuery, entries: tuple[Entry, ...]
     ) -> tuple[Entry, ...]:
-        """The entries, each broken down by the second level."""
+        """The entries, each broken down by the second dimension."""
         if query.then_by is None:
             return entries
         named = tuple(entry.key for entry in entries if entry.kind is EntryKind.VALUE)

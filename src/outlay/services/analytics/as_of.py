@@ -1,7 +1,7 @@
-"""The cube as it was at an earlier ledger position: its current sums less those of later events.
+"""The cube as of an earlier ledger position: its current sums minus those of later events.
 
-A client reads the pages of an export one after another while new usage comes in. This way all pages
-belong to one snapshot, on whichever node they are read, and no node has to keep any state.
+A client reads the pages of an export one after another while new usage arrives. This way all pages
+belong to one snapshot, on whichever node they are read, and no node has to keep state.
 """
 
 from bisect import bisect_right
@@ -28,7 +28,7 @@ from outlay.storage.ledger.rows import COLUMN
 from outlay.storage.ledger.store import Ledger
 
 MAX_LATER_EVENTS: Final = 200_000
-"""Most later events that are read for a page, which takes a second or two."""
+"""Maximum number of later events read for a page, which takes a second or two."""
 
 _ORGANIZATION: Final = COLUMN["organization_id"]
 _PLACE: Final = {name: place for place, name in enumerate(DIMENSIONS)}
@@ -43,7 +43,7 @@ _Place = tuple[int, tuple[str, ...]]
 
 
 class SnapshotGone(Conflict):
-    """The snapshot of the first page cannot be read any more."""
+    """The snapshot of the first page can no longer be read."""
 
     default_code = ErrorCode.SNAPSHOT_GONE
 
@@ -64,7 +64,7 @@ class EarlierReader:
         self.loaded_seq = position
 
     def ask(self, question: Question[A]) -> A:
-        """The answer of a question, as it was at the position."""
+        """The answer to a question as of the position."""
         answer: A = self._answer(question)
         return answer
 
@@ -87,7 +87,7 @@ class EarlierReader:
         if "requests" not in query.measures:
             query = replace(query, measures=("requests", *query.measures))
         later = self._sums(query)
-        # Rows that were voided since may be gone from the cube: they are inserted again.
+        # Rows that were voided since may be missing in the cube: they are inserted again.
         taken = sorted(
             (place, measures)
             for place, measures in later.items()
@@ -108,7 +108,7 @@ class EarlierReader:
                 yield row
             elif (earlier := _less(row.measures, measures)).requests:
                 yield row._replace(measures=earlier)
-        if count != more:  # else there are rows beyond, and enough of them here
+        if count != more:  # otherwise there are more rows after these, and enough rows here
             for entry in taken:
                 yield _taken_back(*entry)
 
@@ -130,7 +130,7 @@ class EarlierReader:
         return found
 
     def _matches(self, query: RowQuery, key: Key) -> bool:
-        """Whether a cell is in the period and meets every filter."""
+        """Whether a cell is in the period and matches every filter."""
         if not query.period.start_bucket <= key[_BUCKET] < query.period.end_bucket:
             return False
         return all(
@@ -141,7 +141,7 @@ class EarlierReader:
         )
 
     def _keys(self, query: RowQuery, key: Key) -> list[tuple[str, ...]]:
-        """The rows that a cell counts in: one, or one for each of its groups."""
+        """The rows that a cell counts in: one, or one per group."""
         rows: list[tuple[str, ...]] = [()]
         for dimension in query.group_by:
             values = self._values(query.merges, dimension, key) or {""}
@@ -150,7 +150,7 @@ class EarlierReader:
 
     @staticmethod
     def _values(merges: Merges, dimension: Grouping, key: Key) -> set[str]:
-        """The values that a cell has of a dimension, merged ones replaced by their targets."""
+        """The values of a cell in a dimension; merged ones are replaced by their targets."""
         text = key[_PLACE[dimension.column]]
         if isinstance(dimension, Tag):
             return {split_tags(text).get(dimension.key, "")}
@@ -162,7 +162,7 @@ class EarlierReader:
 def reader_as_of(
     reader: CubeReader, ledger: Ledger, organization_id: str, position: int
 ) -> EarlierReader:
-    """A snapshot as of a ledger position; SnapshotGone where it cannot be made."""
+    """A snapshot as of a ledger position; raises SnapshotGone if it cannot be provided."""
     loaded = reader.loaded_seq
     if position > loaded:
         raise SnapshotGone(

@@ -1,4 +1,4 @@
-"""From the rows of the cube to the entries of a breakdown."""
+"""Converting rows of the cube to the entries of a breakdown."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,7 @@ from outlay.storage.cube.store import CubeReader
 
 
 def with_quality(measures: tuple[str, ...]) -> tuple[str, ...]:
-    """The measures, and those that tell how complete and exact totals are."""
+    """The measures, and those that show how complete and exact totals are."""
     return tuple(dict.fromkeys((*measures, *QUALITY_MEASURES)))
 
 
@@ -21,7 +21,7 @@ def by_value(reader: CubeReader, query: UsageQuery, dimension: Grouping) -> dict
 
 
 def sum_by_step(rows: Sequence[BreakdownRow]) -> dict[int, Totals]:
-    """The totals of each step, of groups that do not overlap."""
+    """The totals of each step, for groups that do not overlap."""
     by_step: dict[int, Totals] = {}
     for row in rows:
         known = by_step.get(row.step)

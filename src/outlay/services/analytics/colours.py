@@ -1,4 +1,4 @@
-"""Chart colours: an entity keeps its slot across charts, pages, metrics and ranges."""
+"""Chart colours: an entity has the same colour slot in all charts, pages, metrics and ranges."""
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
@@ -14,12 +14,12 @@ from outlay.storage.directory.palette_slots import create_slots, list_slots
 logger = logging.getLogger(__name__)
 
 SLOT_COUNT: Final = 16
-"""The tones of the palette; `--s1` … `--s16` of the style sheet."""
+"""Number of palette colours: `--s1` … `--s16` in the style sheet."""
 
 SLOTS: Final = range(1, SLOT_COUNT + 1)
 
 MAIN_SLOTS: Final = 8
-"""The first ones, which differ most; the others are a lighter or darker variant of each."""
+"""The first slots, which differ most; the others are lighter or darker variants of them."""
 
 
 def remember_slots(
@@ -55,7 +55,7 @@ def _add_slots(
             new = _new_slots(slots, keys)
             create_slots(session, organization_id, dimension.value, new)
     except Unavailable as error:
-        # Colours are no reason to refuse an answer; they are stored with the next one.
+        # Colours are no reason to fail a request; they are stored with the next one.
         logger.debug("chart colours are not stored: %s", error.message)
         new = _new_slots(slots, keys)
     return {**slots, **new}
@@ -77,16 +77,16 @@ def _new_slots(remembered: Mapping[str, int], keys: Sequence[str]) -> dict[str, 
 def assign_slots(
     keys: Sequence[str], remembered: Mapping[str, int], lists: Sequence[Collection[str]]
 ) -> dict[str, int]:
-    """One slot for each key of a page, whatever list it stands in.
+    """One slot for each key of a page, the same in every list.
 
-    `keys` are all that the page shows, the largest by cost first, and `lists` are those that stand
-    together somewhere: no two of one list share a slot. Where two of a page remember the same, the
-    less important one gives way; the first eight never do so for the rest.
+    `keys` are all keys on the page, the largest by cost first, and `lists` are those shown
+    together: no two keys of a list share a slot. If two keys of a page have stored the same slot,
+    the less important one gets another; the first eight never give way to the rest.
     """
     first = keys[:MAIN_SLOTS]
     together = [frozenset(found) for found in (*lists, first)]
-    # What stands in most lists comes first, while slots are free: then sixteen are enough for three
-    # lists of eight, whatever they have in common.
+    # Keys that are in most lists come first, while slots are free: then sixteen slots suffice for
+    # three lists of eight, however they overlap.
     places = {key: sum(key in found for found in together) for key in keys}
     rest = sorted(keys[MAIN_SLOTS:], key=lambda key: -places[key])
     wanted_first = {remembered[key] for key in first}
@@ -102,9 +102,9 @@ def assign_slots(
 def _choose(
     wanted: int, closed: Collection[int], avoided: tuple[Collection[int], Collection[int]]
 ) -> int:
-    """The wanted slot unless it is closed; else the lowest, those last that are to be avoided.
+    """The wanted slot if it is free; otherwise the lowest free one, those in `avoided` last.
 
-    In a list with more keys than slots all may be closed; then the wanted one is as good as any.
+    In a list with more keys than slots all may be taken; then the wanted one is as good as any.
     """
     if wanted not in closed:
         return wanted

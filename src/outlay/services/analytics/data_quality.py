@@ -24,26 +24,26 @@ from outlay.storage.ledger.marks import Marks
 from outlay.storage.ledger.store import Ledger
 
 MAX_ROWS: Final = 100_000
-"""Rows of the ledger that one question may read: about a tenth of a second."""
+"""Maximum number of ledger rows read per question: about a tenth of a second."""
 
 _HOURLY_DAYS: Final = 366
-"""The longest period that is looked through by the hour, in days."""
+"""The longest period, in days, that is searched hour by hour."""
 
 
 class PartKind(StrEnum):
     """The kind of a part without a price."""
 
     METER = "meter"
-    """Or a token count."""
+    """A meter, or a token count."""
     COUNTER = "counter"
-    """Of the provider, unknown to Outlay."""
+    """A provider's counter that Outlay does not know."""
     CONTEXT = "context"
-    """What selects a price, `service_tier=flex`."""
+    """A price context, `service_tier=flex`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MissingPart:
-    """Something without a price, and how many partly priced requests have it."""
+    """Something without a price, and the number of partly priced requests that have it."""
 
     name: str
     kind: PartKind
@@ -131,7 +131,7 @@ class DataQuality:
     def _marks(
         self, reader: CubeReader, query: UsageQuery, *, is_partial: bool
     ) -> tuple[list[Marks], datetime | None]:
-        """The marks of a question's requests, and from when on they were looked at.
+        """The marks of a question's requests, and the earliest time that was read.
 
         `is_partial` leaves out hours without a partly priced request.
         """
@@ -157,7 +157,7 @@ class DataQuality:
     def _spans(
         self, reader: CubeReader, query: UsageQuery, *, is_partial: bool
     ) -> tuple[list[Span], datetime | None]:
-        """What of the ledger has to be read, and from when on where that is not all."""
+        """The parts of the ledger to read, and the earliest time read if that is not everything."""
         period = query.period
         asked = replace(
             query,

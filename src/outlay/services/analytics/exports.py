@@ -1,7 +1,7 @@
 """Reports for chargeback and BI: any combination of dimensions and measures, as a file.
 
-A file is written whole before its first byte is sent: it comes from one snapshot of the cube, a
-slow reader holds nothing up, and what is wrong is known before it is too late to say so.
+A file is written completely before its first byte is sent: it comes from one snapshot of the cube,
+a slow client blocks nothing, and errors are found while they can still be returned.
 """
 
 import hashlib
@@ -40,13 +40,13 @@ from outlay.wire.tables.xlsx import write_xlsx
 
 MAX_LIMIT: Final = 100_000
 SPOOL_BYTES: Final = 4 * 1024 * 1024
-"""A file is in memory up to this size, on disk beyond."""
+"""A file is kept in memory up to this size, on disk beyond it."""
 TOTAL_TOKENS: Final = "total_tokens"
-"""Not a measure of the cube, but the sum of two."""
+"""Not a measure of the cube, but the sum of two measures."""
 
 
 class ReportFormat(StrEnum):
-    """What a report is written as."""
+    """The file format of a report."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -56,7 +56,7 @@ class ReportFormat(StrEnum):
 
     @property
     def media_type(self) -> str:
-        """For the Content-Type of an answer."""
+        """The Content-Type of the format."""
         return _MEDIA_TYPES[self]
 
 
@@ -70,7 +70,7 @@ _MEDIA_TYPES: Final = {
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended, and in what the first page was read."""
+    """The position after a page, and the state that the first page was read in."""
 
     start_bucket: int
     end_bucket: int
@@ -78,7 +78,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     position: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     """The ledger position of its snapshot."""
     state: str
-    """What else its rows depend on: the ledger's edition and what counts as what."""
+    """The rest of the state that its rows depend on: the ledger's edition and the merges."""
     question: str
     step: Annotated[int, msgspec.Meta(ge=0, le=MAX_STEPS)]
     keys: tuple[str, ...]
@@ -86,7 +86,7 @@ class _Cursor(msgspec.Struct, frozen=True, array_like=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A question whose answer is a file."""
+    """A question that is answered with a file."""
 
     organization_id: OrganizationId
     period: Period
@@ -96,7 +96,7 @@ class Report:
     """Names of measures, and `total_tokens`, in the order of the columns."""
     filters: Mapping[Grouping, tuple[str, ...]]
     limit: int | None = None
-    """Most rows of a page, which then has the cursor of the next one."""
+    """Maximum number of rows per page; a page that is cut has the cursor of the next one."""
     cursor: str | None = None
 
     def __post_init__(self) -> None:
@@ -106,24 +106,24 @@ class Report:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFile:
-    """A report that has been written."""
+    """A written report."""
 
     file: IO[bytes]
-    """At its start; the caller closes it."""
+    """Positioned at its start; the caller closes it."""
     size: int
     digest: bytes
     """SHA-256 of the whole file."""
     period: Period
-    """Its period; that of the first page for a later one."""
+    """Its period; for a later page, the period of the first page."""
     trailer: Mapping[str, Any]
     following: str | None
-    """The cursor of the next page, None at the end."""
+    """The cursor of the next page; None on the last page."""
 
 
 PLAIN_FILE: Final = FileStyle()
 
 Describe = Callable[[UsageQuery, Totals], Mapping[str, Any]]
-"""Makes the head of a file from the query and its totals."""
+"""Creates the head of a file from the query and its totals."""
 
 
 class Reports:
@@ -141,7 +141,7 @@ class Reports:
         }
 
     def check(self, report: Report) -> Period:
-        """The period of a report, or of its first page; Invalid for a bad cursor."""
+        """The period of a report, or of its first page; raises Invalid for a bad cursor."""
         cursor = _read_cursor(report)
         if cursor is None:
             return report.period
@@ -154,9 +154,10 @@ class Reports:
         describe: Describe,
         style: FileStyle = PLAIN_FILE,
     ) -> ReportFile:
-        """Write a report; `describe` makes the head of the file.
+        """Write a report; `describe` creates the head of the file.
 
-        A later page is of the snapshot of the first; SnapshotGone where that cannot be read.
+        A later page is read from the snapshot of the first one; raises SnapshotGone if that can no
+        longer be read.
         """
         report = replace(report, period=self.check(report))
         cursor = _read_cursor(report)
@@ -231,7 +232,7 @@ class Reports:
         period: Period,
         style: FileStyle = PLAIN_FILE,
     ) -> ReportFile:
-        """Write a table that is at hand, or comes row by row, as a whole file."""
+        """Write a complete table, whose rows may be streamed, as a file."""
         file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - handed on
         try:
             trailer = self._writers[file_format](file, table, style)
@@ -248,7 +249,7 @@ class Reports:
 
 
 class _Paging:
-    """Passes on a page of rows, and keeps its last row if there are more."""
+    """Passes on the rows of a page, and stores the last one if there are more."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
@@ -309,13 +310,13 @@ def _cells(
 
 
 def _reader_of(measures: Sequence[str]) -> Callable[[Totals], tuple[int, ...]]:
-    """What takes some measures out of Totals."""
+    """A function that extracts some measures from Totals."""
     read: Callable[[Totals], Any] = attrgetter(*measures)
     return read if len(measures) > 1 else lambda totals: (read(totals),)
 
 
 def _totals(report: Report, total: Totals, columns: Sequence[Column]) -> dict[str, int]:
-    """The totals of the period, every request counted once, by the names of the columns."""
+    """The totals of the period, each request counted once, by column name."""
     summed = [column.name for column in columns if column.kind.is_summed]
     return {
         name: getattr(total, measure) for name, measure in zip(summed, report.measures, strict=True)
@@ -335,7 +336,8 @@ def _read_cursor(report: Report) -> _Cursor | None:
 
 
 def _question(report: Report) -> str:
-    """What all pages of a report have in common, except the period, which the cursor has."""
+    """Everything that identifies the question of a report except the period, which is in the
+    cursor."""
     filters = sorted((str(dimension), values) for dimension, values in report.filters.items())
     return _digest(report.interval, [*map(str, report.group_by)], report.measures, filters)
 

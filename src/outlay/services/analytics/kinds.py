@@ -1,4 +1,5 @@
-"""Usage by kind: the parts of the cost, from the totals of requests and from their meters."""
+"""Usage by kind: the parts of the cost, computed from the totals of requests and from their
+meters."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -23,11 +24,11 @@ PARTS: Final = (
 """Measures that the kinds are computed from."""
 
 _Amounts = dict[str, dict[int, KindAmount]]
-"""By kind and step."""
+"""Amounts by kind and step."""
 
 
 def read_kinds(reader: CubeReader, query: UsageQuery) -> Breakdown:
-    """The breakdown of a query that is grouped by kind of usage."""
+    """The breakdown of a query by kind of usage."""
     measures = tuple(dict.fromkeys((*query.measures, *PARTS)))
     plain = replace(query, group_by=None, named=None, measures=measures)
     by_step = reader.ask(StepTotals(plain))
@@ -48,7 +49,7 @@ def read_kinds(reader: CubeReader, query: UsageQuery) -> Breakdown:
 
 
 def _entries(query: UsageQuery, amounts: _Amounts) -> tuple[KindEntry, ...]:
-    """The kinds that are to be named, by the first rank, then all others together."""
+    """The named kinds by the first rank, then all others together."""
     entries = [_entry(name, by_step) for name, by_step in amounts.items()]
     rank = query.ranks[0]
     entries.sort(key=lambda entry: (-entry.total.rank_value(rank), entry.key))
@@ -80,7 +81,7 @@ def _entry(name: str, by_step: Mapping[int, KindAmount]) -> KindEntry:
 
 
 def _together(entries: list[KindEntry]) -> KindEntry:
-    """Kinds as one; their units differ, so it has no quantity."""
+    """Several kinds as one; their units differ, so it has no quantity."""
     by_step: dict[int, Totals] = {}
     for entry in entries:
         for step, totals in entry.by_step.items():

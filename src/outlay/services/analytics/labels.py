@@ -1,4 +1,4 @@
-"""What to call the values of a dimension: names survive deletion."""
+"""Labels of dimension values: names survive deletion."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +19,7 @@ from outlay.storage.directory.projects import list_projects
 from outlay.storage.directory.session import ReadSession
 
 DELETED: Final = " (deleted)"
-"""What follows the name of a thing that is gone."""
+"""Suffix of the names of deleted objects."""
 
 
 def read_labels(
@@ -46,7 +46,7 @@ def read_labels(
 def _labels_of_things(
     session: ReadSession, organization_id: OrganizationId, dimension: Grouping
 ) -> dict[str, str]:
-    """Names of what has been set up."""
+    """Names of configured objects."""
     match dimension:
         case Dimension.PROJECT:
             return {
@@ -73,5 +73,5 @@ def _labels_of_things(
 
 
 def mark_deleted(name: str, thing: ApiKey | Member | Project | UserGroup) -> str:
-    """The name, followed by `(deleted)` when the thing is gone."""
+    """The name, followed by `(deleted)` if the object is deleted."""
     return name + DELETED if thing.is_deleted else name

@@ -1,4 +1,4 @@
-"""Latency of requests: percentiles in all, and by value of a dimension."""
+"""Latency of requests: percentiles overall and by value of a dimension."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class LatencyBreakdown:
 
 
 def quantiles_us(bins: Mapping[int, int]) -> dict[float, float | None]:
-    """The percentiles of a histogram in µs; None without a timed request."""
+    """The percentiles of a histogram in µs; None if no request has a duration."""
     return {q: quantile_us(bins, q) for q in PERCENTILES}
 
 

@@ -1,4 +1,4 @@
-"""The period of a log, cut into spans that are read one after the other."""
+"""The period of a log, divided into spans that are read one after the other."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +9,20 @@ from typing import Final
 from outlay.domain.period import Period, Step
 
 PART_ROWS: Final = 25_000
-"""Rows that one statement reads, about; a busy bucket may have more."""
+"""Approximate number of rows per statement; a busy bucket may have more."""
 GAP_ROWS: Final = 250
-"""Rows between two buckets that are read rather than passed over by a statement of their own."""
+"""Gaps of up to this many rows are read along rather than skipped with another statement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Adjoining buckets."""
+    """Consecutive buckets."""
 
     start: int
     end: int
     """Exclusive."""
     rows: int
-    """All requests of the organization in it; 0 where that is not needed."""
+    """All requests of the organization in it; 0 if not needed."""
 
 
 def cut_spans(
@@ -31,11 +31,11 @@ def cut_spans(
     sizes: Mapping[int, int] | None,
     edges: Sequence[int],
 ) -> list[Span]:
-    """Where something may match, newest first.
+    """The spans that may have matches, newest first.
 
-    `matching` are the buckets in question, newest first; None for all. `sizes` says how many rows
-    each bucket has, where all of them will be read: spans then have about PART_ROWS, and small gaps
-    are read along. No span has an edge inside.
+    `matching` are the candidate buckets, newest first; None for all. `sizes` has the number of rows
+    of each bucket, if all of them will be read: spans then have about PART_ROWS rows and include
+    small gaps. No span crosses an edge.
     """
     if matching is None and sizes is None:
         return [Span(period.start_bucket, period.end_bucket, 0)]
@@ -55,7 +55,7 @@ def cut_spans(
 
 
 def _counter(sizes: Mapping[int, int]) -> Callable[[int, int], int]:
-    """What counts the rows in a run of buckets, the end exclusive."""
+    """A function that counts the rows in a range of buckets, the end exclusive."""
     buckets = sorted(sizes)
     sums = [0, *accumulate(sizes[bucket] for bucket in buckets)]
     return lambda start, end: sums[bisect_left(buckets, end)] - sums[bisect_left(buckets, start)]

@@ -1,4 +1,4 @@
-"""Everything about the usage of one member, API key or project, from one snapshot."""
+"""The complete usage of one member, API key or project, from one snapshot."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,11 +27,11 @@ class UsageProfile:
     latency: Mapping[float, float | None]
     """Quantile → µs."""
     activity: Breakdown
-    """Step by step, by model."""
+    """By step and model."""
     top: Mapping[Dimension, tuple[Entry, ...]]
-    """By cost; Other and Unattributed included."""
+    """By cost, including Other and Unattributed."""
     most_used: Mapping[Dimension, Entry | None]
-    """By requests; None when no request has a value."""
+    """By requests; None if no request has a value."""
 
 
 def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
@@ -41,8 +41,8 @@ def read_profile(analytics: Analytics, query: UsageQuery) -> UsageProfile:
 
 
 def read_profile_in(reader: CubeReader, analytics: Analytics, query: UsageQuery) -> UsageProfile:
-    """`read_profile` from a snapshot that several questions share."""
-    # One scan for everything that needs no steps: a filter leaves few combinations.
+    """Like `read_profile`, from a snapshot that several questions share."""
+    # One scan for everything that is not by step: a filter leaves few combinations.
     rows = list(reader.ask(Rows(replace(query.by(*USED), measures=ALL_MEASURES))))
     bins = reader.ask(LatencyBins(query))
     activity = analytics.breakdown_in(

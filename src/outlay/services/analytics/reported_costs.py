@@ -1,7 +1,7 @@
-"""Costs that senders report, compared with the price book, by provider and by model.
+"""Reported costs compared with the price book, by provider and by model.
 
-The drift is over requests that have both costs, each of all that was used. Requests with a reported
-cost alone are counted apart: a side that is not known is no difference of 100 %.
+Drift is computed over requests that have both costs, each complete. Requests with only a reported
+cost are counted separately: an unknown cost is not a difference of 100 %.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,9 +23,9 @@ LEVELS: Final[Mapping[Dimension, tuple[Dimension, ...]]] = {
     Dimension.MODEL: (Dimension.PROVIDER, Dimension.MODEL),
     Dimension.KIND: (Dimension.KIND,),
 }
-"""What the costs are set side by side by, and what tells the rows of each apart: who charges for a
-model matters to its price. By kind of usage, a request stands in the row of each meter that it has:
-those rows overlap, and show which meter the drift comes with."""
+"""The levels of comparison, with the dimensions that distinguish their rows: the price of a model
+depends on who charges for it. By kind of usage, a request is in the row of each of its meters:
+those rows overlap, and show which meter causes the drift."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,38 +41,38 @@ class CostPair:
 
     @property
     def reported_pusd(self) -> int:
-        """Their reported cost."""
+        """The reported cost of those requests."""
         return self.totals.reported_cost_pusd - self.totals.uncompared_cost_pusd
 
     @property
     def computed_pusd(self) -> int:
-        """Their cost at the price book."""
+        """Their cost by the price book."""
         return self.totals.computed_beside_pusd
 
     @property
     def drift_pusd(self) -> int | None:
-        """How much more is reported than computed; None without a request that has both."""
+        """Reported minus computed cost; None if no request has both."""
         return self.reported_pusd - self.computed_pusd if self.requests else None
 
     @property
     def drift(self) -> float | None:
-        """The same as a share of the computed cost; None where that is nothing."""
+        """The drift as a fraction of the computed cost; None if that is 0."""
         if self.drift_pusd is None or not self.computed_pusd:
             return None
         return self.drift_pusd / self.computed_pusd
 
     @property
     def drift_size_pusd(self) -> int:
-        """What rows are ranked by: how far the costs are apart, nothing where that is not known."""
+        """The rank of a row: the absolute drift, 0 if it is unknown."""
         return abs(self.drift_pusd or 0)
 
 
 @dataclass(frozen=True, slots=True)
 class PairRow:
-    """The costs of one provider, of a model there, or of the requests that have a meter."""
+    """The costs of one provider, of one of its models, or of the requests with a meter."""
 
     keys: tuple[str, ...]
-    """Empty texts for requests that name none."""
+    """Empty for requests without a value."""
     pair: CostPair
 
 
@@ -81,12 +81,12 @@ class ReportedCosts:
     """Reported and computed costs of a period."""
 
     rows: Mapping[Dimension, Sequence[PairRow]]
-    """By what LEVELS has: the largest drift first, then by reported cost."""
+    """By level: the largest drift first, then by reported cost."""
     total: CostPair
 
 
 def reported_costs_in(reader: CubeReader, query: UsageQuery) -> ReportedCosts:
-    """Both costs of a question's requests, of those rows that have a reported one."""
+    """Both costs of a question's requests, for the rows that have a reported one."""
     found = reader.ask(Rows(replace(query.by(*LEVELS[Dimension.MODEL]), measures=MEASURES)))
     by_model = {row.keys: row.measures for row in found}
     return ReportedCosts(

@@ -1,9 +1,10 @@
-"""The log of single requests: filtered, in any order, a page at a time, with what they add up to.
+"""The log of single requests: filtered, in any order, paged, with sums.
 
 The cube knows the buckets with matching requests, so rare values are found without reading
 everything in between. The log shows no event after the ledger position of the cube, so that both
-agree. Conditions that the cube cannot answer, such as the duration of a single request, are checked
-against the ledger's rows in parts: at most `MAX_ROWS`, with no connection held in between.
+agree. Conditions that the cube cannot evaluate, such as the duration of a single request, are
+checked against the ledger's rows in parts: at most `MAX_ROWS`, without holding a connection in
+between.
 """
 
 import time
@@ -19,6 +20,7 @@ from outlay.domain.answers import Breakdown, Totals, sum_totals
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.event import SIGN, Amendment, UsageEvent
+from outlay.domain.ids import EventId
 from outlay.domain.period import BUCKET_US
 from outlay.domain.policy import Permission
 from outlay.domain.query import UsageQuery
@@ -45,28 +47,28 @@ from outlay.storage.ledger.store import Ledger
 
 MAX_LIMIT: Final = 500
 MAX_RUNS: Final = 400
-"""Runs of buckets looked into for one page; a page that would need more ends early."""
+"""Maximum number of bucket ranges searched for one page; a page that would need more ends early."""
 MAX_ROWS: Final = 1_000_000
-"""Rows of the ledger that one question may read: about a second on the machine of the benchmark."""
+"""Maximum number of ledger rows read per question: about a second on the benchmark machine."""
 MAX_SECONDS: Final = 15.0
-"""How long one question may read them, even from a slow disk."""
+"""Time limit for reading them, even from a slow disk."""
 
 _FAR: Final = 2**62
 
 
 class TooWide(Invalid):
-    """A question that only single requests can answer is asked of too many."""
+    """The question needs single requests, and its period has too many of them."""
 
     default_code = ErrorCode.PERIOD_TOO_WIDE
 
 
 class LogCursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended, in which order, and through which event of the ledger it was read."""
+    """The position after a page, its order, and the last ledger event of its snapshot."""
 
     sort: LogSort
     is_descending: bool
     is_back: bool
-    """Whether the page before is wanted, not the one after."""
+    """Whether the previous page is requested instead of the next one."""
     value: Annotated[int, msgspec.Meta(ge=LEAST_VALUE, le=MOST_VALUE)]
     event_time_us: Annotated[int, msgspec.Meta(ge=0, le=_FAR)]
     seq: Annotated[int, msgspec.Meta(ge=-1, le=_FAR)]
@@ -74,16 +76,16 @@ class LogCursor(msgspec.Struct, frozen=True, array_like=True):
 
     @property
     def position(self) -> LogPosition:
-        """Where it ended."""
+        """The position that the page ended at."""
         return LogPosition(self.value, self.event_time_us, self.seq)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """Which requests are asked for, and in which order."""
+    """A query for requests, with their order."""
 
     usage: UsageQuery
-    """The period and the filters, which the cube can answer."""
+    """The period and the filters that the cube can evaluate."""
     conditions: LogConditions = NO_CONDITIONS
     order: LogOrder = NEWEST_FIRST
     cursor: LogCursor | None = None
@@ -98,34 +100,34 @@ class LogQuery:
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether the ledger has to check each request of the period."""
+        """Whether each request of the period must be checked in the ledger."""
         return bool(self.conditions) or self.order.sort is not LogSort.TIME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPage:
-    """Some requests in the order asked for."""
+    """Some requests in the requested order."""
 
     entries: Sequence[LoggedEvent]
     following: LogCursor | None
-    """Where the next page begins, None at the end."""
+    """The cursor of the next page; None on the last page."""
     preceding: LogCursor | None
-    """Where the page before ends, None at the beginning."""
+    """The cursor of the previous page; None on the first page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPlan:
-    """Where to look for the requests of a query, at one position of the cube."""
+    """Where to search for the requests of a query, as of one position of the cube."""
 
     query: LogQuery
     wanted: LogFilter
     spans: Sequence[Span]
-    """Parts of the period that may have matching requests, newest first."""
+    """Parts of the period that may have matches, newest first."""
     usage: Breakdown
-    """The usage of the period and its filters, without the conditions."""
+    """The usage of the period with its filters, without the other conditions."""
 
     def part(self, span: Span, through_seq: int) -> LogFilter:
-        """What is wanted of one span."""
+        """The filter for one span."""
         return replace(
             self.wanted,
             start_us=max(span.start * BUCKET_US, self.wanted.start_us),
@@ -134,7 +136,7 @@ class LogPlan:
         )
 
     def check_width(self) -> None:
-        """Raise TooWide when there are more rows than one question may read."""
+        """Raise TooWide if there are more rows than one question may read."""
         rows = sum(span.rows for span in self.spans)
         if rows > MAX_ROWS:
             raise TooWide(
@@ -146,16 +148,16 @@ class LogPlan:
 
 @dataclass(frozen=True, slots=True)
 class LoggedRequest:
-    """One request with all that is on record of it."""
+    """One request with everything that is recorded about it."""
 
     entry: LoggedEvent
     """Its latest version."""
     history: Sequence[LoggedEvent]
-    """All its rows, in the order in which they were recorded."""
+    """All its rows, in the order of recording."""
     counted: Sequence[UsageEvent]
-    """Other events that report the same answer, and count."""
+    """Other events that report the same answer, and that count."""
     is_counted: bool
-    """Whether it counts itself; if not, another report of its answer may."""
+    """Whether it counts itself; if not, another report of its answer may count."""
 
     @property
     def event(self) -> UsageEvent:
@@ -177,7 +179,7 @@ class RequestLog:
         self._monotonic = monotonic
 
     def plan(self, reader: CubeReader, query: LogQuery) -> LogPlan:
-        """Where to look, by a snapshot of the cube that may be let go of then."""
+        """The plan of a query, from a snapshot of the cube that need not stay open."""
         usage = query.usage
         result = self._analytics.breakdown_in(reader, usage)
         matching = sizes = None
@@ -207,9 +209,9 @@ class RequestLog:
         )
 
     def volume(self, plan: LogPlan) -> Breakdown:
-        """What all requests of a query add up to, step by step; TooWide when it reads too much.
+        """The sums over all requests of a query by step; raises TooWide if too much must be read.
 
-        In QUALITY_MEASURES: the others are 0.
+        In QUALITY_MEASURES: others are 0.
         """
         if not plan.query.conditions:
             return plan.usage
@@ -224,7 +226,7 @@ class RequestLog:
         return replace(plan.usage, total=sum_totals(list(by_step.values())), by_step=by_step)
 
     def page(self, plan: LogPlan, limit: int = 50) -> LogPage:
-        """A page of the requests; TooWide when the order needs more to be read than is allowed."""
+        """A page of requests; raises TooWide if the order requires more rows than are allowed."""
         if not 1 <= limit <= MAX_LIMIT:
             raise Invalid(f"`limit` must be between 1 and {MAX_LIMIT}.", field="limit")
         positions, following, preceding = self.positions(plan, limit)
@@ -234,12 +236,12 @@ class RequestLog:
     def positions(
         self, plan: LogPlan, limit: int
     ) -> tuple[list[LogPosition], LogCursor | None, LogCursor | None]:
-        """Where a page's requests stand, and the cursors of the pages after and before it."""
+        """The positions of a page's requests, and the cursors of the next and the previous page."""
         cursor, order = plan.query.cursor, plan.query.order
         is_back = cursor is not None and cursor.is_back
         scan = order.reversed if is_back else order
         after = cursor.position if cursor else None
-        # A page that follows another one shows no more than that did, and no more than the cube.
+        # A later page shows nothing newer than the first one did, and nothing newer than the cube.
         through_seq = plan.wanted.through_seq
         if cursor is not None:
             through_seq = min(through_seq, cursor.through_seq)
@@ -257,10 +259,10 @@ class RequestLog:
     def all_positions(
         self, plan: LogPlan, limit: int
     ) -> tuple[list[LogPosition], LogCursor | None]:
-        """Where up to so many requests stand, and where to go on after them, None at the end."""
+        """Up to a number of positions, and the position to continue after; None at the end."""
         found, following, _ = self.positions(plan, limit)
         while following is not None and len(found) < limit:
-            # A page may end early: this one may not.
+            # A page may end early, but this must not.
             onward = replace(plan, query=replace(plan.query, cursor=following))
             more, following, _ = self.positions(onward, limit - len(found))
             found += more
@@ -274,7 +276,7 @@ class RequestLog:
         count: int,
         through_seq: int,
     ) -> tuple[list[LogPosition], LogPosition | None]:
-        """The first positions by time, and where to go on when they were not all looked for."""
+        """The first positions by time, and where to continue if the search was not complete."""
         found: list[LogPosition] = []
         spans = plan.spans if scan.falls else plan.spans[::-1]
         deadline, rows = self._monotonic() + MAX_SECONDS, 0
@@ -297,7 +299,7 @@ class RequestLog:
         count: int,
         through_seq: int,
     ) -> tuple[list[LogPosition], LogPosition | None]:
-        """The first positions by a value: the first of each part, and of those the first."""
+        """The first positions by a value: found in each part, then merged."""
         plan.check_width()
         found: list[LogPosition] = []
         for span in self._in_time(plan.spans):
@@ -308,7 +310,7 @@ class RequestLog:
         return sorted(found, reverse=scan.falls)[:count], None
 
     def _in_time(self, spans: Sequence[Span]) -> Iterator[Span]:
-        """Some spans one after the other; TooWide when that takes too long."""
+        """Some spans one after the other; raises TooWide if that takes too long."""
         deadline = self._monotonic() + MAX_SECONDS
         for span in spans:
             if self._monotonic() > deadline:
@@ -318,8 +320,9 @@ class RequestLog:
                 )
             yield span
 
-    def find(self, actor: Actor, event_id: str) -> LoggedRequest:
-        """One request in its latest version; NotFound if there is none that the actor may see."""
+    def find(self, actor: Actor, event_id: EventId) -> LoggedRequest:
+        """The latest version of one request; raises NotFound if there is none that the actor may
+        see."""
         owner = owner_of(actor, Permission.REQUESTS_READ)
         history = self._ledger.read_history(actor.organization_id, event_id)
         if not history:
@@ -340,7 +343,7 @@ class RequestLog:
         return LoggedRequest(latest, history, standing(others), is_counted)
 
     def read(self, plan: LogPlan, positions: Sequence[LogPosition]) -> Iterator[LoggedEvent]:
-        """The requests at positions, some at a time."""
+        """The requests at positions, read in batches."""
         for start in range(0, len(positions), MAX_LIMIT):
             part = positions[start : start + MAX_LIMIT]
             yield from self._ledger.read_logged(plan.wanted.organization_id, part)
@@ -355,14 +358,14 @@ def _cursor(
 
 
 def _is_beyond(span: Span, after: LogPosition, scan: LogOrder) -> bool:
-    """Whether a span may have something after a position."""
+    """Whether a span may have requests after a position."""
     if scan.falls:
         return span.start * BUCKET_US <= after.event_time_us
     return span.end * BUCKET_US > after.event_time_us
 
 
 def _edge(span: Span, scan: LogOrder) -> LogPosition:
-    """Just before all that is in a span."""
+    """The position just before everything in a span."""
     if scan.falls:
         last_us = span.end * BUCKET_US - 1
         return LogPosition(last_us, last_us, _FAR)
@@ -370,7 +373,7 @@ def _edge(span: Span, scan: LogOrder) -> LogPosition:
 
 
 def _beside(position: LogPosition | None, scan: LogOrder) -> LogPosition | None:
-    """From where the other direction finds a position itself, too."""
+    """The position from which the opposite direction finds a position itself, too."""
     if position is None:
         return None
     step = -1 if scan.falls else 1

@@ -1,4 +1,4 @@
-"""Sessions as lists and pages show them: their sums, models, users and so on."""
+"""Sessions for lists and pages: their sums, models, users and so on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,20 +13,20 @@ from outlay.storage.cube.store import CubeReader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session, of the requests that a query matches."""
+    """A session, with its requests that match a query."""
 
     sums: SessionSums
     costs: Mapping[Dimension, Mapping[str, int]]
-    """Cost by dimension and value, highest first; without unattributed requests."""
+    """Cost by dimension and value, highest first, without unattributed requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPage:
-    """Some sessions in the order asked for."""
+    """Some sessions in the requested order."""
 
     sessions: Sequence[Session]
     totals: SessionTotals
-    """Of all sessions, not only those of the page."""
+    """Over all sessions, not only those of the page."""
 
 
 def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:
@@ -38,7 +38,7 @@ def read_sessions(reader: CubeReader, query: SessionQuery) -> SessionPage:
 
 
 def read_session(reader: CubeReader, query: SessionQuery, session_id: str) -> Session:
-    """One session; NotFound when nothing of it meets the filters."""
+    """One session; raises NotFound if none of its requests match the filters."""
     alone = replace(query, session_ids=(session_id,), page=1)
     for session in _described(reader, alone, reader.ask(SessionList(alone))):
         return session

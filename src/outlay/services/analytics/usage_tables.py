@@ -1,7 +1,8 @@
-"""Usage of everybody and everything of a kind: the directory's things beside their numbers.
+"""Tables of usage with all objects of a kind: directory objects joined with their numbers.
 
-Things without usage are there with zeros; what is gone from the directory, or never was in it, is
-there when it has usage. The rows and what is unattributed sum to the total, for groups excepted.
+Objects without usage are included with zeros. Objects that are deleted, or were never in the
+directory, are included if they have usage. Rows and unattributed usage add up to the total, except
+for groups.
 """
 
 from collections import Counter
@@ -15,7 +16,7 @@ from outlay.domain.answers import ZERO, Totals, sum_totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import Discovered
 from outlay.domain.errors import Invalid
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import ApiKeyId, MemberId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey, Member, Project, UserGroup
 from outlay.domain.period import BUCKET_US, Period
 from outlay.domain.policy import Permission
@@ -23,13 +24,13 @@ from outlay.domain.query import UsageQuery
 from outlay.services.analytics.analytics import Analytics
 from outlay.services.analytics.own_usage import owner_of
 from outlay.services.analytics.value_totals import read_value_totals
-from outlay.services.directory.text_rules import pick
-from outlay.storage.directory.api_keys import list_api_keys
+from outlay.services.directory.text_rules import check_found, check_owned
+from outlay.storage.directory.api_keys import find_api_key, list_api_keys
 from outlay.storage.directory.discovered import find_discovered
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import list_groups, list_memberships
-from outlay.storage.directory.members import list_members
-from outlay.storage.directory.projects import list_projects
+from outlay.storage.directory.members import find_member, list_members
+from outlay.storage.directory.projects import find_project, list_projects
 from outlay.storage.directory.session import ReadSession
 
 MAX_PAGE_SIZE: Final = 500
@@ -39,12 +40,12 @@ T = TypeVar("T", Member, Project, UserGroup)
 
 @dataclass(frozen=True, slots=True)
 class UsageRow(Generic[T]):
-    """One thing and what it used."""
+    """One object and its usage."""
 
     key: str
     """The dimension value."""
     thing: T | None
-    """What has been set up under it, None when nothing has."""
+    """The configured object, None if there is none."""
     name: str
     """Its label, without a mark if it is deleted."""
     totals: Totals
@@ -52,13 +53,13 @@ class UsageRow(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageTable(Generic[T]):
-    """Rows by cost, descending, ties by key; and what surrounds them."""
+    """Rows by cost, descending, ties by key, with the totals around them."""
 
     rows: Sequence[UsageRow[T]]
     unattributed: Totals
     """Requests without a value."""
     total: Totals
-    """Every request once."""
+    """Each request counted once."""
 
 
 class UserSort(StrEnum):
@@ -76,7 +77,7 @@ class UserSort(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """Which part of the table of users is looked at."""
+    """The shown part of the table of users."""
 
     sort: UserSort = UserSort.COST
     is_descending: bool = True
@@ -84,7 +85,7 @@ class UserView:
     page: int = 1
     page_size: int = 50
     selected: tuple[str, ...] = ()
-    """Users whose totals are wanted, on any page."""
+    """Users whose totals are requested, on any page."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.page_size <= MAX_PAGE_SIZE:
@@ -102,21 +103,21 @@ class UserPage:
     """Users that match the search, on all pages."""
     page_count: int
     matching: Totals
-    """Totals of those."""
+    """Their totals."""
     selection: Totals
     unattributed: Totals
     total: Totals
 
 
 class UsageTables:
-    """Joins what the cube knows with what the directory knows."""
+    """Joins data of the cube with the directory."""
 
     def __init__(self, analytics: Analytics, directory: Directory) -> None:
         self._analytics = analytics
         self._directory = directory
 
     def members(self, query: UsageQuery) -> tuple[UsageTable[Member], Mapping[str, int]]:
-        """Usage by the member who created the API key, and how many present keys each has."""
+        """Usage by the member who created the API key, with the number of current keys of each."""
         with self._directory.read() as session:
             members = list_members(session, query.organization_id)
             keys = list_api_keys(session, query.organization_id)
@@ -131,7 +132,8 @@ class UsageTables:
         return self._table(query, Dimension.PROJECT, {p.project_id: p for p in projects})
 
     def groups(self, query: UsageQuery) -> tuple[UsageTable[UserGroup], Mapping[str, int]]:
-        """Usage by user group, and how many members each has now; sums may exceed the total."""
+        """Usage by user group, with the current number of members of each; sums may exceed the
+        total."""
         now_us = self._analytics.now_us()
         with self._directory.read() as session:
             groups = list_groups(session, query.organization_id)
@@ -144,7 +146,7 @@ class UsageTables:
     def group_members(
         self, organization_id: OrganizationId, period: Period
     ) -> Mapping[str, set[str]]:
-        """Who was in which user group at some time of a period: member ids by group."""
+        """The members of each user group at any time of a period: member ids by group."""
         start_us, end_us = period.start_bucket * BUCKET_US, period.end_bucket * BUCKET_US
         with self._directory.read() as session:
             memberships = list_memberships(session, organization_id)
@@ -154,42 +156,39 @@ class UsageTables:
                 found.setdefault(one.group_id, set()).add(one.member_id)
         return found
 
-    # One of a kind, gone ones included
+    # Single objects, including deleted ones
 
     def member(self, organization_id: OrganizationId, member_id: MemberId) -> Member:
-        """A present or former member; NotFound when there is none."""
+        """A current or former member; raises NotFound if there is none."""
         with self._directory.read() as session:
-            members = list_members(session, organization_id)
-        return pick(members, lambda member: member.member_id == member_id, "member")
+            found = find_member(session, member_id)
+        return check_owned(found, organization_id, "member")
 
     def project(self, actor: Actor, called: str) -> Project:
-        """A project, also a deleted or discovered one; NotFound when there is none.
+        """A project, including deleted and discovered ones; raises NotFound if there is none.
 
-        A merged one is the one that it counts as. What was discovered is of no member.
+        A merged project is the one it is merged into. Discovered projects belong to no member.
         """
         owner = owner_of(actor, Permission.PROJECT_USAGE)
         with self._directory.read() as session:
             wanted, found = _discovered(session, actor.organization_id, Dimension.PROJECT, called)
-            projects = list_projects(session, actor.organization_id)
+            project = find_project(session, ProjectId(wanted))
         if found is not None and owner is None:
             return found.as_project()
-        return pick(projects, lambda project: project.project_id == wanted, "project")
+        return check_owned(project, actor.organization_id, "project")
 
     def key(self, actor: Actor, called: str) -> ApiKey:
-        """An API key, in the same way; NotFound also when the actor may not see it."""
+        """An API key, likewise; raises NotFound also if the actor may not see it."""
         owner = owner_of(actor, Permission.KEY_USAGE)
         with self._directory.read() as session:
             wanted, found = _discovered(session, actor.organization_id, Dimension.API_KEY, called)
-            keys = list_api_keys(session, actor.organization_id)
+            key = find_api_key(session, ApiKeyId(wanted))
         if found is not None and owner is None:
             return found.as_key()
-        return pick(
-            keys,
-            lambda key: key.api_key_id == wanted and owner in {None, key.member_id},
-            "API key",
-        )
+        key = check_owned(key, actor.organization_id, "API key")
+        return check_found(key if owner in {None, key.member_id} else None, "API key")
 
-    # Everybody
+    # All users
 
     def users(self, query: UsageQuery, view: UserView) -> UserPage:
         """A page of usage by user."""
@@ -208,7 +207,7 @@ class UsageTables:
         )
 
     def all_users(self, query: UsageQuery, view: UserView) -> UsageTable[Member]:
-        """Usage by user, of all pages of a view, or of those selected where any are."""
+        """Usage by user, on all pages of a view, or of the selected users if there are any."""
         table = self._table(query, Dimension.USER, self._members(query))
         selected = frozenset(view.selected)
         rows = [row for row in _in_order(table.rows, view) if not selected or row.key in selected]
@@ -242,7 +241,7 @@ class UsageTables:
 def _discovered(
     session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> tuple[str, Discovered | None]:
-    """The value that something counts as, and its entry where it is a discovered one."""
+    """The value that a value counts as, and its entry if it is a discovered one."""
     entry = find_discovered(session, organization_id, dimension, called)
     if entry is not None and entry.merged_into:
         called = entry.merged_into

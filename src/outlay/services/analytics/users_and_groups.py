@@ -1,4 +1,4 @@
-"""Users and user groups side by side, from one snapshot, for the page and the endpoint."""
+"""Users and user groups, from one snapshot, for the page and the endpoint."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,20 +23,20 @@ COMBINED: Final = (Dimension.USER, Dimension.PROJECT, Dimension.GROUP)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsersAndGroups:
-    """Users in all, groups step by step."""
+    """Users over the whole period, groups by step."""
 
     active: Mapping[Dimension, int]
-    """How many users, projects and groups had usage."""
+    """The number of users, projects and groups with usage."""
     active_users: Sequence[int]
-    """How many users had usage in each step."""
+    """The number of users with usage in each step."""
     users: Breakdown
     """The top users by cost or requests, over the whole period."""
     groups: Breakdown
-    """The top groups by cost, step by step."""
+    """The top groups by cost, by step."""
 
     @property
     def total(self) -> Totals:
-        """Every request once."""
+        """Each request counted once."""
         return self.groups.total
 
 
@@ -49,7 +49,7 @@ def read_users_and_groups(analytics: Analytics, query: UsageQuery) -> UsersAndGr
 def read_users_and_groups_in(
     reader: CubeReader, analytics: Analytics, query: UsageQuery
 ) -> UsersAndGroups:
-    """`read_users_and_groups` from a snapshot that several questions share."""
+    """Like `read_users_and_groups`, from a snapshot that several questions share."""
     whole = replace(query, interval=Interval.TOTAL)
     counts = reader.ask(DistinctCounts(whole, COMBINED)).get(0, (0,) * len(COMBINED))
     users_by_step = reader.ask(DistinctCounts(query, (Dimension.USER,)))
@@ -74,28 +74,29 @@ def read_users_and_groups_in(
 
 
 def top_of(found: Breakdown, rank: Rank, count: int) -> list[Entry]:
-    """The named values of a breakdown, largest first by a rank."""
+    """The named values of a breakdown, highest rank first."""
     named = [entry for entry in found.entries if entry.kind is EntryKind.VALUE]
     named.sort(key=lambda entry: (-entry.total.rank_value(rank), entry.key))
     return named[:count]
 
 
 EXPLAINED_VALUES: Final = 5
-"""Values of a filter that are checked to explain an empty answer."""
+"""Number of values per filter that are checked to explain an empty answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Two filters of which no request satisfies both."""
+    """Two filters that no request satisfies together."""
 
     first: tuple[Dimension, str]
     second: tuple[Dimension, str]
 
 
 def contradictions_in(reader: CubeReader, query: UsageQuery) -> list[Contradiction]:
-    """Which pairs of users, projects and groups have no request in common; of the first values.
+    """The pairs of users, projects and groups that have no request in common; only the first values
+    are checked.
 
-    Empty where each pair has some, and only all together have none.
+    Empty if each pair has common requests, and only all filters together have none.
     """
     asked = [dimension for dimension in COMBINED if dimension in query.filters]
     found = []

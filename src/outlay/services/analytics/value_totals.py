@@ -14,17 +14,17 @@ from outlay.storage.cube.store import CubeReader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValueTotals:
-    """Totals by value. Those of groups may add up to more than the total."""
+    """Totals by value. The values of groups may add up to more than the total."""
 
     values: Mapping[str, Totals]
     unattributed: Totals
     """Requests without a value."""
     total: Totals
-    """Every request once."""
+    """Each request counted once."""
 
 
 def read_value_totals(reader: CubeReader, query: UsageQuery, dimension: Grouping) -> ValueTotals:
-    """The totals of every value, none of which is cut off as Other."""
+    """The totals of every value, without Other."""
     whole = replace(query, group_by=None, then_by=None, interval=Interval.TOTAL)
     used = by_value(reader, whole, dimension)
     if dimension.is_single_valued:

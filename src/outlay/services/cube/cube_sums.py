@@ -1,7 +1,7 @@
-"""The sums of the cube, from one snapshot, and whether its parts agree with each other.
+"""The sums of the cube, from one snapshot, and whether its parts are consistent.
 
-The sums of the rollups are compared with the ledger later. The narrow rollups, the sets of groups
-and the statements themselves are compared with the rollups here, in the same snapshot.
+The sums of the rollups are compared with the ledger later. The narrow rollups, the group sets and
+the statements themselves are compared with the rollups here, in the same snapshot.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from outlay.storage.cube.rollups import LATENCY, METERS, ROLLUPS, SESSIONS, USAG
 from outlay.storage.cube.store import CubeReader
 
 SLICE_DAYS: Final = 93
-"""Days read in one go: few questions, and the sums of each fit in memory."""
+"""Days read at a time: few questions, and their sums fit in memory."""
 EVER: Final = Period(start_bucket=0, end_bucket=2**31 - 1, timezone="UTC")
 _SLICE: Final = SLICE_DAYS * BUCKETS_PER_DAY
 _LANE_OF: Final = tuple(USAGE.measures.index(name) for name in LANES)
@@ -35,7 +35,7 @@ class WrongAnswer(NamedTuple):
 
     organization_id: OrganizationId
     days: tuple[int, ...]
-    """One, or all of a slice when none is wrong by itself."""
+    """One day, or all days of a slice if no single one is wrong."""
     dimension: Grouping | None
     """None for the total."""
     answered: Totals
@@ -58,11 +58,11 @@ class CubeSums:
     through_seq: int
     days: dict[Day, DaySum] = field(default_factory=dict)
     ever: dict[OrganizationId, Totals] = field(default_factory=dict)
-    """Per organization what the query model answers for all time."""
+    """Per organization, the answer of the query model for all time."""
     wrong_answers: list[WrongAnswer] = field(default_factory=list)
     wrong_parts: list[WrongPart] = field(default_factory=list)
     narrow: Mapping[str, int] = field(default_factory=dict)
-    """Per narrow rollup, in how many cells it differs from its source."""
+    """Per narrow rollup, the number of cells in which it differs from its source."""
     cells: int = 0
 
 
@@ -198,7 +198,7 @@ def _compare_answers(
 def _compare_days(
     found: CubeSums, query: UsageQuery, days: list[int], answers: Mapping[int, Totals]
 ) -> None:
-    """Note where answers by day are wrong."""
+    """Record where answers by day are wrong."""
     organization_id, dimension = query.organization_id, query.group_by
     first = query.period.start_bucket // BUCKETS_PER_DAY
     for day in days:
@@ -208,7 +208,7 @@ def _compare_days(
 
 
 def _sum_by_step(reader: CubeReader, query: UsageQuery) -> dict[int, Totals]:
-    """The sum over everything that a grouping has, per step."""
+    """The sum per step over all values of a grouping."""
     by_step: dict[int, Totals] = {}
     for row in reader.ask(Groups(query)):
         by_step[row.step] = by_step.get(row.step, ZERO).plus(row.measures)

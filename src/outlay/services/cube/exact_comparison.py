@@ -1,6 +1,6 @@
-"""The numbers behind a difference: one day of ledger and cube, cell by cell.
+"""A difference in detail: one day of ledger and cube, compared cell by cell.
 
-Only days whose sums differ are compared in this detail, to report which numbers are wrong.
+Only days whose sums differ are compared in this way, to report which numbers are wrong.
 """
 
 from collections import Counter
@@ -34,7 +34,7 @@ from outlay.storage.ledger.reading import LedgerReader
 from outlay.storage.ledger.rows import from_row
 
 _WINDOW: Final = 4
-"""Buckets whose cells are in memory at a time: an hour; of days with few events all of them."""
+"""Buckets whose cells are in memory at a time: an hour; all of them for days with few events."""
 _FEW_EVENTS: Final = 20_000
 
 _SECONDS: Final = BUCKET_US // 1_000_000
@@ -47,7 +47,7 @@ def compare_day(
 ) -> bool:
     """Report the cells of a day in which the cube differs; False if there are none.
 
-    `events` is how many the day has.
+    `events` is the number of events of the day.
     """
     before = report.difference_count
     organization_id, number = day
@@ -169,7 +169,7 @@ class _Expected:
 
 
 def _meters_of(event: UsageEvent) -> Iterator[tuple[str, int, int]]:
-    """The meters of an event, how much of each it has used, and what that cost."""
+    """The meters of an event, with their quantities and costs."""
     quantities, costs = split_disjoint(event.meters), split_meters(event.meter_costs)
     for meter in quantities.keys() | costs.keys():
         yield meter, quantities.get(meter, 0), costs.get(meter, 0)

@@ -10,17 +10,17 @@ from outlay.services.cube.ledger_sums import Day, DaySum, LedgerSums
 from outlay.storage.ledger.reading import LedgerReader
 
 PART_EVENTS: Final = 20_000
-"""Events between two reports: a fifth of a second."""
+"""Events between two progress reports: a fifth of a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanJob:
-    """A run of batches to read."""
+    """A range of batches to read."""
 
     after_seq: int
     """The end of a batch, 0 for the beginning."""
     through_seq: int
-    """The end of a batch, too."""
+    """The end of a batch."""
     summed_seq: int
     """Later events are checked but not summed: the compared cube does not have them."""
     salt: str
@@ -28,7 +28,7 @@ class ScanJob:
     """Share of a processor; 1 for a whole one."""
 
     def parts(self, reader: LedgerReader) -> "Iterator[ScanPart]":
-        """Read a run of batches; raises Damaged if one does not match its checksum."""
+        """Read a range of batches; raises Damaged if one does not match its checksum."""
         sums = LedgerSums(self.salt)
         throttle = Throttle(self.share)
         events = 0
@@ -54,7 +54,7 @@ class ScanPart:
 
 
 def split(reader: LedgerReader, job: ScanJob, count: int) -> list[ScanJob]:
-    """The job as up to `count` jobs of about the same length, each of whole batches."""
+    """The job as up to `count` jobs of about equal length, each with whole batches."""
     ends = []
     for number in range(1, count):
         wanted = job.after_seq + (job.through_seq - job.after_seq) * number // count

@@ -1,7 +1,7 @@
-"""The sums that the cube must have, from the rows of the ledger, in one pass and little memory.
+"""The sums that the cube must have, computed from the ledger's rows in one pass with little memory.
 
 This shares no code with the loader that it checks. For every organization and day there is one
-integer of all measures, and another one with each event multiplied by the weight of its cell. The
+integer with all measures, and another one with each event multiplied by the weight of its cell. The
 cells of the cube must have the same two sums (`domain.fingerprint`).
 """
 
@@ -25,7 +25,7 @@ from outlay.storage.cube.rollups import DIMENSIONS
 from outlay.storage.ledger.rows import COLUMN, EventRow
 
 _COLUMN_OF: Final = {"adjusted_requests": "adjusted"}
-"""Measures that are a column of the ledger by another name."""
+"""Measures that are a ledger column with another name."""
 _OWN: Final = (
     "duration_us",
     "time_to_first_token_us",
@@ -33,15 +33,17 @@ _OWN: Final = (
     "computed_beside_pusd",
     "uncompared_cost_pusd",
 )
-"""Measures of what an event may not have, or that depend on more than one column."""
+"""Measures of values that an event may lack, or that depend on more than one column."""
 _COUNTED: Final = tuple(
     measure.name
     for measure in MEASURES
     if _COLUMN_OF.get(measure.name, measure.name) in COLUMN and measure.name not in _OWN
 )
-_TOLD: Final = tuple(measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_OWN})
-"""Measures that are 0 or 1 for an event, by what else is known of it."""
-LANES: Final = (*_COUNTED, *_OWN, *_TOLD)
+_FLAGS: Final = tuple(
+    measure.name for measure in MEASURES if measure.name not in {*_COUNTED, *_OWN}
+)
+"""Measures that are 0 or 1 per event, derived from other fields."""
+LANES: Final = (*_COUNTED, *_OWN, *_FLAGS)
 """The measures in the order of the lanes."""
 
 _PADDING: Final = LANE_BYTES - 8
@@ -84,19 +86,19 @@ class PartSum:
         self.weighted += other.weighted
 
     def add_cell(self, values: int, text: str) -> None:
-        """Add the values of an event in a cell, whose labels are joined in `text`."""
+        """Add the values of an event to a cell, whose labels are joined in `text`."""
         self.plain += values
         self.weighted += cell_weight(text) * values
 
 
 @dataclass(slots=True)
 class DaySum:
-    """The events of a day, or the cells made of them; each number has a lane per measure."""
+    """The events of a day, or their cells; each number has a lane per measure."""
 
     plain: int = 0
     weighted: int = 0
     more_groups: int = 0
-    """Once more for each further group that an event counts in."""
+    """Counted once more for each further group of an event."""
     latency: int = 0
     """Weights of events times the weight of their latency bin: a single number."""
     meters: PartSum = field(default_factory=PartSum)
@@ -113,10 +115,10 @@ class DaySum:
 
 
 class LedgerSums:
-    """Adds up rows of the ledger by organization and day."""
+    """Sums ledger rows by organization and day."""
 
     def __init__(self, salt: str) -> None:
-        """`salt` is what the weights of this comparison are made with."""
+        """`salt` determines the weights of this comparison."""
         self._salt = salt
         self._bin_weight = bin_weights(salt)
         self.days: dict[Day, DaySum] = {}
@@ -127,7 +129,8 @@ class LedgerSums:
         return days
 
     def add(self, rows: Iterable[EventRow]) -> None:
-        """Add rows. Ten million pass through here: what is not needed per row is outside."""
+        """Add rows. Ten million pass through here: whatever is not needed per row is done
+        outside."""
         known: dict[tuple[str, int], tuple[DaySum, str]] = {}
         for row in rows:
             bucket = row[_TIME] // BUCKET_US
@@ -141,7 +144,7 @@ class LedgerSums:
             is_compared = (
                 reported is not None and row[_COMPUTED] is not None and not row[_UNPRICED_PARTS]
             )
-            told = _told(
+            flags = _flags(
                 *_sources_of(row),
                 duration is not None,
                 first_token is not None,
@@ -152,9 +155,9 @@ class LedgerSums:
             beside = (row[_COMPUTED], 0) if is_compared else (0, cost)
             numbers = (*_counts_of(row), duration or 0, first_token or 0, cost, *beside)
             try:
-                values = int.from_bytes(_pack_numbers(*numbers), "little") + told
+                values = int.from_bytes(_pack_numbers(*numbers), "little") + flags
             except error:  # a negative number
-                values = pack(numbers) + told
+                values = pack(numbers) + flags
             sign = SIGN[row[_AMENDMENT]]
             if sign != 1:
                 values *= sign
@@ -173,7 +176,7 @@ class LedgerSums:
                 _add_session(day, row, sign, self._salt)
 
     def _place(self, organization_id: OrganizationId, bucket: int) -> tuple[DaySum, str]:
-        """The sums that events of a bucket go to, and how the text of their cells ends."""
+        """The sums that events of a bucket are added to, and the end of the text of their cells."""
         day = self.days.setdefault((organization_id, bucket // BUCKETS_PER_DAY), DaySum())
         return day, f"{SEPARATOR}{bucket}{SEPARATOR}{self._salt}"
 
@@ -206,7 +209,7 @@ def _add_session(day: DaySum, row: EventRow, sign: int, salt: str) -> None:
 
 
 def bin_weights(salt: str) -> Callable[[int], int]:
-    """What gives the weight of a latency bin."""
+    """A function that returns the weight of a latency bin."""
 
     @cache
     def weight(number: int) -> int:
@@ -216,7 +219,7 @@ def bin_weights(salt: str) -> Callable[[int], int]:
 
 
 @cache
-def _told(
+def _flags(
     status: str,
     usage_source: str,
     cost_source: str,
@@ -241,9 +244,9 @@ def _told(
         timed_requests=int(is_timed),
         streamed_requests=int(is_streamed),
     )
-    return pack([getattr(facts, name) if name in _TOLD else 0 for name in LANES])
+    return pack([getattr(facts, name) if name in _FLAGS else 0 for name in LANES])
 
 
 def totals_of(packed: int) -> Totals:
-    """The measures of an integer with a lane per measure."""
+    """The measures in an integer with a lane per measure."""
     return Totals(**dict(zip(LANES, unpack(packed, len(LANES)), strict=True)))

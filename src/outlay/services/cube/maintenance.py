@@ -50,9 +50,9 @@ class Maintenance:
         verify_hour: int | None,
         is_rebuilt: bool = False,
     ) -> None:
-        """`verify_hour` is when verifications run by themselves, in UTC; None for never.
+        """`verify_hour` is the UTC hour of scheduled verifications; None for never.
 
-        `is_rebuilt` says that the cube was made anew on the way here.
+        `is_rebuilt` says that the cube was just rebuilt at startup.
         """
         self._ledger = ledger
         self._projection = projection
@@ -70,10 +70,10 @@ class Maintenance:
     # On request
 
     def verify(self, asked_by: str = "the operator") -> Iterator[Progress | VerifyReport]:
-        """Prove ledger and cube equal; how far it is, and last the report.
+        """Verify that ledger and cube are equal; yields progress, and finally the report.
 
-        It has begun when this returns, and goes on whether or not anybody follows. Raises
-        Unavailable, which names what is running, while there is other work.
+        It has started when this returns, and continues whether or not anyone follows it. Raises
+        Unavailable, naming the running task, while there is one.
         """
         return _followed(self._begin("a verification", asked_by, self._verify(FULL_EFFORT)))
 
@@ -93,9 +93,10 @@ class Maintenance:
         return follow()
 
     def rewrite(self, change: Callable[[], int], asked_by: str = "an administrator") -> int:
-        """Run `change`, which rewrites rows of the ledger, and rebuild the cube; its result.
+        """Run `change`, which rewrites rows of the ledger, and rebuild the cube; returns its
+        result.
 
-        The cube is also rebuilt when an earlier call was interrupted.
+        The cube is also rebuilt if an earlier call was interrupted.
         """
 
         def rewrite(run: LongRun[int]) -> int:
@@ -170,18 +171,18 @@ class Maintenance:
         return self._verification.last
 
     def start(self) -> None:
-        """Verify when it is due, in the background, until stopped."""
+        """Verify in the background when it is due, until stopped."""
         self._worker.start()
 
     def refuse(self) -> None:
-        """Start no more tasks, and ask the running one to end."""
+        """Start no further tasks, and ask the running one to end."""
         with self._free:
             self._is_closed = True
             if self._running is not None:
                 self._running.stop()
 
     def stop(self) -> None:
-        """End the running task, and start no more."""
+        """End the running task, and start no further ones."""
         self.refuse()
         running = self._running
         self._worker.stop()
@@ -204,13 +205,13 @@ class Maintenance:
         return self._is_rebuilt or last_at is None or last_at < self._last_planned(now)
 
     def _last_planned(self, now: datetime) -> datetime:
-        """The latest scheduled start before now; installations are spread over an hour."""
+        """The last scheduled start before now; installations are spread over an hour."""
         minute = sum(self._ledger.ledger_id.encode()) % 60
         planned = now.replace(hour=self._verify_hour or 0, minute=minute, second=0, microsecond=0)
         return planned if planned <= now else planned - DAY
 
     def verify_on_schedule(self) -> Verified | None:
-        """Verify with a share of the machine; None if it was stopped for another task."""
+        """Verify with a share of the machine; None if stopped in favour of another task."""
         self._not_before = self._clock.now() + RETRY_AFTER
         try:
             run = self._begin(

@@ -1,8 +1,8 @@
-"""Loads the cube from the ledger: each event exactly once, within about a second.
+"""Loading the cube from the ledger: each event exactly once, within about a second.
 
 One thread reads the ledger's batches after the cube's position, sums them and commits the sums
 together with the new position. A crash between the two databases loses nothing: loading resumes at
-the position in the cube.
+the cube's position.
 """
 
 import logging
@@ -30,30 +30,32 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 LOAD_EVENTS: Final = 20_000
-"""Events per load: enough for sums to be fewer than events, and few enough for half a second."""
+"""Events per load: enough that there are fewer sums than events, and few enough to take half a
+second."""
 
 LOAD_PAUSE_SECONDS: Final = 0.5
-"""Between loads, so that small commits are summed together; well inside the 2 s of freshness."""
+"""Pause between loads, so that small commits are summed together; well within the 2 s of
+freshness."""
 
 UPKEEP_SECONDS: Final = 30
 FOLD_EVENTS: Final = 200_000
-"""Pending rows are compacted after this time or this many events, whichever comes first."""
+"""Pending rows are folded after this time or this many events, whichever comes first."""
 
 FOLLOW_SECONDS: Final = 0.2
-"""Between checks of how far another node has loaded a shared cube."""
+"""Interval of the check how far another node has loaded a shared cube."""
 
 OUTDATED_SECONDS: Final = 60.0
-"""How long after the last rewrite of rows by another node the cube is rebuilt here."""
+"""How long after another node's last rewrite of rows the cube is rebuilt here."""
 
 COMPACT_AFTER: Final = timedelta(hours=1)
-"""A month is rewritten this long after its end, when late events have come in."""
+"""A month with late events is compacted this long after its end."""
 
 
 class Pending(NamedTuple):
     """Events that are not in the cube yet."""
 
     after_seq: int
-    """How far the cube reaches."""
+    """The ledger position of the cube."""
     through_seq: int
     since_us: int
     """When the earliest of them was recorded."""
@@ -71,7 +73,7 @@ class Projection:
         clock: Clock,
         tracer: Tracer | None = None,
     ) -> None:
-        """`tracer` makes a span of each load."""
+        """`tracer` creates a span for each load."""
         self._ledger = ledger
         self.slot = slot
         """The cube that answers come from."""
@@ -85,11 +87,12 @@ class Projection:
         self._unfolded = 0
         self._last_upkeep = time.monotonic()
         self._unbuildable = ""
-        """The edition of a ledger that is damaged."""
+        """The edition of a damaged ledger, from which no cube can be built."""
         self._outdated: tuple[str, float] | None = None
-        """The edition that the cube is not made of, and since when, in monotonic seconds."""
+        """The newer edition that the cube was not built from, and since when, in monotonic
+        seconds."""
         self.changes = Changes(is_complete=not cubes.is_shared)
-        """Which days were changed by what has been loaded since the start."""
+        """The days that were changed by loads since the start."""
         self._loaded_seq = 0
         with suppress(Unavailable):  # a shared cube that is unreachable; it is tried again
             self._loaded_seq = self._read_position()
@@ -103,17 +106,17 @@ class Projection:
 
     @property
     def pending_events(self) -> int:
-        """Acknowledged events that are not in answers yet."""
+        """Acknowledged events that answers do not include yet."""
         return max(0, self._ledger.last_seq - self._loaded_seq)
 
     def data_through(self, position: int | None = None) -> datetime:
-        """Every acknowledged event that was recorded before this instant is in answers.
+        """Answers include every acknowledged event that was recorded before this instant.
 
-        In those of a reader whose position is given, or else in those of readers opened from now.
-        It is derived from the position that the cube has reached, so it goes back where the clock
-        does, and where events wait that were recorded while the clock was behind.
+        That is, answers of a reader with the given position, or else of readers opened from now on.
+        It is derived from the position of the cube, so it goes back if the clock does, or if events
+        are pending that were recorded while the clock was slow.
         """
-        known_at = self._ledger.known_at  # before the position: it must not claim what came since
+        known_at = self._ledger.known_at  # before the position: it must not include what came since
         since_us = self._pending_since_us(self._loaded_seq if position is None else position)
         return from_us(since_us) if since_us < to_us(known_at) else known_at
 
@@ -121,7 +124,7 @@ class Projection:
         """When the earliest of the events after a position was recorded.
 
         Not necessarily the first of them: clocks are set back, and those of nodes differ. Only
-        batches that came since the last call are looked at.
+        batches since the last call are examined.
         """
         last, known = self._ledger.last_seq, self._pending
         if known.after_seq != loaded:
@@ -134,7 +137,7 @@ class Projection:
 
     @property
     def failure(self) -> str | None:
-        """Why loading has stopped, None while it works."""
+        """Why loading has stopped; None if it is running."""
         return self._failure
 
     # Loading
@@ -144,7 +147,7 @@ class Projection:
         self._worker.start()
 
     def stop(self) -> None:
-        """Finish the load under way and end the thread."""
+        """Finish the current load and end the thread."""
         self._worker.stop()
 
     def _run(self, stop: threading.Event) -> None:
@@ -181,7 +184,7 @@ class Projection:
                 self.slot.cube.compact_one(bucket_at(self._clock.now() - COMPACT_AFTER))
 
     def _replace_stale(self) -> None:
-        """Rebuild the cube; keep the current one where the ledger is damaged.
+        """Rebuild the cube; keep the current one if the ledger is damaged.
 
         It has all events from before the damage, and new events must not wait for a repair.
         """
@@ -189,7 +192,7 @@ class Projection:
             self.rebuild()
         except Damaged as error:
             self._unbuildable = self._ledger.edition
-            logger.error("the cube cannot be rebuilt: %s", error.message)  # noqa: TRY400
+            logger.error("the cube cannot be rebuilt: %s", error.message)  # noqa: TRY400 - no traceback
 
     def _is_loader(self) -> bool:
         """Whether this node loads the cube; for a shared one, read its position."""
@@ -227,7 +230,7 @@ class Projection:
         self._loaded_seq = through
 
     def fold(self) -> None:
-        """Move pending rows into the rollups."""
+        """Fold pending rows into the rollups."""
         with self._loading:
             self.slot.cube.fold()
             self._unfolded = 0
@@ -235,7 +238,7 @@ class Projection:
     # Rebuilding
 
     def _is_stale(self) -> bool:
-        """Whether another node rewrote rows a while ago and did not rebuild the cube.
+        """Whether another node rewrote rows some time ago and did not rebuild the cube.
 
         A rewrite on this node rebuilds the cube itself.
         """
@@ -243,7 +246,7 @@ class Projection:
             self._outdated = None
             return False
         edition, now = self._ledger.edition, time.monotonic()
-        if self._outdated is None or self._outdated[0] != edition:  # it is still being rewritten
+        if self._outdated is None or self._outdated[0] != edition:  # still being rewritten
             self._outdated = (edition, now)
         return now - self._outdated[1] > OUTDATED_SECONDS
 
@@ -282,9 +285,9 @@ def load_some(
     after_seq: int,
     note: Callable[[Deltas, int], None] = lambda _, __: None,
 ) -> int:
-    """Load the next batches after `after_seq` into the cube; the position reached.
+    """Load the next batches after `after_seq` into the cube; returns the new position.
 
-    `note` is told what is about to be loaded, and through which position.
+    `note` is called before, with what is about to be loaded and the position it ends at.
     """
     last = after_seq
     batches = []

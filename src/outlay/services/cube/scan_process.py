@@ -1,7 +1,7 @@
-"""Reads the ledger in separate processes, with all processors or at low priority.
+"""Reading the ledger in separate processes, with all processors or at low priority.
 
-A thread of the server would have to share the interpreter with those that answer requests. The
-processes only read. They end when they are done, when told to, and when nobody listens any more.
+A thread of the server would share the interpreter with those that answer requests. The processes
+only read. They end when they are done, when they are stopped, and when their parent is gone.
 """
 
 import os
@@ -45,10 +45,11 @@ class Job(Protocol[Part]):
 def scan_in_processes(
     open_reader: OpenReader, jobs: Sequence[Job[Part]], check: Callable[[], None]
 ) -> Iterator[Part]:
-    """Do each job in a process of its own; their parts as they come.
+    """Run each job in its own process; yields their results as they arrive.
 
-    `check` is called at least twice a second and raises when the work is to end. Raises Damaged
-    when a batch is not what was written, Unavailable when a process cannot be started or ends.
+    `check` is called at least twice a second and raises an exception to stop the work. Raises
+    Damaged if a batch does not match its checksum, Unavailable if a process cannot be started or
+    dies.
     """
     with ExitStack() as stack:
         running = [stack.enter_context(_process(open_reader, job)) for job in jobs]
@@ -63,7 +64,7 @@ def scan_in_processes(
 
 
 def _receive(connection: "Connection[Any, Any]") -> Any:
-    """The next part, None after the last."""
+    """The next result; None after the last one."""
     try:
         received = connection.recv()
     except (EOFError, OSError) as error:
@@ -114,7 +115,7 @@ def _process(open_reader: OpenReader, job: Job[object]) -> "Iterator[Connection[
 
 
 def main() -> None:
-    """Run the job received over the connection that the first argument names."""
+    """Run the job received over the connection named by the first argument."""
     connection: Connection[Any, Any] = Connection(int(sys.argv[1]))
     open_reader, job = connection.recv()
     if job.share < 1:

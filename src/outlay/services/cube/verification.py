@@ -4,10 +4,10 @@ The cube is read first, in one snapshot. Then the ledger is read once, in the or
 every checksum is computed again, and every event that the snapshot covers is summed. By
 organization and day (UTC), the sums of all measures must be equal, plain and weighted by cell, so
 that no cell of a rollup can differ. The same holds for the answers of the cube and for its narrow
-rollups. A day that differs is compared cell by cell to find out where.
+rollups. A day that differs is compared cell by cell to locate the difference.
 
-Verification neither waits for questions or recording nor makes them wait: the snapshot ends before
-the ledger is read, which happens in separate processes.
+Verification neither waits for questions or recording nor delays them: the snapshot ends before the
+ledger is read, which happens in separate processes.
 """
 
 import logging
@@ -77,7 +77,7 @@ class Verification:
         clock: Clock,
         open_reader: OpenReader | None = None,
     ) -> None:
-        """`open_reader` opens the ledger in another process; without, it is read in this one."""
+        """`open_reader` opens the ledger in another process; without it, it is read in this one."""
         self._ledger = ledger
         self._directory = directory
         self._slot = slot
@@ -86,11 +86,11 @@ class Verification:
         self._open_reader = open_reader
         self._through: datetime | None = None
         self.last = Verified()
-        """The outcome of the last verification, whichever process ran it."""
+        """The outcome of the last verification, by any process."""
         self.refresh()
 
     def refresh(self) -> None:
-        """Read again what is known of the directory."""
+        """Reload the cached data of the directory."""
         with self._directory.read() as session:
             self.last = find_verification(session) or Verified()
 
@@ -137,7 +137,7 @@ class Verification:
             run.tell(progress)
             throttle.pause()
 
-        # Read first, so that the snapshot reaches at least as far.
+        # Read before the snapshot, so that the snapshot reaches at least as far.
         self._through = self._projection.data_through()
         with self._slot.read() as reader:
             cube = sum_cube(reader, salt, tell)
@@ -205,7 +205,8 @@ class Verification:
     def _compare_wholes(
         self, report: VerifyReport, days: dict[Day, DaySum], cube: CubeSums
     ) -> None:
-        """Compare what does not belong to a day: all-time totals, narrow rollups, the row count."""
+        """Compare what does not belong to a day: all-time totals, narrow rollups and the row
+        count."""
         ever: dict[OrganizationId, int] = {}
         for (organization_id, _), found in days.items():
             ever[organization_id] = ever.get(organization_id, 0) + found.plain

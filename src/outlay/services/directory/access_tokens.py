@@ -12,14 +12,14 @@ from outlay.domain.actor import Actor, Scope
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotPermitted, Unauthenticated
-from outlay.domain.ids import MemberId
+from outlay.domain.ids import MemberId, TokenId
 from outlay.domain.policy import Permission, grantable_scopes, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.issuing import ended, void_unfounded
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.text_rules import check_found, check_name
 from outlay.storage.directory.access_tokens import (
     create_access_token,
     find_access_token,
@@ -74,7 +74,7 @@ class Tokens:
                 code=ErrorCode.SCOPE_EXCEEDED,
                 field="scopes",
             )
-        token_id, secret = new_secret(12), new_secret()
+        token_id, secret = TokenId(new_secret(12)), new_secret()
         with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
             owner_id = member_id if actor.is_operator and member_id else actor.member_id
             find_present_member(change.session, actor, owner_id)
@@ -95,21 +95,18 @@ class Tokens:
             change.note(Action.TOKEN_CREATE, token_id, after=_describe(token))
         return token, f"{TOKEN_PREFIX}_{token_id}_{secret}"
 
-    def revoke(self, actor: Actor, token_id: str) -> None:
+    def revoke(self, actor: Actor, token_id: TokenId) -> None:
         """Revoke a token and everything created by it.
 
         That is tokens, recursively, open invitations and password links.
         """
         is_own = is_limited(actor, Permission.TOKENS_WRITE)
         with self._audited.change(actor, Permission.TOKENS_WRITE) as change:
-            token = pick(
-                list_access_tokens(change.session, actor.organization_id),
-                lambda known: (
-                    known.token_id == token_id
-                    and (not is_own or known.member_id == actor.member_id)
-                ),
-                "access token",
-            )
+            tokens = list_access_tokens(change.session, actor.organization_id)
+            with_id = (known for known in tokens if known.token_id == token_id)
+            token = next(with_id, None)
+            is_hidden = is_own and token is not None and token.member_id != actor.member_id
+            token = check_found(None if is_hidden else token, "access token")
             if token.is_revoked:
                 raise Conflict("The token is already revoked.", code=ErrorCode.REVOKED_ALREADY)
             _, *children = revoke_access_token(change.session, token_id, change.now_us)
@@ -122,7 +119,7 @@ class Tokens:
 
 
 def _parent(session: ReadSession, actor: Actor, now_us: int) -> AccessToken | None:
-    """The token that the actor uses; Unauthenticated if it has ended in the meantime."""
+    """The token that the actor uses; raises Unauthenticated if it has ended in the meantime."""
     if not actor.credential_id:
         return None
     found = find_access_token(session, actor.credential_id)

@@ -1,7 +1,7 @@
 """Members as actors: identity, role and scopes."""
 
-from outlay.domain.actor import Actor, Channel, Scope
-from outlay.domain.ids import MemberId
+from outlay.domain.actor import NO_TOKEN, Actor, Channel, Scope
+from outlay.domain.ids import MemberId, TokenId
 from outlay.storage.directory.members import find_member
 from outlay.storage.directory.organizations import find_organization
 from outlay.storage.directory.session import ReadSession
@@ -12,7 +12,7 @@ def actor_for(
     member_id: MemberId,
     scopes: frozenset[Scope],
     channel: Channel,
-    credential_id: str = "",
+    credential_id: TokenId = NO_TOKEN,
     request_id: str = "",
 ) -> Actor | None:
     """A current member as an actor, None if the member was removed."""

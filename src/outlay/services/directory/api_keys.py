@@ -15,9 +15,10 @@ from outlay.domain.policy import Permission, is_limited, permit
 from outlay.kit.clock import from_us, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import find_present_member
-from outlay.services.directory.projects import find_present_project
+from outlay.services.directory.named_things import find_present
+from outlay.services.directory.projects import PROJECTS
 from outlay.services.directory.text_rules import check_name, check_present
 from outlay.storage.directory.api_keys import (
     create_api_key,
@@ -81,7 +82,7 @@ class KeySettings:
         api_key_id = new_id("key")
         text = render_key(ApiKeyId(api_key_id), secret)
         with self._audited.change(actor, Permission.KEYS_WRITE) as change:
-            find_present_project(change.session, actor, project_id)
+            find_present(PROJECTS, change.session, actor, project_id)
             find_present_member(change.session, actor, creator_id)
             api_key = ApiKey(
                 api_key_id=ApiKeyId(api_key_id),

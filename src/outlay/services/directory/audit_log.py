@@ -21,7 +21,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, permit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
     chained_organizations,
@@ -59,7 +59,7 @@ class ShownEntry:
 
 
 def parse_expected(text: str) -> tuple[int, bytes]:
-    """Number and digest of an entry, written as `42:9f…`; Invalid for anything else."""
+    """Number and digest of an entry, written as `42:9f…`; raises Invalid for anything else."""
     number, _, digest = text.partition(":")
     try:
         found = bytes.fromhex(digest)
@@ -84,7 +84,7 @@ class AuditReport:
     unsigned: int = 0
     """Entries after the last checkpoint."""
     unfinished: int = 0
-    """Incomplete checkpoints, as left by a power cut; later ones cover their entries."""
+    """Incomplete checkpoints, as left by a power failure; later ones cover their entries."""
     ends: list[Checkpoint] = field(default_factory=list)
     """The end of each organization's chain."""
     faults: list[str] = field(default_factory=list)
@@ -188,7 +188,7 @@ class Audit:
                 for found in _verify_chain(session, organization_id, known, report):
                     missing.discard(found)
         for number, digest in sorted(missing):
-            report.blame(f"entry {number} with digest {digest.hex()} is expected and not there")
+            report.blame(f"entry {number} with digest {digest.hex()} is expected but missing")
         return report
 
     def accept(self) -> list[Fault]:
@@ -201,14 +201,14 @@ class Audit:
             return []
         with self._directory.read() as session:
             organizations = list_organizations(session)
-        told = [str(fault) for fault in faults[:MAX_FAULTS]]
+        listed = [str(fault) for fault in faults[:MAX_FAULTS]]
         for organization in organizations:
             operator = operator_of(organization)
             with self._audited.change(operator, Permission.ORGANIZATION_WRITE) as change:
                 change.note(
                     Action.DIRECTORY_ACCEPT,
                     organization.organization_id,
-                    after={"faults": told, "count": len(faults)},
+                    after={"faults": listed, "count": len(faults)},
                 )
         return self._directory.accept()
 
@@ -222,7 +222,7 @@ class Audit:
                     report.unfinished += 1
                     continue
                 if checkpoint is None:
-                    report.blame(f"checkpoint {line} is not what was signed")
+                    report.blame(f"checkpoint {line} does not match its signature")
                     continue
                 report.checkpoints += 1
                 known = signed.setdefault(checkpoint.organization_id, {})
@@ -260,10 +260,10 @@ def _verify_chain(
             report.blame(f"{place} is not readable")
             continue
         if entry.digest_after(previous) != entry.digest:
-            report.blame(f"{place} is not what was recorded, or what came before it is not")
+            report.blame(f"{place} or the chain before it differs from what was recorded")
         checkpoint = signed.get(number)
         if checkpoint is not None and checkpoint.digest != entry.digest:
-            report.blame(f"{place} is not what a checkpoint was signed for")
+            report.blame(f"{place} does not match its signed checkpoint")
         previous = entry.digest
         yield number, entry.digest
         for digest in _personal_digests(entry):
@@ -301,7 +301,7 @@ def _verify_personal(
         for digest in part:
             place = f"{organization_id}, entry {named[digest]}"
             if digest not in kept and digest not in erased:
-                report.blame(f"{place}: a personal value is missing that nobody erased")
+                report.blame(f"{place}: a personal value is missing without an erasure")
             elif digest in kept and personal_digest(*kept[digest]) != digest:
                 report.blame(f"{place}: a personal value is not what was recorded")
 

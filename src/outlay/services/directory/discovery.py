@@ -28,11 +28,12 @@ from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.text_rules import check_name, pick
+from outlay.services.directory.audited_changes import AuditedChanges
+from outlay.services.directory.text_rules import check_name, check_owned
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.discovered import (
     create_discovered,
+    find_discovered_id,
     list_discovered,
     list_merges,
     list_named,
@@ -178,6 +179,12 @@ class DiscoveredEntities:
             found = list_discovered(session, actor.organization_id)
         return sorted(found, key=lambda entry: DISCOVERABLE.index(entry.dimension))
 
+    def find(self, actor: Actor, discovered_id: str) -> Discovered:
+        """One of them; NotFound if there is none."""
+        permit(actor, Permission.DISCOVERED_READ)
+        with self._directory.read() as session:
+            return _find(session, actor, discovered_id)
+
     def search(
         self, actor: Actor, dimension: Dimension, text: str = "", *, limit: int
     ) -> list[Discovered]:
@@ -243,8 +250,8 @@ def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
 
 
 def _find(session: ReadSession, actor: Actor, discovered_id: str) -> Discovered:
-    found = list_discovered(session, actor.organization_id)
-    return pick(found, lambda entry: entry.discovered_id == discovered_id, "discovered thing")
+    found = find_discovered_id(session, discovered_id)
+    return check_owned(found, actor.organization_id, "discovered thing")
 
 
 def _noted(entry: Discovered, text: str) -> str | Personal:

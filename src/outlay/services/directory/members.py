@@ -14,9 +14,9 @@ from outlay.domain.policy import Permission, may_manage, permit, permit_admissio
 from outlay.kit.clock import from_us, in_us
 from outlay.kit.ids import new_id
 from outlay.kit.secrets import digest_secret, new_secret
-from outlay.services.directory.changes import AuditedChanges, Change
+from outlay.services.directory.audited_changes import AuditedChanges, Change
 from outlay.services.directory.issuing import ended, void_unfounded
-from outlay.services.directory.text_rules import check_email, check_name, check_present, pick
+from outlay.services.directory.text_rules import check_email, check_found, check_name, check_present
 from outlay.storage.directory.access_tokens import find_access_token, revoke_tokens_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.groups import end_membership, list_memberships
@@ -48,7 +48,7 @@ class Members:
             return present_members(session, actor)
 
     def find(self, actor: Actor, member_id: MemberId) -> Member:
-        """A current member; NotFound for all others."""
+        """A current member; raises NotFound for all others."""
         permit(
             actor,
             Permission.ACCOUNT_READ if member_id == actor.member_id else Permission.MEMBERS_READ,
@@ -122,11 +122,9 @@ class Members:
     def revoke_invitation(self, actor: Actor, invitation_id: str) -> None:
         """Revoke an invitation."""
         with self._audited.change(actor, Permission.MEMBERS_WRITE) as change:
-            invitation = pick(
-                list_invitations(change.session, actor.organization_id),
-                lambda known: known.invitation_id == invitation_id,
-                "invitation",
-            )
+            invitations = list_invitations(change.session, actor.organization_id)
+            with_id = (known for known in invitations if known.invitation_id == invitation_id)
+            invitation = check_found(next(with_id, None), "invitation")
             check_manages(actor, invitation.role)
             close_invitation(change.session, invitation_id, at_us=change.now_us)
             change.note(
@@ -256,7 +254,7 @@ def present_owners(session: ReadSession, actor: Actor) -> list[Member]:
 
 
 def find_present_member(session: ReadSession, actor: Actor, member_id: MemberId) -> Member:
-    """A current member of the actor's organization; NotFound for all others."""
+    """A current member of the actor's organization; raises NotFound for all others."""
     return check_present(find_member(session, member_id), actor.organization_id, "member")
 
 

@@ -11,7 +11,7 @@ from outlay.domain.organization import Organization, operator_of
 from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.text_rules import check_name, check_slug, slug_of
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.organizations import (
@@ -59,7 +59,7 @@ class Organizations:
     def draft(
         self, name: str, *, plan: Plan, timezone: str, slug: str | None = None
     ) -> Organization:
-        """An organization that is not stored yet; Invalid if a property is not valid."""
+        """An organization that is not stored yet; raises Invalid if a property is not valid."""
         parse_zone(timezone)
         organization_id = OrganizationId(new_id("org"))
         return Organization(

@@ -22,8 +22,8 @@ from outlay.pricing.evidence import Evidence, explain_cost
 from outlay.pricing.exchange import Conversion
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.reference import parse_ref
-from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.audited_changes import AuditedChanges
+from outlay.services.directory.text_rules import check_found
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.exchange_rates import (
     create_exchange_rate,
@@ -61,13 +61,13 @@ class Prices:
             return read_own(session, actor.organization_id)
 
     def draft(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
-        """A price that can be created; Invalid names every error in it."""
+        """A price that can be created; raises Invalid with every error in it."""
         permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft(session, actor, entry)
 
     def create(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationPrice:
-        """Create a price; Invalid names every error in it. Recorded costs do not change."""
+        """Create a price; raises Invalid with every error in it. Recorded costs do not change."""
         with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             price = _draft(change.session, actor, entry)
             create_price_override(change.session, price, change.now_us)
@@ -95,16 +95,18 @@ class Prices:
 
     def find(self, own: OwnPrices, price_id: str) -> OrganizationPrice:
         """The price with an id; NotFound without one."""
-        return pick(own.prices, lambda known: known.price_id == price_id, "price")
+        with_id = (known for known in own.prices if known.price_id == price_id)
+        return check_found(next(with_id, None), "price")
 
     def draft_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
-        """An exchange rate that can be created; Invalid names every error in it."""
+        """An exchange rate that can be created; raises Invalid with every error in it."""
         permit(actor, Permission.PRICES_WRITE)
         with self._directory.read() as session:
             return _draft_rate(session, actor, entry)
 
     def create_rate(self, actor: Actor, entry: Mapping[str, Any]) -> OrganizationRate:
-        """Create an exchange rate, valid until the next one; Invalid names every error in it."""
+        """Create an exchange rate, valid until the next one; raises Invalid with every error in
+        it."""
         with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             rate = _draft_rate(change.session, actor, entry)
             create_exchange_rate(change.session, rate, change.now_us)
@@ -112,12 +114,12 @@ class Prices:
         return rate
 
     def delete_rate(self, actor: Actor, rate_id: str) -> None:
-        """Delete an exchange rate: the previous one applies instead. Invalid while a price needs
-        it.
-        """
+        """Delete an exchange rate: the previous one applies instead. Raises Invalid while a price
+        needs it."""
         with self._audited.change(actor, Permission.PRICES_WRITE) as change:
             own = read_own(change.session, actor.organization_id)
-            rate = pick(own.rates, lambda known: known.rate_id == rate_id, "exchange rate")
+            with_id = (known for known in own.rates if known.rate_id == rate_id)
+            rate = check_found(next(with_id, None), "exchange rate")
             _check_dispensable(own, rate)
             delete_exchange_rate(change.session, rate_id, change.now_us)
             change.note(Action.EXCHANGE_RATE_DELETE, rate_id, before=_describe(rate.entry))
@@ -189,7 +191,7 @@ def book_with(base: PriceBook, own: OwnPrices) -> PriceBook:
 
 
 def compile_prices(own: OwnPrices) -> tuple[PriceOverride, ...]:
-    """Compile prices; Invalid names every error, and the field of the first."""
+    """Compile prices; raises Invalid with every error, and the field of the first."""
     prices = [
         Numbered(price.number, f"price {price.price_id}", price.price_id, _with_dates(price.entry))
         for price in own.prices
@@ -262,7 +264,8 @@ def _check_dispensable(own: OwnPrices, rate: OrganizationRate) -> None:
 
 
 def _with_dates(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry with parsed dates, as in TOML; what is not a date is left for validation."""
+    """An entry with parsed dates, as in TOML; anything that is not a date is left for
+    validation."""
     read = dict(entry)
     for name in _DATES:
         try:

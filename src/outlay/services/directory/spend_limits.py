@@ -3,12 +3,13 @@
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.errors import Invalid, NotFound
-from outlay.domain.money import MAX_PUSD, render_usd
+from outlay.domain.money import MAX_PUSD, Pusd, render_usd
 from outlay.domain.policy import Permission, permit
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import present_members
-from outlay.services.directory.projects import present_projects
+from outlay.services.directory.named_things import present_of
+from outlay.services.directory.projects import PROJECTS
 from outlay.storage.directory.api_keys import list_api_keys
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.session import ReadSession
@@ -39,7 +40,7 @@ class LimitSettings:
         scope: LimitScope,
         scope_id: str,
         interval: LimitInterval,
-        amount_pusd: int,
+        amount_pusd: Pusd,
     ) -> SpendLimit:
         """Set a limit, replacing the one for the same scope and interval."""
         if not 0 <= amount_pusd <= MAX_PUSD:
@@ -76,7 +77,7 @@ class LimitSettings:
             scope=scope,
             scope_id=scope_id,
             interval=interval,
-            amount_pusd=0,
+            amount_pusd=Pusd(0),
         )
         with self._audited.change(actor, Permission.LIMITS_WRITE) as change:
             limit = find_spend_limit(change.session, wanted)
@@ -97,7 +98,7 @@ def _known_ids(session: ReadSession, actor: Actor, scope: LimitScope) -> set[str
             keys = list_api_keys(session, actor.organization_id)
             return {key.api_key_id for key in keys if not key.is_deleted}
         case LimitScope.PROJECT:
-            return {project.project_id for project in present_projects(session, actor)}
+            return {project.project_id for project in present_of(PROJECTS, session, actor)}
         case LimitScope.MEMBER:
             return {member.member_id for member in present_members(session, actor)}
 

@@ -8,14 +8,16 @@ from urllib.parse import urlsplit
 from outlay.domain.actor import Actor, Role
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Damaged, Invalid, NotFound
+from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.ids import GroupId
 from outlay.domain.policy import Permission, permit, permit_admission
 from outlay.domain.sso import SingleSignOn
 from outlay.kit.egress import OPEN, Egress
-from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import AuditedChanges
-from outlay.services.directory.groups import find_present_group
+from outlay.kit.sealing import Sealer
+from outlay.services.directory.audited_changes import AuditedChanges
+from outlay.services.directory.groups import GROUPS
+from outlay.services.directory.named_things import find_present
+from outlay.services.directory.sealed_secrets import open_secret, seal_secret
 from outlay.services.directory.text_rules import check_name
 from outlay.services.directory.upstreams import check_base_url
 from outlay.storage.directory.engine import Directory
@@ -29,7 +31,6 @@ from outlay.storage.directory.sso import (
 )
 
 _DOMAIN: Final = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
-_MAX_SECRET: Final = 4096
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _QUERY: Final = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
 """Characters of a query (RFC 3986, section 3.4)."""
@@ -85,10 +86,10 @@ class SsoSettings:
         )
         with self._audited.change(actor, Permission.SSO_WRITE) as change:
             for group_id in set(wanted.groups.values()):
-                find_present_group(change.session, actor, GroupId(group_id))
+                find_present(GROUPS, change.session, actor, GroupId(group_id))
             before = find_sso(change.session, actor.organization_id)
             if secret:
-                sealed: bytes | None = self._seal(wanted, secret)
+                sealed: bytes | None = seal_secret(self._sealer, secret, wanted.place)
             elif before and before.sso.place == wanted.place:
                 sealed = before.sealed_secret
             elif before and before.sealed_secret and secret is None:
@@ -125,27 +126,14 @@ class SsoSettings:
 
     def open_secret(self, stored: StoredSso) -> str:
         """The client's secret for requests to the provider; empty without one."""
-        if stored.sealed_secret is None:
-            return ""
-        try:
-            return self._sealer.open(stored.sealed_secret, stored.sso.place)
-        except SealBroken as error:
-            raise Damaged(
-                f"The single sign-on secret cannot be opened: {error}.",
-                code=ErrorCode.SECRET_SEALED,
-            ) from error
-
-    def _seal(self, sso: SingleSignOn, secret: str) -> bytes:
-        if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
-            raise Invalid(
-                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
-                field="secret",
-            )
-        return self._sealer.seal(secret, sso.place)
+        return open_secret(
+            self._sealer, stored.sealed_secret, stored.sso.place, "single sign-on secret"
+        )
 
 
 def check_issuer(url: str, field: str = "issuer", egress: Egress = OPEN) -> str:
-    """`url` itself; Invalid unless it is https, or http on this machine, and in plain form."""
+    """`url` itself; raises Invalid unless it is https, or http on this machine, and in plain
+    form."""
     try:
         check_base_url(url, egress)
     except Invalid as error:

@@ -23,7 +23,7 @@ from outlay.domain.tag import (
 )
 from outlay.domain.usage_report import UsageReport
 from outlay.kit.cache import Cache
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.tags import (
     create_tag_key,
@@ -50,7 +50,7 @@ class Tags:
             return list_tag_keys(session, actor.organization_id)
 
     def add(self, actor: Actor, key: str) -> TagKey:
-        """Register a key; Conflict if it exists, Invalid if there are too many."""
+        """Register a key; raises Conflict if it exists, Invalid if there are too many."""
         check_key(key)
         with self._audited.change(actor, Permission.TAGS_WRITE) as change:
             known = {one.key for one in list_tag_keys(change.session, actor.organization_id)}

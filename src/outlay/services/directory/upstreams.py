@@ -9,18 +9,20 @@ from urllib.parse import urlsplit
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Conflict, Damaged, Invalid
+from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import UpstreamId
 from outlay.domain.policy import Permission, permit
 from outlay.domain.provider import find_provider
 from outlay.domain.upstream import BASE_URLS, ModelMapping, Upstream
 from outlay.kit.addresses import is_loopback_name
 from outlay.kit.egress import LOOPBACK, OPEN, Egress
 from outlay.kit.ids import new_id
-from outlay.kit.sealing import SealBroken, Sealer
-from outlay.services.directory.changes import AuditedChanges
+from outlay.kit.sealing import Sealer
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.own_address import OwnAddress
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.sealed_secrets import open_secret, seal_secret
+from outlay.services.directory.text_rules import check_found
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.upstreams import (
     StoredUpstream,
@@ -35,7 +37,6 @@ from outlay.storage.directory.upstreams import (
 )
 
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
-_MAX_SECRET: Final = 4096
 _HINT_LETTERS: Final = 4
 _HIDDEN_BELOW: Final = 12
 """Shorter secrets have no hint, which would reveal too much of them."""
@@ -83,7 +84,7 @@ class Upstreams:
                 field="baseUrl",
             )
         upstream = Upstream(
-            upstream_id=new_id("ups"),
+            upstream_id=UpstreamId(new_id("ups")),
             organization_id=actor.organization_id,
             name=_check_label(name or provider, "name"),
             provider=_check_label(provider, "provider"),
@@ -102,7 +103,7 @@ class Upstreams:
     def update(
         self,
         actor: Actor,
-        upstream_id: str,
+        upstream_id: UpstreamId,
         *,
         name: str | None = None,
         base_url: str | None = None,
@@ -114,7 +115,7 @@ class Upstreams:
         """
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             known = list_upstreams(change.session, actor.organization_id)
-            stored = _pick(known, upstream_id)
+            stored = _find(known, upstream_id)
             before = stored.upstream
             address = self._check_address(base_url) if base_url else before.base_url
             if address != before.base_url and stored.sealed_secret and secret is None:
@@ -143,11 +144,11 @@ class Upstreams:
             )
         return after
 
-    def delete(self, actor: Actor, upstream_id: str) -> None:
+    def delete(self, actor: Actor, upstream_id: UpstreamId) -> None:
         """Delete an upstream, its mappings and its secret."""
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
             session = change.session
-            stored = _pick(list_upstreams(session, actor.organization_id), upstream_id)
+            stored = _find(list_upstreams(session, actor.organization_id), upstream_id)
             for mapping in list_model_mappings(session, actor.organization_id):
                 if mapping.upstream_id == upstream_id:
                     delete_model_mapping(session, actor.organization_id, mapping.name)
@@ -162,7 +163,9 @@ class Upstreams:
         with self._directory.read() as session:
             return [stored.upstream for stored in list_upstreams(session, actor.organization_id)]
 
-    def put_mapping(self, actor: Actor, *, name: str, upstream_id: str, model: str) -> ModelMapping:
+    def put_mapping(
+        self, actor: Actor, *, name: str, upstream_id: UpstreamId, model: str
+    ) -> ModelMapping:
         """Give a model of an upstream a name of the organization's own."""
         for text, label in ((name, "name"), (model, "model")):
             if not text or len(text) > MAX_TEXT or not text.isprintable() or text != text.strip():
@@ -173,7 +176,7 @@ class Upstreams:
             organization_id=actor.organization_id, name=name, upstream_id=upstream_id, model=model
         )
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
-            _pick(list_upstreams(change.session, actor.organization_id), upstream_id)
+            _find(list_upstreams(change.session, actor.organization_id), upstream_id)
             known = list_model_mappings(change.session, actor.organization_id)
             before = next((m for m in known if m.name == name), None)
             if before == mapping:
@@ -189,10 +192,11 @@ class Upstreams:
         return mapping
 
     def delete_mapping(self, actor: Actor, name: str) -> None:
-        """Delete a mapping; NotFound if there is none."""
+        """Delete a mapping; raises NotFound if there is none."""
         with self._audited.change(actor, Permission.UPSTREAMS_WRITE) as change:
-            known = list_model_mappings(change.session, actor.organization_id)
-            mapping = pick(known, lambda m: m.name == name, "model mapping")
+            mappings = list_model_mappings(change.session, actor.organization_id)
+            with_name = (known for known in mappings if known.name == name)
+            mapping = check_found(next(with_name, None), "model mapping")
             delete_model_mapping(change.session, actor.organization_id, name)
             change.note(Action.MODEL_DELETE, name, before=_describe_mapping(mapping))
 
@@ -204,15 +208,9 @@ class Upstreams:
 
     def open_secret(self, stored: StoredUpstream) -> str:
         """The secret of an upstream, for requests to it; empty without one."""
-        if stored.sealed_secret is None:
-            return ""
-        try:
-            return self._sealer.open(stored.sealed_secret, stored.upstream.place)
-        except SealBroken as error:
-            raise Damaged(
-                f"The secret of the upstream {stored.upstream.name!r} cannot be opened: {error}.",
-                code=ErrorCode.SECRET_SEALED,
-            ) from error
+        upstream = stored.upstream
+        name = f"secret of the upstream {upstream.name!r}"
+        return open_secret(self._sealer, stored.sealed_secret, upstream.place, name)
 
     def _check_address(self, text: str) -> str:
         """A valid base URL; raises Invalid."""
@@ -226,18 +224,13 @@ class Upstreams:
         return base_url
 
     def _seal(self, upstream: Upstream, secret: str | None) -> StoredUpstream:
-        if not secret:
-            return StoredUpstream(upstream, None)
-        if len(secret) > _MAX_SECRET or not secret.isascii() or not secret.isprintable():
-            raise Invalid(
-                f"The secret must have at most {_MAX_SECRET:,} printable ASCII characters.",
-                field="secret",
-            )
-        return StoredUpstream(upstream, self._sealer.seal(secret, upstream.place))
+        sealed = seal_secret(self._sealer, secret, upstream.place) if secret else None
+        return StoredUpstream(upstream, sealed)
 
 
-def _pick(known: list[StoredUpstream], upstream_id: str) -> StoredUpstream:
-    return pick(known, lambda stored: stored.upstream.upstream_id == upstream_id, "upstream")
+def _find(known: list[StoredUpstream], upstream_id: UpstreamId) -> StoredUpstream:
+    with_id = (stored for stored in known if stored.upstream.upstream_id == upstream_id)
+    return check_found(next(with_id, None), "upstream")
 
 
 def _describe(upstream: Upstream, secret: str) -> dict[str, Value]:
@@ -267,7 +260,7 @@ def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
 
 
 def check_base_url(text: str, egress: Egress = OPEN) -> str:
-    """A base URL without its trailing slash; Invalid if it is not allowed.
+    """A base URL without its trailing slash; raises Invalid if it is not allowed.
 
     Allowed are HTTP or HTTPS, a host in plain form, no credentials, no query. Addresses that the
     egress policy forbids are rejected here and when connecting.

@@ -85,18 +85,18 @@ class _Follower:
         self._revision = revision
 
     def _run(self, stop: threading.Event) -> None:
-        told = ""
+        reported = ""
         while not stop.wait(POLL_SECONDS):
             try:
                 self.check()
-                self.is_unreachable, told = False, ""
+                self.is_unreachable, reported = False, ""
             except Unavailable as error:
                 if not self.is_unreachable:
                     logger.warning("the directory cannot be read: %s", error.message)
                 self.is_unreachable = True
             except Damaged as error:
-                if error.message != told:
+                if error.message != reported:
                     logger.warning("cached data is not up to date: %s", error.message)
-                told = error.message
+                reported = error.message
             except Exception:
                 logger.exception("the directory could not be read; trying again")

@@ -15,7 +15,7 @@ import msgspec
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageEvent, UsageSource
-from outlay.domain.ids import ApiKeyId, OrganizationId, ProjectId
+from outlay.domain.ids import ApiKeyId, EventId, OrganizationId, ProjectId
 from outlay.domain.organization import ApiKey
 from outlay.domain.same_answer import GATEWAY
 from outlay.domain.upstream import Upstream
@@ -77,7 +77,7 @@ decode_begun: Final = msgspec.msgpack.Decoder(Begun).decode
 class Exchange:
     """A request in progress."""
 
-    request_id: str
+    request_id: EventId
     """Also the id of its event."""
     api_key: ApiKey
     caller: Caller
@@ -158,7 +158,7 @@ class Gateway:
         """A request with a valid key. From here on it is recorded, regardless of its outcome."""
         now_us = to_us(self._clock.now())
         return Exchange(
-            request_id=uuid7_at(now_us),
+            request_id=EventId(uuid7_at(now_us)),
             api_key=api_key,
             caller=caller,
             operation=operation,
@@ -211,7 +211,7 @@ class Gateway:
         """
         exchange = replace(
             begun,
-            request_id=uuid7_at(to_us(self._clock.now())),
+            request_id=EventId(uuid7_at(to_us(self._clock.now()))),
             reservation=None,
             is_settled=True,
         )
@@ -242,7 +242,7 @@ class Gateway:
             exchange.reservation = None
 
     def _most_it_costs(self, exchange: Exchange, call: Call) -> int:
-        """The largest possible cost of a request in pico-USD, as far as it is known beforehand."""
+        """The largest possible cost of a request in pico-USD, if it is known beforehand."""
         return highest_cost(
             self._prices.book_for(exchange.api_key.organization_id),
             provider=exchange.provider,

@@ -49,11 +49,11 @@ class _Handed:
         for waiter, intent_id in self.waiters:
             if waiter.done():
                 continue
-            told = error or self.refusals.get(intent_id)
-            if told is None:
+            failure = error or self.refusals.get(intent_id)
+            if failure is None:
                 waiter.set_result(None)
             else:
-                waiter.set_exception(told)
+                waiter.set_exception(failure)
 
 
 class IntentLog:

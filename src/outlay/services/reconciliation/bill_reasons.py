@@ -22,7 +22,7 @@ Hours = Mapping[date, Mapping[str, Mapping[int, int]]]
 """Requests by day, model and hour of the day."""
 
 SAME_RATIO: Final = 0.005
-"""Largest difference between the ratios of two days that may come from one price."""
+"""Maximum difference between the ratios of two days that may come from one price."""
 
 
 _TOOL: Final = re.compile("call|code|container|interpreter|search|session|tool", re.IGNORECASE)
@@ -40,7 +40,7 @@ class BothSides:
 
     @property
     def difference_pusd(self) -> int:
-        """Billed less recorded."""
+        """Billed minus recorded."""
         return self.billed_pusd - self.recorded.cost_pusd
 
 
@@ -53,7 +53,7 @@ class Ratio:
 
     @property
     def factor(self) -> float:
-        """Billed over recorded."""
+        """Billed divided by recorded."""
         return self.billed_pusd / self.recorded_pusd
 
     def is_like(self, other: "Ratio") -> bool:
@@ -61,7 +61,7 @@ class Ratio:
         return abs(self.factor / other.factor - 1) <= SAME_RATIO
 
     def beyond(self, recorded_pusd: int) -> int:
-        """How much more an amount is at the bill's price."""
+        """The excess of the bill over an amount, at the bill's price."""
         more = recorded_pusd * (self.billed_pusd - self.recorded_pusd)
         return divide_half_even(more, self.recorded_pusd)
 
@@ -78,7 +78,7 @@ class BillReasons:
         tolerance_pusd: int,
         timezone: str,
     ) -> None:
-        """`is_model` tells whether a name on the bill is a model's."""
+        """`is_model` says whether a name on the bill is a model's."""
         self._lines = lines
         self._hours = hours
         self._tolerance = tolerance_pusd
@@ -112,7 +112,7 @@ class BillReasons:
         totals = both.recorded
         if found := self._prices.get(model, {}).get(day):
             ratio, since = found
-            detail = f"the bill has {ratio.factor:.3f} times ours since {since}"
+            detail = f"the bill is {ratio.factor:.3f} times the recorded cost since {since}"
             split.take(Reason.PRICE, ratio.beyond(totals.cost_pusd), detail)
         billed = max(0, both.billed_pusd - both.credit_pusd)
         unpriced = max(0, totals.unpriced_requests - totals.unknown_usage_requests)
@@ -136,8 +136,7 @@ class BillReasons:
 
     def _missing_share(self, day: date, model: str) -> tuple[int, int]:
         """The requests of a model that missing hours have on other days, and all requests of those
-        days.
-        """
+        days."""
         inside = whole = 0
         missing = frozenset(self._missing.get(day, ()))
         for other, models in self._hours.items():
@@ -232,9 +231,8 @@ class _Split:
             self.rest -= amount
 
     def take_up_to(self, reason: Reason, least: int, most: int, detail: str) -> None:
-        """Give a reason the remainder, as far as it explains it; nothing if the remainder is
-        small.
-        """
+        """Give a reason the remainder, as far as the reason explains it; nothing if the remainder
+        is small."""
         if not self.is_small:
             self.take(reason, max(least, min(most, self.rest)), detail)
 
@@ -245,7 +243,7 @@ def _part(whole: int, count: int, of: int) -> int:
 
 
 def _shared_out(wanted: Sequence[tuple[Key, int]], whole: int) -> dict[Key, int]:
-    """An amount distributed over lines in order, each at most what it takes."""
+    """An amount distributed over lines in order, each at most its capacity."""
     given = {}
     for key, most in wanted:
         given[key] = min(most, whole)
@@ -254,7 +252,7 @@ def _shared_out(wanted: Sequence[tuple[Key, int]], whole: int) -> dict[Key, int]
 
 
 def runs_of(ratios: Mapping[date, Ratio]) -> list[list[date]]:
-    """Runs of days on which the bill is the same multiple of the recorded cost."""
+    """Ranges of days on which the bill is the same multiple of the recorded cost."""
     runs: list[list[date]] = []
     for day in sorted(ratios):
         if runs and ratios[runs[-1][-1]].is_like(ratios[day]):
@@ -271,7 +269,7 @@ def _nearest(day: date, run: Sequence[date]) -> date:
 def _run_around(
     day: date, runs: Sequence[list[date]], ratios: Mapping[date, Ratio]
 ) -> list[date] | None:
-    """The run of a day without its own ratio: that of the nearest day with one."""
+    """The range for a day without its own ratio: that of the nearest day with one."""
     if not ratios:
         return None
     nearest = _nearest(day, sorted(ratios))
@@ -279,7 +277,7 @@ def _run_around(
 
 
 def missing_hours(hours: Hours) -> dict[date, list[int]]:
-    """Hours without requests that have some on at least half of the other days."""
+    """Hours without requests that have requests on at least half of the other days."""
     busy = {
         day: {hour for by_hour in models.values() for hour in by_hour}
         for day, models in hours.items()

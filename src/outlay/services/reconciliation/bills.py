@@ -79,7 +79,7 @@ def read_bill(
     canonical: Callable[[str], str],
     now: datetime,
 ) -> Bill:
-    """The lines of a cost file; Invalid if a row cannot be read, or it has no costs."""
+    """The lines of a cost file; raises Invalid if a row cannot be read, or it has no costs."""
     provider = find_provider(file.provider)
     return _Reading(file, provider, mapping or _mapping_of(provider), canonical, now).bill(path)
 
@@ -116,7 +116,7 @@ class _Reading:
         self._names: dict[str, str] = {}
         self._seen: set[bytes] = set()
         # No two rows of this format are equal, unless one is repeated.
-        self._are_told_apart = bool(mapping.identity) or "event_id" in mapping.fields
+        self._are_distinguishable = bool(mapping.identity) or "event_id" in mapping.fields
         self._repeated, self._repeated_pusd = 0, 0
         self._times: set[time] = set()
         self._has_more = False
@@ -141,7 +141,7 @@ class _Reading:
                     raise Invalid(f"Row {row.number} has no cost.", code=ErrorCode.MALFORMED_FILE)
                 if is_repeated:
                     self._repeated_pusd += cost
-                    if self._are_told_apart:
+                    if self._are_distinguishable:
                         continue
                 moment = from_us(report.event_time_us).astimezone(self._zone)
                 self._times.add(moment.time())
@@ -186,9 +186,9 @@ class _Reading:
     def _notes(self) -> list[str]:
         notes = []
         for currency, rate in sorted(self._file.rates.items()):
-            notes.append(f"Amounts in {currency} count at {rate:f} USD, the rate that was given.")
+            notes.append(f"Amounts in {currency} count at {rate:f} USD, the given rate.")
         if self._repeated:
-            counted = "once" if self._are_told_apart else "as often as they stand there"
+            counted = "once" if self._are_distinguishable else "each time"
             notes.append(
                 f"{self._repeated:,} rows of {render_usd(self._repeated_pusd)} USD stand in the "
                 f"file more than once, as when a page was pasted twice; they count {counted}."

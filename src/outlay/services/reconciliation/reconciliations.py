@@ -29,15 +29,16 @@ from outlay.domain.reconciliation import (
 from outlay.kit.clock import from_us
 from outlay.kit.ids import new_id
 from outlay.services.analytics.analytics import Analytics
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.text_rules import check_owned
 from outlay.services.reconciliation.bill_reasons import BillReasons, BothSides, Key
 from outlay.services.reconciliation.bills import Bill, BillFile, read_bill
 from outlay.storage.cube.store import CubeReader
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.reconciliations import (
     create_reconciliation,
+    find_reconciliation,
     list_reconciliations,
 )
 from outlay.wire.files.mapping import parse_mapping
@@ -76,12 +77,11 @@ class Reconciling:
             return list_reconciliations(session, actor.organization_id)
 
     def find(self, actor: Actor, reconciliation_id: str) -> Reconciliation:
-        """One of them; NotFound if there is none."""
-        return pick(
-            self.list_for(actor),
-            lambda known: known.reconciliation_id == reconciliation_id,
-            "reconciliation",
-        )
+        """One of them; raises NotFound if there is none."""
+        permit_one_of(actor, Permission.RECONCILIATIONS_READ, Permission.RECONCILIATIONS_WRITE)
+        with self._directory.read() as session:
+            found = find_reconciliation(session, reconciliation_id)
+        return check_owned(found, actor.organization_id, "reconciliation")
 
     def reconcile(self, actor: Actor, file: BillFile) -> Reconciliation:
         """Compare a cost file with the usage recorded on its days, and store the result."""
@@ -100,7 +100,7 @@ class Reconciling:
             try:
                 bill = read_bill(path, file, mapping, canonical, now)
             except Invalid as error:
-                # The message must not show the temporary path but the user's file name.
+                # The message must show the user's file name, not the temporary path.
                 message = error.message.replace(str(path), name)
                 raise Invalid(message, code=error.code, field=error.field) from None
         found = self._compare(actor.organization_id, bill, file.tolerance_pusd)
@@ -148,13 +148,13 @@ class Reconciling:
         if not {line.project for line in billed} & {project for _, project, _ in recorded}:
             if any(line.project for line in billed):
                 notes.append(
-                    "No project of the bill is one of ours, so projects are not told apart; name "
+                    "No project of the bill is known here, so projects are not distinguished; name "
                     "or merge them alike to compare them."
                 )
             billed = [replace(line, project="") for line in billed]
             recorded = _folded(recorded, lambda key: (key[0], "", key[2]))
         if not any(line.model for line in billed):
-            notes.append("The bill does not tell models apart.")
+            notes.append("The bill does not distinguish models.")
             recorded = _folded(recorded, lambda key: (key[0], key[1], ""))
         lines = _beside(billed, recorded)
         book = self._prices.book_for(organization_id)
@@ -287,7 +287,7 @@ def _left_out(reader: CubeReader, query: RowQuery, bill: Bill, now: datetime) ->
         return []
     shown = ", ".join(map(str, left_out[:SHOWN_DAYS]))
     more = f" and {len(left_out) - SHOWN_DAYS} more" if len(left_out) > SHOWN_DAYS else ""
-    return [f"The bill has nothing for days that have requests on record: {shown}{more}."]
+    return [f"The bill has no lines for days with recorded requests: {shown}{more}."]
 
 
 def _folded(recorded: Mapping[Key, Totals], key_of: Callable[[Key], Key]) -> dict[Key, Totals]:

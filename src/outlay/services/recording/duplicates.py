@@ -13,12 +13,12 @@ from outlay.domain.duplicate import Candidate, Duplicate, find_duplicates, may_b
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict, Invalid, NotFound
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.domain.policy import Permission, permit
 from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.ids import new_id
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=7)
@@ -26,15 +26,15 @@ KEPT: Final = timedelta(minutes=1)
 """How long a result is cached."""
 MAX_SHOWN: Final = 200
 MAX_MERGED: Final = 200
-"""Most pairs per merge."""
+"""Maximum number of pairs per merge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
     """Two requests to be merged: their reported ids."""
 
-    kept: str
-    dropped: str
+    kept: EventId
+    dropped: EventId
 
 
 class Duplicates:
@@ -90,7 +90,9 @@ class Duplicates:
                 for number, pair in enumerate(pairs)
             ]
             with self._audited.change(actor, Permission.REQUESTS_AMEND) as change:
-                change.note(Action.REQUEST_MERGE, amendment_id, after={"dropped": dropped})
+                change.note(
+                    Action.REQUEST_MERGE, amendment_id, after={"dropped": [*map(str, dropped)]}
+                )
             outcomes = self._ledger.append(rows)
             self._recent.pop(actor.organization_id, None)
         merged = outcomes.count(Outcome.ACCEPTED)
@@ -114,7 +116,9 @@ class Duplicates:
             )
         return dropped
 
-    def _standing(self, organization_id: OrganizationId, event_id: str, field: str) -> UsageEvent:
+    def _standing(
+        self, organization_id: OrganizationId, event_id: EventId, field: str
+    ) -> UsageEvent:
         history = self._ledger.read_rows(organization_id, event_id)
         if not history:
             raise NotFound("There is no such request.", field=field)

@@ -185,7 +185,7 @@ class Recorder:
 
 
 def check_time(event_time_us: int, latest_us: int) -> None:
-    """Raise Invalid for an event time before any metered LLM or ahead of `latest_us`."""
+    """Raise Invalid for an event time before any metered LLM or after `latest_us`."""
     if event_time_us < _EARLIEST_US:
         raise Invalid(
             f"`eventTime` must not be before {EARLIEST_EVENT:%Y-%m-%d}. Check its unit.",

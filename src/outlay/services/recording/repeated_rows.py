@@ -22,7 +22,7 @@ class ReadRow:
     number: int
     reports: tuple[UsageReport, ...]
     fault: str
-    """Why it is rejected, empty if it is not."""
+    """Why it is rejected; empty if it is not."""
     content: Any
     """The original row, for the rejection file."""
     done: int

@@ -6,6 +6,7 @@ checked at every use. Only valid tokens are cached.
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import Damaged
+from outlay.domain.ids import TokenId
 from outlay.kit.cache import Cache
 from outlay.kit.clock import Clock, to_us
 from outlay.services.access.authentication import Access, TokenHolder, check_token, parse_token
@@ -18,7 +19,9 @@ class Senders:
     def __init__(self, access: Access, recorder: Recorder, clock: Clock) -> None:
         self._recorder = recorder
         self._clock = clock
-        self._holders: Cache[str, TokenHolder | None] = Cache(access.find_token, drops=(Damaged,))
+        self._holders: Cache[TokenId, TokenHolder | None] = Cache(
+            access.find_token, drops=(Damaged,)
+        )
 
     def refresh(self) -> None:
         """Reload the cached tokens."""

@@ -14,13 +14,13 @@ from outlay.domain.ids import OrganizationId
 from outlay.kit.clock import Clock, to_us
 
 MAX_KINDS: Final = 100
-"""Named kinds per organization and reason."""
+"""Maximum number of named kinds per organization and reason."""
 
 MAX_NAME: Final = 80
 """Longest name, in characters."""
 
 OTHERS: Final = "(others)"
-"""Replaces names beyond the bound."""
+"""Replaces names beyond the limit."""
 
 
 class Reason(StrEnum):
@@ -49,11 +49,11 @@ class Reason(StrEnum):
 
 
 _LABELS: Final = {
-    Reason.NO_CALL: "no call of a model is known inside it",
-    Reason.UNKNOWN_CONVENTION: "in words that are not known",
-    Reason.REJECTED: "its time cannot be right",
+    Reason.NO_CALL: "no known model call inside it",
+    Reason.UNKNOWN_CONVENTION: "unknown convention",
+    Reason.REJECTED: "implausible time",
     Reason.COUNTED_ELSEWHERE: "counted by a span inside or around it",
-    Reason.SAME_ANSWER: "counted by another span of the same answer",
+    Reason.SAME_ANSWER: "counted by another span of the same response",
 }
 
 

@@ -31,10 +31,10 @@ from outlay.wire.otlp.skipped import operation_of, tells_tokens
 from outlay.wire.otlp.spans import Span
 
 KEPT: Final = timedelta(days=1)
-"""Longest time between the first and the last span of a trace."""
+"""Maximum time between the first and the last span of a trace."""
 _DROP_EVERY_US: Final = 3_600_000_000
 _NAMED: Final = 3
-"""Most kinds of lost spans named in a response."""
+"""Maximum number of kinds of lost spans named in a response."""
 
 
 class Tracing:

@@ -130,5 +130,5 @@ def _at_book(book: PriceBook, billed: Billed) -> PricedUsage:
 
 
 def _is_billed_otherwise(billed: Billed) -> bool:
-    """Whether a request without token counts has used something."""
+    """Whether a request without token counts was billed for something else."""
     return billed.status == Status.OK and billed.operation in NOT_BY_TOKENS

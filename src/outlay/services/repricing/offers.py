@@ -22,7 +22,7 @@ from outlay.storage.ledger.store import Ledger
 
 LOOK_BACK: Final = timedelta(days=90)
 MAX_OFFERS: Final = 20
-"""Most routes checked: those with the most requests."""
+"""Maximum number of routes checked: those with the most requests."""
 
 _MEASURES: Final = ("requests", "unpriced_requests", "partly_priced_requests")
 _KNOWN: Final = tuple(source.value for source in UsageSource if source is not UsageSource.UNKNOWN)
@@ -89,7 +89,7 @@ class RepriceOffers:
         keys: tuple[str, ...],
         day: date,
     ) -> bool:
-        """Whether the newest unpriced request of a route has more of a price now.
+        """Whether the newest unpriced request of a route now has a price for more of its parts.
 
         The cube shows the hour of the day, so the ledger is read no further.
         """
@@ -117,5 +117,5 @@ class RepriceOffers:
 
 
 def _lacking_in(row: Row) -> int:
-    """How many requests of a row lack a price, or one for a part."""
+    """How many requests of a row lack a price for all or a part of their usage."""
     return row.measures.unpriced_requests + row.measures.partly_priced_requests

@@ -29,7 +29,7 @@ class PreviewSum:
 
     @property
     def difference_pusd(self) -> int:
-        """What the change adds."""
+        """The increase by the change."""
         return self.after_pusd - self.before_pusd
 
     def add(self, other: "PreviewSum") -> None:
@@ -128,7 +128,7 @@ class _Concern:
     def _look(
         self, at_us: int, provider: str, mapping: str, response_model: str, context: str
     ) -> tuple[int, int, bool]:
-        """The answer, and the span of event times for which it holds."""
+        """The answer, and the span of event times for which it is valid."""
         asked = read_context(context)
         from_us, until_us, is_changed = -FOREVER_US, FOREVER_US, False
         for name in (mapping, f"{provider}/{response_model}") if response_model else (mapping,):

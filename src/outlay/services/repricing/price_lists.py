@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 USED: Final = "price-lists.txt"
 PREFIX: Final = "price-list-"
 MAX_KEPT: Final = 3
-"""Most lists in memory, in addition to the one that comes with Outlay."""
+"""Maximum number of lists in memory, in addition to the one that comes with Outlay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,8 @@ class PriceLists:
 
     @cached_property
     def current(self) -> "PriceList":
-        """The active list, fixed for the lifetime of this process; Damaged if its file is."""
+        """The active list, fixed for the lifetime of this process; raises Damaged if its file is
+        damaged."""
         version = self._used or self.version
         found = self.find(version)
         if found is None:
@@ -124,7 +125,7 @@ class PriceLists:
         return self._kept.get(version)
 
     def read(self, path: Path, clock: Clock) -> tuple["PriceList", bytes]:
-        """The list in a file to be imported; one Invalid names all errors."""
+        """The list in a file to be imported; raises one Invalid with all errors."""
         from outlay.pricing.list_files import read_list
 
         try:

@@ -4,8 +4,6 @@ Every affected request is priced twice: with the current book, and as if the cha
 month.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -13,7 +11,7 @@ from typing import Any, Final
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Invalid, Unavailable
+from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 from outlay.domain.money import render_usd
 from outlay.domain.organization_price import OwnPrices
@@ -26,6 +24,7 @@ from outlay.pricing.overrides import Overrides
 from outlay.services.analytics.labels import read_labels
 from outlay.services.cube.scan_process import OpenReader, scan_in_processes
 from outlay.services.directory.prices import Prices, book_with, compile_prices
+from outlay.services.repricing.bounded_previews import BoundedPreviews
 from outlay.services.repricing.preview_job import PreviewJob, PreviewSum, PreviewSums
 from outlay.storage.directory.discovered import list_merges
 from outlay.storage.directory.engine import Directory
@@ -33,11 +32,10 @@ from outlay.storage.ledger.reading import LedgerReader
 
 MAX_SECONDS: Final = 60.0
 """The server's time limit for one preview; the command line has none."""
-WAIT_SECONDS: Final = 10.0
 FEW_EVENTS: Final = 50_000
 """A ledger with fewer events is read faster than a process starts."""
 TOP: Final = 5
-"""Rows of a table; the rest is one sum."""
+"""Rows of a table; the rest is summed in one row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +117,10 @@ class PricePreviews:
         self._clock = clock
         self._open_reader = open_reader
         self._max_seconds = max_seconds
-        self._one_at_a_time = threading.Lock()
+        self._previews = BoundedPreviews()
 
     def of_price(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """Preview a new price; Invalid names every error in it."""
+        """Preview a new price; raises Invalid with every error in it."""
         price, own = self._prices.draft(actor, entry), self._prices.list_for(actor)
         added = compile_prices(replace(own, prices=[price]))
         known = compile_prices(own)
@@ -131,7 +129,7 @@ class PricePreviews:
         )
 
     def of_rate(self, actor: Actor, entry: Mapping[str, Any]) -> Preview:
-        """Preview a new exchange rate; Invalid names every error in it."""
+        """Preview a new exchange rate; raises Invalid with every error in it."""
         rate, own = self._prices.draft_rate(actor, entry), self._prices.list_for(actor)
         others = [known for known in own.rates if known.currency != rate.currency]
         changed = replace(own, rates=[*others, replace(rate, effective_from=None)])
@@ -156,16 +154,9 @@ class PricePreviews:
             after=after,
         )
         sums = PreviewSums()
-        if not self._one_at_a_time.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable(
-                "Another price preview is running. Try again when it has finished.",
-                code=ErrorCode.BUSY,
-            )
-        try:
-            for part in self._parts(job):
+        with self._previews.begin(self._max_seconds, self._too_long) as check:
+            for part in self._parts(job, check):
                 sums.add(part)
-        finally:
-            self._one_at_a_time.release()
         return Preview(
             period=period,
             sums=sums,
@@ -182,8 +173,7 @@ class PricePreviews:
             merged.setdefault(target, PreviewSum()).add(found)
         return _table(merged, read_labels(self._directory, organization_id, Dimension.USER))
 
-    def _parts(self, job: PreviewJob) -> Iterator[PreviewSums]:
-        check = self._limit()
+    def _parts(self, job: PreviewJob, check: Callable[[], None]) -> Iterator[PreviewSums]:
         if self._open_reader is None or job.through_seq <= FEW_EVENTS:
             for part in job.parts(self._reader):
                 check()
@@ -191,20 +181,12 @@ class PricePreviews:
         else:
             yield from scan_in_processes(self._open_reader, [job], check)
 
-    def _limit(self) -> Callable[[], None]:
-        """A function that raises after the time limit."""
-        most = self._max_seconds
-        begin = time.monotonic()
-
-        def check() -> None:
-            if most is not None and time.monotonic() - begin > most:
-                raise Invalid(
-                    f"Last month has more requests than can be priced in {most:.0f} seconds. Use "
-                    "`outlay price add --dry-run`, which has no time limit.",
-                    code=ErrorCode.PREVIEW_TOO_LARGE,
-                )
-
-        return check
+    def _too_long(self) -> Invalid:
+        return Invalid(
+            f"Last month has more requests than can be priced in {self._max_seconds:.0f} seconds. "
+            "Use `outlay price add --dry-run`, which has no time limit.",
+            code=ErrorCode.PREVIEW_TOO_LARGE,
+        )
 
 
 def _all_time(prices: tuple[PriceOverride, ...]) -> tuple[PriceOverride, ...]:

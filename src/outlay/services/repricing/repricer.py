@@ -7,7 +7,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageEvent, UsageSource
 from outlay.domain.meter import settle_meters, split_meters
 from outlay.domain.price_context import read_context
-from outlay.domain.usage import TokenUsage
+from outlay.domain.usage import tokens_of
 from outlay.pricing.book import PriceBook, PricedUsage
 from outlay.services.recording.usage_pricing import (
     Billed,
@@ -28,14 +28,7 @@ def reprice_event(book: PriceBook, event: UsageEvent) -> PricedUsage:
 
 def billed_of(event: UsageEvent | CostRow) -> Billed:
     """What the cost of a stored event depends on."""
-    usage = TokenUsage(
-        event.input_tokens,
-        event.output_tokens,
-        event.cache_read_input_tokens,
-        event.cache_write_input_tokens,
-        event.cache_write_1h_input_tokens,
-        event.reasoning_output_tokens,
-    )
+    usage = tokens_of(event)
     counted = None if event.usage_source == UsageSource.UNKNOWN else usage
     # Ledgers of earlier versions have images without their meter.
     meters = with_pictures(event.operation, counted, split_meters(event.meters))

@@ -17,7 +17,7 @@ from outlay.domain.audit import Action
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.discovery import Merges
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Conflict, Invalid, Unavailable
+from outlay.domain.errors import Conflict, Invalid
 from outlay.domain.event import CostSource, UsageEvent
 from outlay.domain.ids import OrganizationId
 from outlay.domain.outcome import Outcome
@@ -36,14 +36,20 @@ from outlay.kit.clock import Clock, to_us
 from outlay.kit.ids import new_id
 from outlay.kit.progress import Progress
 from outlay.services.analytics.request_log import TooWide
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.prices import PriceBooks
-from outlay.services.directory.text_rules import pick
+from outlay.services.directory.text_rules import check_owned
 from outlay.services.long_run import LongRun
+from outlay.services.repricing.bounded_previews import BoundedPreviews
 from outlay.services.repricing.orders import RepriceOrder, check_wanted
 from outlay.services.repricing.repricer import repriced
 from outlay.storage.directory.engine import Directory
-from outlay.storage.directory.reprices import create_reprice, list_reprices, update_reprice
+from outlay.storage.directory.reprices import (
+    create_reprice,
+    find_reprice,
+    list_reprices,
+    update_reprice,
+)
 from outlay.storage.ledger.log import LogConditions, LogFilter, LogOrder, LogPosition
 from outlay.storage.ledger.store import Ledger
 
@@ -51,8 +57,6 @@ logger = logging.getLogger(__name__)
 
 PREVIEW_SECONDS: Final = 20.0
 """Time limit of a preview; `outlay reprice` has none."""
-WAIT_SECONDS: Final = 5.0
-"""How long a preview waits for another one."""
 MAX_REASON: Final = 500
 STOP_SECONDS: Final = 30.0
 SIGN_SECONDS: Final = 5.0
@@ -67,7 +71,7 @@ Change = tuple[UsageEvent, UsageEvent]
 """The current and the new version of an event."""
 
 Look = Callable[[], None]
-"""Called often while requests are read; raises to stop."""
+"""Called often while requests are read; raises an exception to stop."""
 
 Changes = Callable[[Reprice, RepriceTally, Look], Iterator[Change]]
 
@@ -85,10 +89,10 @@ class Reprices:
         labels: Callable[[OrganizationId, Dimension], Mapping[str, str]],
         merges: Callable[[OrganizationId], Merges],
     ) -> None:
-        """`labels` are display names of dimension values, `merges` the merged values."""
+        """`labels` returns display names of dimension values, `merges` the merged values."""
         self._labels = labels
         self._merges = merges
-        self._previewing = threading.Lock()
+        self._previews = BoundedPreviews()
         self._directory = directory
         self._audited = audited
         self._ledger = ledger
@@ -105,42 +109,25 @@ class Reprices:
             return list_reprices(session, actor.organization_id)
 
     def find(self, actor: Actor, reprice_id: str) -> Reprice:
-        """One of them; NotFound if there is none."""
-        return pick(self.list_for(actor), lambda known: known.reprice_id == reprice_id, "run")
+        """One of them; raises NotFound if there is none."""
+        permit_one_of(actor, Permission.PRICES_READ, Permission.REQUESTS_AMEND)
+        with self._directory.read() as session:
+            found = find_reprice(session, reprice_id)
+        return check_owned(found, actor.organization_id, "run")
 
     def preview(
         self, actor: Actor, wanted: RepriceWanted, *, seconds: float | None = PREVIEW_SECONDS
     ) -> RepriceTable:
-        """What a run would change now; TooWide if that takes longer than `seconds`.
+        """What a run would change now; raises TooWide if that takes longer than `seconds`.
 
         Bounded previews run one at a time: raises Unavailable while another is running.
         """
         permit(actor, Permission.REQUESTS_READ)
         check_wanted(wanted)
         tally = self._tally(actor.organization_id)
-        if seconds is None:
-            for change in self._changes(actor.organization_id, wanted, tally, lambda: None):
-                tally.add(*change)
-            return tally.table()
-        if not self._previewing.acquire(timeout=WAIT_SECONDS):
-            raise Unavailable(
-                "Another preview is running. Try again when it has finished.", code=ErrorCode.BUSY
-            )
-        try:
-            deadline = time.monotonic() + seconds
-
-            def look() -> None:
-                if time.monotonic() > deadline:
-                    raise TooWide(
-                        "Repricing each request of the period takes too long. Choose a shorter "
-                        "period or run `outlay reprice`.",
-                        field="from",
-                    )
-
+        with self._previews.begin(seconds, _too_long) as look:
             for change in self._changes(actor.organization_id, wanted, tally, look):
                 tally.add(*change)
-        finally:
-            self._previewing.release()
         return tally.table()
 
     def begin(
@@ -262,7 +249,7 @@ class Reprices:
                 },
             )
         run = LongRun[Reprice](
-            what=f"pricing again ({reprice.reprice_id})",
+            what=f"repricing {reprice.reprice_id}",
             asked_by=actor.member_name,
             since=self._clock.now(),
         )
@@ -287,14 +274,14 @@ class Reprices:
     ) -> Reprice:
         """Write the changes to the ledger in batches, and record the result."""
         tally = self._tally(reprice.organization_id)
-        done, told_at = 0, time.monotonic()
+        done, reported_at = 0, time.monotonic()
 
         def look() -> None:
             """Stop if requested; write heartbeats, even while nothing changes."""
-            nonlocal told_at
+            nonlocal reported_at
             run.check()
-            if time.monotonic() - told_at > SIGN_SECONDS:
-                told_at = time.monotonic()
+            if time.monotonic() - reported_at > SIGN_SECONDS:
+                reported_at = time.monotonic()
                 self._put(replace(reprice, alive_at_us=to_us(self._clock.now())))
 
         for part in batched(changes(reprice, tally, look), _PAGE):
@@ -308,7 +295,7 @@ class Reprices:
                 if outcome is Outcome.ACCEPTED:
                     tally.add(*change)
                     done += 1
-            run.tell(Progress("requests priced again", done, tally.seen))
+            run.tell(Progress("requests repriced", done, tally.seen))
             look()
         table = tally.table()
         finished = replace(
@@ -394,3 +381,11 @@ class Reprices:
                 conditions=LogConditions(cost_sources=_LACKING if wanted.only_lacking else ()),
                 through_seq=through_seq,
             )
+
+
+def _too_long() -> TooWide:
+    return TooWide(
+        "Repricing each request of the period takes too long. Choose a shorter period or run "
+        "`outlay reprice`.",
+        field="from",
+    )

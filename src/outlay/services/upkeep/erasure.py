@@ -18,7 +18,7 @@ from outlay.domain.organization import Member
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.members import check_manages, check_other_owner, release_member
 from outlay.storage.directory.audit import destroy_personal_values, list_personal_texts
 from outlay.storage.directory.discovered import forget_discovered
@@ -126,7 +126,7 @@ class Erasure:
         )
 
     def erase_outsider(self, actor: Actor, who: str) -> ErasureReport:
-        """Erase a person who was never a member: claimed in requests, or invited in vain.
+        """Erase a person who was never a member: named in requests, or invited without accepting.
 
         Raises NotFound if there is no mention, and Unavailable like `erase`.
         """
@@ -166,7 +166,7 @@ class Erasure:
 
 
 def _tells(text: str) -> bool:
-    """Whether a text identifies a person, unlike the network address of a sign-in."""
+    """Whether a text identifies a person; the network address of a sign-in does not."""
     try:
         ip_address(text)
     except ValueError:

@@ -22,7 +22,7 @@ from outlay.kit.clock import Clock, in_us, to_us
 from outlay.kit.worker import Worker
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
 from outlay.services.cube.maintenance import Maintenance
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.directory.audit import destroy_personal_values
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.invitations import delete_untaken

@@ -28,15 +28,15 @@ from outlay.storage.nodes import Nodes
 logger = logging.getLogger(__name__)
 
 EVERY: Final = timedelta(days=7)
-"""From the end of a round to the start of the next one."""
+"""Time between the end of a round and the start of the next one."""
 SHARE: Final = 0.05
-"""Of one processor."""
+"""Share of one processor."""
 LOOK_SECONDS: Final = 60.0
 """Between two checks for a due round."""
 SAVE_SECONDS: Final = 30.0
 """Between two saves of the position."""
 MAX_FAULTS: Final = 100
-"""Most stored faults."""
+"""Maximum number of stored faults."""
 
 
 class Scrubbing:
@@ -85,7 +85,7 @@ class Scrubbing:
         self._worker.stop()
 
     def run(self, stop: threading.Event) -> None:
-        """Scrub now and then until `stop` is set; the work of the thread."""
+        """Scrub immediately and then repeatedly until `stop` is set; runs in the thread."""
         throttle = Throttle(SHARE, stop.wait)
         while not stop.is_set():
             try:
@@ -93,7 +93,7 @@ class Scrubbing:
                 if is_due:
                     self.run_some(0.0)
             except Unavailable as error:
-                logger.debug("the scrub waits: %s", error.message)
+                logger.debug("the scrub is waiting: %s", error.message)
                 is_due = False
             except Exception:
                 logger.exception("the scrub was interrupted; trying again in a minute")
@@ -120,12 +120,11 @@ class Scrubbing:
         try:
             self.refresh()
         except Unavailable as error:
-            logger.debug("the scrub waits: %s", error.message)
+            logger.debug("the scrub is waiting: %s", error.message)
 
     def run_some(self, seconds: float) -> bool:
-        """Continue the round for about so many seconds, at least one piece; returns whether it
-        ended.
-        """
+        """Continue the round for about this many seconds, at least one piece; returns whether it
+        ended."""
         until = time.monotonic() + seconds
         state = self._state
         if state.begun_at_us is None:

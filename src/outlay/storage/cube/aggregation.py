@@ -1,4 +1,4 @@
-"""Ledger rows summed into rollup cells: the one hot loop between ledger and cube."""
+"""Summing ledger rows into rollup cells: the only hot loop between ledger and cube."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -76,7 +76,7 @@ _UNKNOWN = UsageSource.UNKNOWN.value
 
 @dataclass(slots=True)
 class Deltas:
-    """Rollup cells of a run of events: keys in dimension order, measures in catalogue order."""
+    """Rollup cells of a range of events: keys in dimension order, measures in catalogue order."""
 
     usage: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     latency: dict[Key, int] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Deltas:
         return bool(self.usage)
 
     def tables(self) -> Iterator[tuple[RollupSpec, list[tuple[Any, ...]]]]:
-        """The rows of each rollup that has any, none of them with a value beyond 64 bits."""
+        """The rows of each rollup that has any; no value exceeds 64 bits."""
         for spec, cells in (
             (USAGE, self.usage),
             (METERS, self.meters),
@@ -141,7 +141,7 @@ def aggregate(rows: Iterable[EventRow], into: Deltas) -> Deltas:
 def _add_meters(
     into: dict[Key, tuple[int, ...]], key: Key, row: EventRow, sign: int, compared: tuple[int, ...]
 ) -> None:
-    """Add what an event has used of each meter, what that cost, and how its costs compare."""
+    """Add the quantity and cost of each meter of an event, and the comparison of its costs."""
     quantities, costs = split_disjoint(row[_METERS]), split_meters(row[_METER_COSTS])
     for name in {**quantities, **costs}:
         cell = (*key, name)

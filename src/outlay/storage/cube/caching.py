@@ -1,10 +1,10 @@
-"""Answers that are cached as long as nothing in their period has changed.
+"""Caching answers for as long as nothing in their period changes.
 
-Dashboards ask the same questions again and again: every open page polls, and every visitor of a
-morning asks about the same month. An answer is valid for the snapshot that it came from, and for
-every snapshot between which and this one no day of its period got events of its organization. What
-changed is known by ledger position. A day's last change is noted before it is loaded, so that a
-snapshot from before the load neither uses nor adds an answer.
+Dashboards ask the same questions repeatedly: every open page polls, and everybody looks at the
+current month. An answer is valid for the snapshot that it came from, and for every other snapshot
+as long as no day of its period got new events of its organization in between. Changes are tracked
+by ledger position. The last change of a day is noted before it is loaded, so that a snapshot from
+before the load neither uses nor adds an answer.
 """
 
 import threading
@@ -20,12 +20,13 @@ from outlay.storage.cube.rollups import DIMENSIONS
 from outlay.storage.cube.store import CubeReader
 
 MAX_ANSWER_ROWS: Final = 10_000
-"""Larger answers are for files; they are not cached."""
+"""Larger answers are for exports; they are not cached."""
 MAX_CACHED_ROWS: Final = 50_000
-"""Rows of all answers together: some tens of megabytes."""
+"""Maximum number of rows in all cached answers: some tens of megabytes."""
 
 MAX_CONCURRENT: Final = 2
-"""Questions that the cube answers at a time: more would share its cores and memory, and wait."""
+"""Questions that the cube answers concurrently: more would only compete for its cores and
+memory."""
 
 _ORGANIZATION: Final = DIMENSIONS.index("organization_id")
 _BUCKET: Final = DIMENSIONS.index("bucket")
@@ -36,16 +37,17 @@ A = TypeVar("A")
 
 
 class Changes:
-    """Up to which ledger position each organization's days have changed. Thread-safe."""
+    """The ledger position up to which the days of each organization have changed. Thread-safe."""
 
     def __init__(self, *, is_complete: bool = True) -> None:
-        """Not complete where other nodes load the cube, too: any load may have changed any day."""
+        """Not `is_complete` if other nodes load the cube, too: any load may have changed any
+        day."""
         self._is_complete = is_complete
         self._last: dict[str, dict[int, int]] = {}
         self._lock = threading.Lock()
 
     def note(self, deltas: Deltas, through_seq: int) -> None:
-        """Note the days of cells that are about to be loaded, before they are."""
+        """Note the days of cells before they are loaded."""
         with self._lock:
             for key in deltas.usage:
                 days = self._last.setdefault(key[_ORGANIZATION], {})
@@ -53,10 +55,10 @@ class Changes:
                 days[day] = max(days.get(day, 0), through_seq)
 
     def last(self, organization_id: str, period: Period, seq: int) -> int:
-        """The last position that changed a day of a period; 0 for none since the start.
+        """The last position that changed a day of a period; 0 if none has changed since the start.
 
-        `seq` is the position of the snapshot that asks: where changes are not complete, every day
-        counts as changed there.
+        `seq` is the position of the asking snapshot: if the changes are not complete, every day
+        counts as changed at that position.
         """
         if not self._is_complete:
             return seq
@@ -72,7 +74,7 @@ class Changes:
 
 
 class AnswerCache:
-    """Cached answers, the least recently used dropped first. Thread-safe."""
+    """Cached answers; the least recently used ones are evicted. Thread-safe."""
 
     def __init__(self, max_rows: int = MAX_CACHED_ROWS) -> None:
         self._max_rows = max_rows
@@ -83,7 +85,7 @@ class AnswerCache:
         """Held while the cube answers a question."""
 
     def get(self, key: Hashable, default: Any = None) -> Any:
-        """The answer under a key."""
+        """The answer for a key."""
         with self._lock:
             found = self._cached.get(key)
             if found is None:
@@ -92,7 +94,7 @@ class AnswerCache:
             return found[0]
 
     def add(self, key: Hashable, answer: Any) -> None:
-        """Cache an answer, unless it is large."""
+        """Cache an answer unless it is too large."""
         weight = _rows_of(answer) + 1
         if weight > MAX_ANSWER_ROWS:
             return
@@ -107,16 +109,16 @@ class AnswerCache:
 
 
 class CachingReader:
-    """A snapshot that asks the cube only what is not in the cache.
+    """A snapshot that asks the cube only for answers that are not cached.
 
-    Order of locks: a turn at the cube, and within it the lock of the cache, which is held for no
-    more than a look-up. The lock of the changes is held alone.
+    Order of locks: a turn at the cube first, then the lock of the cache, which is held only for a
+    look-up. The lock of the changes is never held together with another one.
     """
 
     def __init__(
         self, reader: CubeReader, changes: Changes, cache: AnswerCache, edition: str
     ) -> None:
-        """`edition` tells the answers of this cube from those of one with other rows."""
+        """`edition` distinguishes the answers of this cube from those of one with other rows."""
         self._reader = reader
         self._changes = changes
         self._cache = cache
@@ -124,7 +126,7 @@ class CachingReader:
         self.loaded_seq = reader.loaded_seq
 
     def ask(self, question: Question[A]) -> A:
-        """The answer of a question; whoever gets it must not change it."""
+        """The answer to a question; callers must not change it."""
         key = self._key(question)
         answer: A = self._cache.get(key, _MISSING)
         if answer is not _MISSING:
@@ -139,9 +141,9 @@ class CachingReader:
         return answer
 
     def _key(self, question: Question[Any]) -> Hashable | None:
-        """The question and the state of its data; None where it cannot be cached.
+        """The question and the state of its data; None if it cannot be cached.
 
-        That is where the cube already has later changes than this snapshot.
+        That is the case if the cube already has later changes than this snapshot.
         """
         if not isinstance(question, UsageQuestion):
             return None
@@ -151,7 +153,7 @@ class CachingReader:
 
 
 def _read_ahead(answer: Any) -> Any:
-    """An answer that comes row by row, as a list if it is short enough to be cached."""
+    """An answer that is streamed, as a list if it is short enough to be cached."""
     if not isinstance(answer, Iterator):
         return answer
     rows = list(islice(answer, MAX_ANSWER_ROWS))
@@ -159,7 +161,7 @@ def _read_ahead(answer: Any) -> Any:
 
 
 def _rows_of(answer: Any) -> int:
-    """The size of an answer in rows; one that still comes row by row is large."""
+    """The size of an answer in rows; one that is still streamed counts as large."""
     if isinstance(answer, Iterator):
         return MAX_ANSWER_ROWS
     if isinstance(answer, Mapping) and isinstance(next(iter(answer.values()), None), Mapping):

@@ -1,4 +1,4 @@
-"""The parts of statements that differ between engines."""
+"""Parts of statements that differ between engines."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -11,12 +11,12 @@ class Dialect(Protocol):
 
     @property
     def group_set(self) -> str:
-        """The table, or subquery, of which groups a stored set has; every pair once."""
+        """The table, or subquery, with the groups of each stored set; every pair once."""
         ...
 
     @property
     def tag_set(self) -> str:
-        """The table, or subquery, of which tags a stored set has; every pair once."""
+        """The table, or subquery, with the tags of each stored set; every pair once."""
         ...
 
     def sum(self, expression: str) -> str:
@@ -24,7 +24,7 @@ class Dialect(Protocol):
         ...
 
     def select_sums(self, sums: Mapping[str, str]) -> str:
-        """The last columns of a statement: sums by name, in the form that is fetched fastest."""
+        """The last columns of a statement: sums by name, in the form that is fastest to fetch."""
         ...
 
     def read_sums(self, values: tuple[Any, ...]) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ class Dialect(Protocol):
         ...
 
     def quotient(self, value: str, divisor: int) -> str:
-        """Division of integers that are not negative, rounded down."""
+        """Division of non-negative integers, rounded down."""
         ...
 
     def as_text(self, value: str) -> str:
@@ -40,26 +40,26 @@ class Dialect(Protocol):
         ...
 
     def weight(self, labels: Sequence[str]) -> str:
-        """The weight of a cell, `fingerprint.cell_weight` of its labels.
+        """The weight of a cell: `fingerprint.cell_weight` of its labels.
 
-        The statement binds `separator`, which joins them, and `salt`, the last one.
+        The statement binds `separator`, which joins the labels, and `salt`, which follows them.
         """
         ...
 
     def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
-        """Sums, in 128 bits, of a measure times the lower and times the upper half of weights."""
+        """128-bit sums of a measure times the lower and times the upper half of the weights."""
         ...
 
     def pairs(self, values: str, targets: str) -> str:
-        """A subquery with the columns `value` and `target` over two lists of one length."""
+        """A subquery with the columns `value` and `target` over two lists of equal length."""
         ...
 
     def bound(self, column: str, value: str) -> str | int:
-        """What to bind for a text that is compared with a dimension's column as it is stored."""
+        """The value to bind for a text that is compared with a dimension's stored column."""
         ...
 
     def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
-        """The text of a dimension's stored value, and the join under an alias that it needs."""
+        """The text of a dimension's stored value, and the join that it needs, under an alias."""
         ...
 
     def source(
@@ -71,10 +71,10 @@ class Dialect(Protocol):
     ) -> str:
         """A subquery over some dimensions and measures of a rollup; it may read a smaller table.
 
-        `edges` are the start buckets of the steps and the end of the last.
+        `edges` are the start buckets of the steps and the end of the last one.
         """
         ...
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
-        """The same, with every bucket separate."""
+        """Like `source`, with every bucket separate."""
         ...

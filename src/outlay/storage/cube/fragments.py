@@ -1,4 +1,4 @@
-"""Fragments of the cube's questions: sources, filters and values, from closed lists."""
+"""Fragments of the cube's statements: sources, filters and values, from closed lists."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -32,7 +32,7 @@ class Fragments:
         self._dialect = dialect
 
     def organization(self, organization_id: str) -> str | int:
-        """What every statement binds for an organization."""
+        """The parameters of every statement for an organization."""
         return self._dialect.bound("organization_id", organization_id)
 
     def _source(
@@ -42,13 +42,13 @@ class Fragments:
         *dimensions: Grouping,
         measures: tuple[str, ...] | None = None,
     ) -> str:
-        """Where usage by some dimensions is read from; of the question's measures, or others."""
+        """The source of usage by some dimensions, with the question's measures or others."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)}
         wanted = ("requests", *(query.measures if measures is None else measures))
         return self._merged(query, columns, self._dialect.source(USAGE, columns, wanted, edges))
 
     def _bins(self, query: UsageQuery, *dimensions: Grouping, edges: Sequence[int] = ()) -> str:
-        """Where latency by some dimensions is read from; `edges` are edges of steps, if any."""
+        """The source of latency by some dimensions; `edges` are the edges of steps, if any."""
         columns = {dimension.column for dimension in (*dimensions, *query.filters)} | {
             "latency_bin"
         }
@@ -58,7 +58,7 @@ class Fragments:
         )
 
     def _merged(self, query: Query, columns: Collection[str], source: str) -> str:
-        """A subquery that replaces merged values by their targets, as text."""
+        """A subquery in which merged values are replaced by their targets, as text."""
         joins, replacements = "", []
         for dimension in _MERGED:
             if dimension.column in columns and query.merges.of(dimension):
@@ -76,7 +76,8 @@ class Fragments:
         )
 
     def _group_set(self, query: Query) -> str:
-        """The table of the groups in each stored set, merged groups replaced by their targets."""
+        """The table with the groups of each stored set, in which merged groups are replaced by
+        their targets."""
         if not query.merges.of(Dimension.GROUP):
             return self._dialect.group_set
         return (
@@ -94,7 +95,7 @@ class Fragments:
     def _expanded(
         self, query: Query, dimension: Grouping, label: str, alias: str
     ) -> tuple[str, str]:
-        """A dimension's value as an expression over its label, and the join that it needs."""
+        """The value of a dimension as an expression over its label, and the join that it needs."""
         if isinstance(dimension, Tag):  # its key is letters that need no quoting
             tags = (
                 f"(SELECT tags, value FROM {self._dialect.tag_set} WHERE key = '{dimension.key}')"  # noqa: S608 - a checked key
@@ -104,7 +105,7 @@ class Fragments:
                 f"\nLEFT JOIN {tags} AS {alias} ON {alias}.tags = {label}",
             )
         if dimension is not Dimension.GROUP:
-            if query.merges.of(dimension):  # read as text
+            if query.merges.of(dimension):  # as text
                 return label, ""
             return self._dialect.text(dimension.column, label, alias)
         return (
@@ -113,7 +114,7 @@ class Fragments:
         )
 
     def _place(self, query: UsageQuery, parameters: Parameters) -> str:
-        """A value's best place in any ranking, ties by value; or whether it is to be named."""
+        """The best rank of a value in any ranking, ties by value; or whether it is in `named`."""
         if query.named is not None:
             names = [f"named_{index}" for index in range(len(query.named))]
             parameters.update(zip(names, query.named, strict=True))
@@ -131,13 +132,13 @@ class Fragments:
         return ", ".join(f"{self._dialect.sum(name)} AS {name}" for name in measures)
 
     def _found(self, measures: tuple[str, ...], prefix: str = "") -> str:
-        """Sums as the last columns of an answer."""
+        """The sums as the last columns of an answer."""
         return self._dialect.select_sums(
             {name: self._dialect.sum(prefix + name) for name in measures}
         )
 
     def _compared(self, query: Query, dimension: Grouping, value: str) -> str | int:
-        """What a filter binds for a value: groups are compared by id, merged values as text."""
+        """The value to bind in a filter: groups are compared by id, merged values as text."""
         if isinstance(dimension, Tag):
             return value
         if dimension is Dimension.GROUP or query.merges.of(dimension):

@@ -1,4 +1,4 @@
-"""Answers of a cube in SQL: the statements are the same on every engine but for its dialect."""
+"""Answering questions with SQL: the statements differ between engines only by their dialect."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ A = TypeVar("A")
 
 
 class SqlReader(ABC):
-    """One consistent snapshot of the cube, read in SQL."""
+    """One consistent snapshot of the cube, read with SQL."""
 
     def __init__(self, dialect: Dialect, loaded_seq: int) -> None:
         self._usage = UsageStatements(dialect)
@@ -71,7 +71,7 @@ class SqlReader(ABC):
         self.loaded_seq = loaded_seq
 
     def ask(self, question: Question[A]) -> A:
-        """The answer of a question."""
+        """The answer to a question."""
         answer: A = self._answer(question)
         return answer
 
@@ -85,18 +85,18 @@ class SqlReader(ABC):
 
     @abstractmethod
     def _stream(self, text: str, parameters: Parameters) -> Iterator[Any]:
-        """The rows of a statement that may find more than memory holds."""
+        """The rows of a statement, streamed because they may not fit into memory."""
 
     @abstractmethod
     def _narrow_differences(self) -> Mapping[str, int]:
-        """By narrow rollup, in how many cells it differs from its source."""
+        """The number of cells in which each narrow rollup differs from its source."""
 
     @abstractmethod
     def _row_counts(self) -> Mapping[str, int]:
         """Rows by table."""
 
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """The measures of a query that can be anything but zero."""
+        """The measures of a query that may be non-zero."""
         return query.measures
 
     # Usage
@@ -281,7 +281,7 @@ class SqlReader(ABC):
         return self._row_counts()
 
     def _totals_maker(self, measures: tuple[str, ...]) -> Callable[[tuple[int, ...]], Totals]:
-        """What turns the last values of a row, sums of some measures, into Totals."""
+        """A function that converts the last values of a row, sums of some measures, to Totals."""
         read = self._read_sums
         if measures == Totals._fields:
             return lambda values: Totals._make(read(values))

@@ -1,4 +1,4 @@
-"""Questions about the rollups themselves, which verification and `outlay doctor` ask."""
+"""Questions about the rollups themselves, for verification and `outlay doctor`."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class CellSums(NamedTuple):
     day: int
     """Since the epoch, UTC."""
     part: int
-    """The latency bin; of rollups without, how many more groups than one these cells count in."""
+    """The latency bin. In rollups without one: the number of groups of these cells, minus one."""
     cells: int
-    """How many rows."""
+    """The number of rows."""
     plain: tuple[int, ...]
     """One per measure of the rollup."""
     weighted: tuple[int, ...]
@@ -28,7 +28,7 @@ class CellSums(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cells(Question[Iterable[tuple[Key, tuple[int, ...]]]]):
-    """Every cell of a rollup that an organization has in buckets [start, end)."""
+    """Every cell of a rollup that an organization has in the buckets [start, end)."""
 
     spec: RollupSpec
     organization_id: OrganizationId
@@ -38,7 +38,8 @@ class Cells(Question[Iterable[tuple[Key, tuple[int, ...]]]]):
 
 @dataclass(frozen=True, slots=True)
 class Slices(Question[Sequence[int]]):
-    """Which runs of `buckets` buckets a rollup has rows in, by their number since the epoch."""
+    """The ranges of `buckets` buckets in which a rollup has rows, by their number since the
+    epoch."""
 
     spec: RollupSpec
     buckets: int
@@ -46,7 +47,7 @@ class Slices(Question[Sequence[int]]):
 
 @dataclass(frozen=True, slots=True)
 class Fingerprints(Question[Sequence[CellSums]]):
-    """Sums over the cells in buckets [start, end), plain and weighted, by organization."""
+    """Sums over the cells in the buckets [start, end), plain and weighted, by organization."""
 
     spec: RollupSpec
     salt: str
@@ -56,7 +57,7 @@ class Fingerprints(Question[Sequence[CellSums]]):
 
 @dataclass(frozen=True, slots=True)
 class NarrowDifferences(Question[Mapping[str, int]]):
-    """By narrow rollup, in how many cells it differs from its source."""
+    """The number of cells in which each narrow rollup differs from its source."""
 
 
 @dataclass(frozen=True, slots=True)

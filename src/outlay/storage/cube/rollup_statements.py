@@ -1,4 +1,4 @@
-"""SQL that reads rollups as they are stored, for verification."""
+"""SQL that reads the stored rollups, for verification."""
 
 from outlay.domain.period import BUCKETS_PER_DAY
 from outlay.kit.sqlfiles import load_sql
@@ -10,7 +10,7 @@ class RollupStatements(Fragments):
     """The statement of each question about a rollup."""
 
     def cells(self, spec: RollupSpec) -> str:
-        """The statement that reads every cell of an organization in a run of buckets."""
+        """The statement that reads every cell of an organization in a range of buckets."""
         values, joins = [], ""
         for name in spec.dimensions:
             value, join = f"cell.{name}", ""
@@ -28,16 +28,16 @@ class RollupStatements(Fragments):
         )
 
     def slices(self, spec: RollupSpec, buckets: int) -> str:
-        """The statement that finds in which runs of so many buckets a rollup has rows."""
+        """The statement that finds the ranges of buckets in which a rollup has rows."""
         return load_sql(PACKAGE, "rollup.slices").format(
             slice=self._dialect.quotient("bucket", buckets),
             source=self._dialect.every(spec, (), ()),
         )
 
     def fingerprints(self, spec: RollupSpec) -> str:
-        """The statement that sums a run of buckets by day, plainly and weighted.
+        """The statement that sums a range of buckets by day, plain and weighted.
 
-        It binds what joins the labels of a cell and what ends them.
+        It binds the separator of a cell's labels and the salt at their end.
         """
         joins = ""
         texts: dict[str, str] = {}

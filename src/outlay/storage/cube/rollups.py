@@ -1,4 +1,4 @@
-"""One description of the rollups: it drives table definitions, loading, rebuild and verify."""
+"""The rollups: one description for table definitions, loading, rebuild and verification."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,9 +10,9 @@ from outlay.domain.measure import MEASURES
 class RollupSpec:
     """A rollup table: measures summed over equal dimensions within a bucket.
 
-    Every rollup has a `<name>_delta` twin for rows that are not compacted yet; statements read
-    both. A cell may have several rows, which are summed in 128 bits. A row holds 64 bits, which are
-    three times as fast to read; a cell whose sums need more has several rows.
+    Every rollup has a `<name>_delta` twin for rows that are not folded yet; statements read both. A
+    cell may have several rows, which are summed in 128 bits. A row has 64-bit values, which are
+    three times as fast to read; a cell whose sums are larger has several rows.
     """
 
     name: str
@@ -24,7 +24,7 @@ class RollupSpec:
 
     @property
     def tables(self) -> tuple[str, str]:
-        """The compacted table and its delta twin."""
+        """The main table and its delta twin."""
         return f"{self.name}_rollup", f"{self.name}_delta"
 
     @property
@@ -39,7 +39,7 @@ class RollupSpec:
 
     @property
     def coded(self) -> tuple[str, ...]:
-        """Those of them that an engine may store as codes of a dictionary."""
+        """Those of them that an engine may store as dictionary codes."""
         return tuple(name for name in self.texts if name not in self.uncoded)
 
     @property
@@ -49,9 +49,10 @@ class RollupSpec:
 
     @property
     def order(self) -> tuple[str, ...]:
-        """How the rows of a closed month lie: those of one key, user or project side by side.
+        """The order of the rows of a closed month: those of one key, user or project are adjacent.
 
-        A question about a few of them skips the others; one about all reads all either way.
+        A question about a few of them skips the others; a question about all of them reads
+        everything in any order.
         """
         narrowing = [
             name for name in ("api_key_id", "user_id", "project_id") if name in self.dimensions
@@ -110,8 +111,8 @@ METERS: Final = RollupSpec(
     dimensions=(*DIMENSIONS, "meter"),
     measures=("requests", "quantity", "cost_pusd", *COMPARED),
 )
-"""What is billed beyond tokens: a row for each meter of an event. Quantities and costs are
-disjoint; requests and reported costs count in the row of every meter that an event has."""
+"""Billed quantities other than tokens: a row for each meter of an event. Quantities and costs are
+disjoint; requests and reported costs count in the row of every meter of an event."""
 
 SESSIONS: Final = RollupSpec(
     name="sessions",
@@ -119,7 +120,7 @@ SESSIONS: Final = RollupSpec(
     measures=("requests", "input_tokens", "output_tokens", "cost_pusd", "errors", "client_errors"),
     uncoded=("session_id",),
 )
-"""Requests of sessions by second, so that the first and last request stay known when others are
+"""Requests of sessions by second, so that the first and last request stay known if others are
 voided."""
 
 ROLLUPS: Final = (USAGE, LATENCY, METERS, SESSIONS)
@@ -127,10 +128,10 @@ ROLLUPS: Final = (USAGE, LATENCY, METERS, SESSIONS)
 
 @dataclass(frozen=True, slots=True)
 class NarrowSpec:
-    """A rollup of a rollup: fewer dimensions, longer cells, and so fewer rows to read.
+    """A rollup of a rollup: fewer dimensions and longer cells, so there are fewer rows to read.
 
-    It holds exactly the compacted rows of its source. A statement that needs no other dimension
-    reads whole cells from it, and from the source the cells that the period cuts.
+    It has exactly the folded rows of its source. A statement that needs no other dimension reads
+    whole cells from it, and the cells that the period cuts from the source.
     """
 
     shape: RollupSpec
@@ -171,13 +172,13 @@ NARROWS: Final = (
     _narrow("whole", LATENCY, DAY, "latency_bin"),
     _narrow("route", LATENCY, DAY, "provider", "mapping", "model", "latency_bin"),
 )
-"""From the fewest rows to the most: the first one that has all dimensions is read."""
+"""From the fewest rows to the most: the first one that has all dimensions is used."""
 
 MAX_MEASURE: Final = 2**63 - 1
 """The largest value of a measure in one row."""
 
 CUBE_SCHEMA_VERSION: Final = 5
-"""Raised whenever tables change, or what a measure counts.
+"""To be raised when tables change, or what a measure counts.
 
 A cube of another version is rebuilt from the ledger.
 """

@@ -1,4 +1,4 @@
-"""SQL of questions about sessions, built from the same fragments as all others."""
+"""SQL of questions about sessions, built from the same fragments as other questions."""
 
 from collections.abc import Collection
 from typing import Final
@@ -20,7 +20,7 @@ _PART_MEASURES: Final = ("requests", "cost_pusd")
 
 
 class SessionStatements(Fragments):
-    """The statement of each question about sessions, with the values that it binds."""
+    """The statement of each question about sessions, with its parameters."""
 
     def page(self, query: SessionQuery) -> tuple[str, Parameters]:
         """The statement and parameters of a page of sessions."""
@@ -76,7 +76,7 @@ class SessionStatements(Fragments):
         return self._bound(text, query.usage, parameters)
 
     def buckets(self, query: SessionQuery) -> tuple[str, Parameters]:
-        """The statement and parameters that find in which buckets sessions had requests."""
+        """The statement and parameters that find the buckets in which sessions have requests."""
         filters, parameters = self._of_sessions(query)
         text = load_sql(PACKAGE, "usage.buckets").format(
             source=self._rows(query.usage, ("requests",)), filters=filters
@@ -86,7 +86,7 @@ class SessionStatements(Fragments):
     def _rows(
         self, query: UsageQuery, measures: tuple[str, ...], columns: Collection[str] = ()
     ) -> str:
-        """Where the requests of sessions are read from."""
+        """The source of the requests of sessions."""
         wanted = {dimension.column for dimension in query.filters} | {
             *columns,
             "session_id",
@@ -95,7 +95,7 @@ class SessionStatements(Fragments):
         return self._merged(query, wanted, self._dialect.every(SESSIONS, wanted, measures))
 
     def _of_sessions(self, query: SessionQuery) -> tuple[str, Parameters]:
-        """The filters of a question, those of sessions among them."""
+        """The filters of a question, including those of sessions."""
         filters, parameters = self._filters(query.usage)
         names = []
         for index, session_id in enumerate(query.session_ids):

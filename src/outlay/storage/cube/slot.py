@@ -9,10 +9,11 @@ from outlay.storage.cube.store import Cube, CubeReader
 
 
 class CubeSlot:
-    """Holds one cube. A replacement waits for open snapshots, and new snapshots wait for it.
+    """Holds one cube. A replacement waits for open snapshots, and new snapshots wait for the
+    replacement.
 
-    A thread must not open a snapshot inside another one: with a replacement waiting in between,
-    neither would ever go on.
+    A thread must not open a snapshot while it has one open: with a replacement waiting in between,
+    they would deadlock.
     """
 
     def __init__(self, cube: Cube) -> None:
@@ -23,7 +24,7 @@ class CubeSlot:
 
     @property
     def cube(self) -> Cube:
-        """The current cube, for the one thread that writes it."""
+        """The current cube, for the only thread that writes it."""
         return self._cube
 
     @contextmanager

@@ -1,4 +1,5 @@
-"""The step index of a bucket, as SQL. Edges are computed in Python: engines know no zones."""
+"""The step index of a bucket, as SQL. Edges are computed in Python, because engines do not know the
+zones."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -10,12 +11,12 @@ Quotient = Callable[[str, int], str]
 
 
 class _Run(NamedTuple):
-    """Steps of one length that follow each other."""
+    """Consecutive steps of equal length."""
 
     start: int
-    """Start bucket of the first."""
+    """Start bucket of the first step."""
     step: int
-    """Index of the first."""
+    """Index of the first step."""
     length: int
     """Buckets per step."""
 
@@ -23,9 +24,9 @@ class _Run(NamedTuple):
 def step_of(edges: Sequence[int], quotient: Quotient) -> str:
     """An expression over `usage.bucket`, for buckets inside the steps; `0` for a single step.
 
-    `edges` are the start buckets of the steps and the end of the last; `quotient` is how an engine
-    divides integers. Days and hours are of one
-    length but where clocks change, so a division per run of them takes the place of a join.
+    `edges` are the start buckets of the steps and the end of the last one; `quotient` is the
+    engine's integer division. Days and hours have equal lengths except where clocks change, so a
+    division per range of equal steps replaces a join.
     """
     if len(edges) == 2:
         return "0"
@@ -37,7 +38,7 @@ def step_of(edges: Sequence[int], quotient: Quotient) -> str:
 
 
 def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
-    """A binary search for the run of a bucket, so that few comparisons are needed."""
+    """A binary search for the range that a bucket is in, which needs few comparisons."""
     if len(runs) == 1:
         start, step, length = runs[0]
         return f"{step} + {quotient(f'usage.bucket - {start}', length)}"
@@ -47,7 +48,7 @@ def _branch(runs: Sequence[_Run], quotient: Quotient) -> str:
 
 
 def step_edges(period: Period, interval: Interval) -> tuple[int, ...]:
-    """Start bucket of every step and the end of the last; empty for no steps."""
+    """The start bucket of every step and the end of the last one; empty for no steps."""
     steps = steps_of(period, interval)
     if not steps:
         return ()

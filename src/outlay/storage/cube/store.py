@@ -1,4 +1,4 @@
-"""What every columnar engine must do for the cube."""
+"""The interface of the cube that every columnar engine implements."""
 
 from contextlib import AbstractContextManager
 from typing import Protocol, TypeVar
@@ -12,7 +12,7 @@ A = TypeVar("A")
 
 
 class CubeMismatch(Damaged):
-    """The stored cube belongs to another ledger or version and has to be rebuilt."""
+    """The stored cube belongs to another ledger or version and must be rebuilt."""
 
     default_code = ErrorCode.CUBE_MISMATCH
 
@@ -26,7 +26,7 @@ class CubeReader(Protocol):
         ...
 
     def ask(self, question: Question[A]) -> A:
-        """The answer of a question; whoever gets it must not change it."""
+        """The answer to a question; callers must not change it."""
         ...
 
 
@@ -37,11 +37,11 @@ class Cube(Protocol):
     """The edition of the ledger that it was built from."""
 
     def read(self) -> AbstractContextManager[CubeReader]:
-        """A snapshot."""
+        """A snapshot of the cube."""
         ...
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where a load has to end: at `through_seq`, or where an earlier attempt did."""
+        """The end of a load: `through_seq`, or where an earlier attempt ended."""
         ...
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
@@ -49,11 +49,11 @@ class Cube(Protocol):
         ...
 
     def fold(self) -> None:
-        """Move pending rows into the rollups."""
+        """Fold pending rows into the rollups."""
         ...
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Rewrite one changed month that ended before a bucket; False if there is none."""
+        """Compact one changed month that ended before a bucket; returns False if there is none."""
         ...
 
     def close(self) -> None:
@@ -72,8 +72,8 @@ class CubeHome(Protocol):
     def open(self, edition: str) -> Cube:
         """The current cube; an empty one is created if there is none.
 
-        Raises CubeMismatch when it is damaged, of another version or, unless it is shared, of
-        another edition.
+        Raises CubeMismatch if it is damaged, of another version or, unless it is shared, of another
+        edition.
         """
         ...
 
@@ -86,11 +86,11 @@ class CubeHome(Protocol):
         ...
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
-        """Make the fresh cube the current one. The present one must have no open snapshots."""
+        """Make the fresh cube the current one. The replaced one must have no open snapshots."""
         ...
 
     def discard(self) -> None:
-        """Remove a fresh cube that was not installed."""
+        """Remove a fresh cube that has not been installed."""
         ...
 
     def drop_replaced(self) -> None:
@@ -106,5 +106,5 @@ class CubeHome(Protocol):
         ...
 
     def close(self) -> None:
-        """Release connections that are kept open for all cubes."""
+        """Close connections that are kept open for all cubes."""
         ...

@@ -1,4 +1,4 @@
-"""Stands in for a shared cube that was unreachable when this node started."""
+"""The replacement for a shared cube that was unreachable when this node started."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from outlay.storage.cube.store import CubeReader
 
 
 class UnreachableCube:
-    """Raises Unavailable; the node still relays and records, and tries to reach the cube again."""
+    """Raises Unavailable; the node still relays and records, and retries to reach the cube."""
 
     edition = ""
 
@@ -37,7 +37,7 @@ class UnreachableCube:
         raise _unreachable()
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Nothing to close."""
 
 
 def _unreachable() -> Unavailable:

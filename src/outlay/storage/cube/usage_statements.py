@@ -1,4 +1,4 @@
-"""SQL of questions about usage: named files and fragments from closed lists, values bound."""
+"""SQL of questions about usage: named files and fragments from closed lists, with bound values."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ _BY_GROUP = "SELECT step, {value} AS value, {sums} FROM cell{join} GROUP BY ALL"
 
 
 class UsageStatements(Fragments):
-    """The statement of each question about usage, with the values that it binds."""
+    """The statement of each question about usage, with its parameters."""
 
     def groups(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
         """The statement and parameters of a grouped question.
 
-        `edges` are the start buckets of the steps and the end of the last, here and below.
+        `edges` are the start buckets of the steps and the end of the last one, here and below.
         """
         if query.group_by is None:
             raise ValueError("a breakdown needs a dimension")
@@ -47,7 +47,7 @@ class UsageStatements(Fragments):
     ) -> tuple[str, Parameters]:
         """The statement and parameters of the second level, under `named` values of the first.
 
-        `measures` are those of the question that are to be summed.
+        `measures` are those of the question that are summed.
         """
         if query.group_by is None or query.then_by is None:
             raise ValueError("a nested breakdown needs two dimensions")
@@ -113,7 +113,7 @@ class UsageStatements(Fragments):
     def distinct_values(
         self, query: UsageQuery, edges: Sequence[int], dimension: Grouping
     ) -> tuple[str, Parameters]:
-        """The statement and parameters that count the values of a dimension which had usage."""
+        """The statement and parameters that count the values of a dimension with usage."""
         filters, parameters = self._filters(query)
         value, group_join = self._expanded(query, dimension, f"cell.{dimension.column}", "known")
         text = load_sql(PACKAGE, "usage.distinct").format(
@@ -127,7 +127,7 @@ class UsageStatements(Fragments):
         return self._bound(text, query, parameters)
 
     def meters(self, query: UsageQuery, edges: Sequence[int]) -> tuple[str, Parameters]:
-        """The statement and parameters that read how much of each meter was used."""
+        """The statement and parameters that read the quantity of each meter."""
         filters, parameters = self._filters(query)
         meter, join = self._dialect.text("meter", "cell.meter", "known")
         columns = {dimension.column for dimension in query.filters} | {"meter"}
@@ -144,7 +144,7 @@ class UsageStatements(Fragments):
         return self._bound(text, query, parameters)
 
     def buckets(self, query: UsageQuery) -> tuple[str, Parameters]:
-        """The statement and parameters that find where something matches."""
+        """The statement and parameters that find the buckets with matches."""
         filters, parameters = self._filters(query)
         columns = {dimension.column for dimension in query.filters}
         every = self._dialect.every(USAGE, columns, ("requests",))

@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, select, update
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Scope
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import MemberId, OrganizationId, TokenId
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import AccessTokenRow, MemberRow
 
@@ -27,7 +27,7 @@ def create_access_token(session: WriteSession, token: AccessToken, digest: bytes
     session.flush()
 
 
-def find_access_token(session: ReadSession, token_id: str) -> tuple[AccessToken, bytes] | None:
+def find_access_token(session: ReadSession, token_id: TokenId) -> tuple[AccessToken, bytes] | None:
     """An access token and the digest of its secret, even if it is revoked or expired."""
     row = session.get(AccessTokenRow, token_id)
     return (_from_row(row), row.digest) if row else None
@@ -44,9 +44,11 @@ def list_access_tokens(session: ReadSession, organization_id: OrganizationId) ->
     return [_from_row(row) for row in rows]
 
 
-def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int) -> list[str]:
+def revoke_access_token(
+    session: WriteSession, token_id: TokenId, revoked_at_us: int
+) -> list[TokenId]:
     """Revoke an access token and all tokens created with it; returns their ids."""
-    revoked: list[str] = []
+    revoked: list[TokenId] = []
     doomed = [token_id]
     while doomed:
         revoked += _revoke(session, AccessTokenRow.token_id.in_(doomed), revoked_at_us)
@@ -55,12 +57,14 @@ def revoke_access_token(session: WriteSession, token_id: str, revoked_at_us: int
     return revoked
 
 
-def revoke_tokens_of(session: WriteSession, member_id: MemberId, revoked_at_us: int) -> list[str]:
+def revoke_tokens_of(
+    session: WriteSession, member_id: MemberId, revoked_at_us: int
+) -> list[TokenId]:
     """Revoke all access tokens of a member; returns the ids of those that were valid."""
     return _revoke(session, AccessTokenRow.member_id == member_id, revoked_at_us)
 
 
-def _revoke(session: WriteSession, which: ColumnElement[bool], revoked_at_us: int) -> list[str]:
+def _revoke(session: WriteSession, which: ColumnElement[bool], revoked_at_us: int) -> list[TokenId]:
     good = (which, AccessTokenRow.revoked_at_us.is_(None))
     ids = list(session.scalars(select(AccessTokenRow.token_id).where(*good)))
     session.execute(update(AccessTokenRow).where(*good).values(revoked_at_us=revoked_at_us))

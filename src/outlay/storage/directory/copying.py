@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, delete, func, select
 
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Conflict
@@ -34,7 +34,7 @@ def put_rows(session: WriteSession, parts: Iterable[TableRows]) -> None:
     """Insert rows into empty tables; raises Conflict if they are not empty."""
     if session.scalar(select(func.count()).select_from(OrganizationRow)):
         raise Conflict("The directory to restore into is not empty.", code=ErrorCode.NOT_EMPTY)
-    session.execute(DirectoryRevisionRow.__table__.delete())  # type: ignore[attr-defined]
+    session.execute(delete(Base.metadata.tables[DirectoryRevisionRow.__tablename__]))
     for part in parts:
         table: Table = Base.metadata.tables[part.table]
         session.copy(table, _named(part.columns, part.rows))

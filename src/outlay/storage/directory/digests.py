@@ -40,12 +40,12 @@ from outlay.storage.directory.tables import Base, RowDigestRow
 NOT_COVERED: Final = {
     "alembic_version": "compared with the version at every start",
     "audit_entry": "chained and signed; `outlay audit verify` checks them",
-    "directory_revision": "a counter that any change moves on",
-    "personal_value": "found by a digest of what it says; `outlay audit verify` checks them",
+    "directory_revision": "a counter that every change increments",
+    "personal_value": "looked up by the digest of its content; `outlay audit verify` checks them",
     "row_digest": "the digests themselves: a wrong one shows as a wrong row",
-    "scrub": "written all the time; a damaged one begins a round anew",
+    "scrub": "written continuously; a damaged one starts a new round",
     "span_mark": "kept for a day, and written with every trace",
-    "verification": "what the last verification found; the next one writes it anew",
+    "verification": "the last verification's result; the next one replaces it",
 }
 """Tables without digests, with the reason."""
 
@@ -73,8 +73,8 @@ class Fault(NamedTuple):
 
 
 _FAULTS: Final = {
-    "changed": "not what was written",
-    "added": "not one that Outlay has written",
+    "changed": "not as it was written",
+    "added": "not written by Outlay",
     "missing": "missing",
 }
 
@@ -221,7 +221,7 @@ def damage_of(session: Session, rows: Sequence[object]) -> list[Damaged | None]:
 
 def _values_of(row: object) -> tuple[Table, dict[str, Any]]:
     mapper = object_mapper(row)
-    table = Base.metadata.tables[row.__tablename__]  # type: ignore[attr-defined]
+    table = Base.metadata.tables[row.__tablename__]  # type: ignore[attr-defined]  # as every mapped row has
     return table, {each.columns[0].name: getattr(row, each.key) for each in mapper.column_attrs}
 
 
@@ -320,7 +320,7 @@ def redigest(connection: Connection, damaged: Sequence[Fault]) -> None:
         is_short = any(fault[:2] == (table.name, "missing") for fault in damaged)
         names = {digest_key(table, key_of(table, row)) for row in rows}
         good_names = {digest_key(table, key_of(table, row)) for row in good}
-        # Keep the digests of damaged rows, and, if rows are missing, those without a row.
+        # Keep the digests of damaged rows and, if rows are missing, those without a row.
         gone = [key for key in kept if key in good_names or not (key in names or is_short)]
         put_digests(connection, gone=gone, rows=[(table, row) for row in good])
 

@@ -41,10 +41,18 @@ def list_discovered(
     return _read(session, wanted)
 
 
+def find_discovered_id(session: ReadSession, discovered_id: str) -> Discovered | None:
+    """The entry with an id."""
+    found = _read(
+        session, select(DiscoveredRow).where(DiscoveredRow.discovered_id == discovered_id)
+    )
+    return found[0] if found else None
+
+
 def find_discovered(
     session: ReadSession, organization_id: OrganizationId, dimension: Dimension, called: str
 ) -> Discovered | None:
-    """The entry with the value, or else the id, `called`; None if there is none."""
+    """The entry with this value, or else this id; None if there is none."""
     found = _read(
         session,
         select(DiscoveredRow).where(

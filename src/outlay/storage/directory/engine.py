@@ -93,7 +93,7 @@ class Directory(ABC):
 def _check_unchanged(session: Session) -> None:
     """Raise instead of committing if a read transaction has changed anything, which is a bug."""
     if session.dirty or session.new or session.deleted:
-        raise RuntimeError("a transaction that reads has changed something")
+        raise RuntimeError("a read transaction has changed something")
 
 
 def is_current(connection: Connection) -> bool:

@@ -22,6 +22,12 @@ def create_reconciliation(session: WriteSession, reconciliation: Reconciliation)
     session.flush()
 
 
+def find_reconciliation(session: ReadSession, reconciliation_id: str) -> Reconciliation | None:
+    """A reconciliation."""
+    row = session.get(ReconciliationRow, reconciliation_id)
+    return _from_row(row) if row else None
+
+
 def list_reconciliations(
     session: ReadSession, organization_id: OrganizationId
 ) -> list[Reconciliation]:
@@ -31,4 +37,8 @@ def list_reconciliations(
         .where(ReconciliationRow.organization_id == organization_id)
         .order_by(ReconciliationRow.created_at_us.desc(), ReconciliationRow.reconciliation_id)
     )
-    return [msgspec.json.decode(row.content, type=Reconciliation) for row in rows]
+    return [_from_row(row) for row in rows]
+
+
+def _from_row(row: ReconciliationRow) -> Reconciliation:
+    return msgspec.json.decode(row.content, type=Reconciliation)

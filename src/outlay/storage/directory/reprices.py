@@ -31,6 +31,12 @@ def update_reprice(session: WriteSession, reprice: Reprice) -> None:
     )
 
 
+def find_reprice(session: ReadSession, reprice_id: str) -> Reprice | None:
+    """A run."""
+    row = session.get(RepriceRow, reprice_id)
+    return _from_row(row) if row else None
+
+
 def list_reprices(session: ReadSession, organization_id: OrganizationId) -> list[Reprice]:
     """The runs of an organization, newest first."""
     rows = session.scalars(
@@ -38,4 +44,8 @@ def list_reprices(session: ReadSession, organization_id: OrganizationId) -> list
         .where(RepriceRow.organization_id == organization_id)
         .order_by(RepriceRow.created_at_us.desc(), RepriceRow.reprice_id.desc())
     )
-    return [msgspec.json.decode(row.content, type=Reprice) for row in rows]
+    return [_from_row(row) for row in rows]
+
+
+def _from_row(row: RepriceRow) -> Reprice:
+    return msgspec.json.decode(row.content, type=Reprice)

@@ -62,12 +62,12 @@ class ReadSession:
         return self._session.scalars(question)
 
     def scalar(self, question: Select[_Row]) -> _Row | None:
-        """The first column of the first row, None when there is none."""
+        """The first column of the first row; None if there is none."""
         found: _Row | None = self._session.scalar(question)
         return found
 
     def execute(self, statement: Question) -> Result[*tuple[Any, ...]]:
-        """The rows that a query finds."""
+        """The rows of a query."""
         return self._session.execute(statement)
 
 

@@ -78,7 +78,7 @@ def delete_sso(session: WriteSession, organization_id: OrganizationId) -> None:
 def find_identity(
     session: ReadSession, organization_id: OrganizationId, issuer: str, subject: str
 ) -> str | None:
-    """The member with a provider's subject."""
+    """The member that a provider's subject belongs to."""
     row = session.get(SsoIdentityRow, (issuer, subject, organization_id))
     return row.member_id if row else None
 
@@ -91,7 +91,7 @@ def put_identity(
     member_id: MemberId,
     at_us: int,
 ) -> None:
-    """Store the member of a provider's subject."""
+    """Store the member that a provider's subject belongs to."""
     session.merge(
         SsoIdentityRow(
             issuer=issuer,
@@ -114,7 +114,7 @@ def create_attempt(
 ) -> None:
     """Store a pending sign-in and delete expired ones.
 
-    If too many are pending, the oldest are deleted: anybody can start one.
+    If too many are pending, the oldest are deleted, because anyone can start one.
     """
     surplus = (
         select(SsoAttemptRow.digest)
@@ -148,7 +148,7 @@ def delete_attempts(session: WriteSession, organization_id: OrganizationId) -> N
 
 
 def take_attempt(session: WriteSession, digest: bytes) -> SsoAttempt | None:
-    """Take a pending sign-in; it can be taken only once."""
+    """Return and delete a pending sign-in, so that it is used only once."""
     row = session.get(SsoAttemptRow, digest)
     if row is None:
         return None

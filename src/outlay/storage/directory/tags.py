@@ -39,7 +39,7 @@ def delete_tag_key(session: WriteSession, organization_id: OrganizationId, key: 
 
 
 def list_tag_values(session: ReadSession, organization_id: OrganizationId) -> dict[str, set[str]]:
-    """The values seen, by key."""
+    """The recorded values, by key."""
     found: dict[str, set[str]] = {}
     rows = session.execute(
         select(TagValueRow.key, TagValueRow.value).where(

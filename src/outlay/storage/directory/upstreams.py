@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import OrganizationId, UpstreamId
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.storage.directory.session import ReadSession, WriteSession
 from outlay.storage.directory.tables import ModelMappingRow, UpstreamRow
@@ -54,7 +54,7 @@ def update_upstream(session: WriteSession, stored: StoredUpstream) -> None:
     )
 
 
-def delete_upstream(session: WriteSession, upstream_id: str, deleted_at_us: int) -> None:
+def delete_upstream(session: WriteSession, upstream_id: UpstreamId, deleted_at_us: int) -> None:
     """Mark an upstream as deleted and delete its secret."""
     session.execute(
         update(UpstreamRow)

@@ -16,9 +16,8 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 
 MAX_JSON: Final = 512 * 1024 * 1024
-"""Largest JSON document in bytes, because it is read as a whole; the other formats have no
-bound.
-"""
+"""Maximum size of a JSON document in bytes, because it is read as a whole; the other formats have
+no limit."""
 FETCH: Final = 2_000
 
 csv.field_size_limit(16 * 1024 * 1024)

@@ -1,7 +1,8 @@
-"""Deduplication of reports of the same provider answer: one event counts, the others are witnesses.
+"""Deduplication of reports of the same provider answer: one event counts, the others are repeated
+reports.
 
-Recorded rows are looked up in the transaction that stores the new events, under the writer's lock:
-two reports never miss each other, whichever node receives them.
+Recorded rows are looked up in the transaction that stores the new events, under the writer's lock,
+so two reports never miss each other, whichever node receives them.
 """
 
 import logging
@@ -11,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Final
 
-from outlay.domain.amendment import as_witness, standing, void_id, voided
+from outlay.domain.amendment import as_repeat, standing, void_id, voided
 from outlay.domain.errors import Damaged
 from outlay.domain.event import Amendment, UsageEvent
 from outlay.domain.outcome import Outcome
@@ -45,22 +46,21 @@ _Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Submitted:
-    """Events as they are to be stored: later reports as witnesses, with void rows."""
+    """Events as they are to be stored: later reports marked as repeated, with void rows."""
 
     events: Sequence[UsageEvent]
     own: Sequence[int | None] | None = None
-    """The index of each submitted event among them, None for one that is left out; None if they are
-    the same.
-    """
-    witnesses: Sequence[int] = ()
-    """Indexes of submitted events that count under another id."""
+    """The index of each submitted event in `events`, None for one that is left out; None if they
+    are the same."""
+    repeats: Sequence[int] = ()
+    """Indexes of submitted events whose answer counts under another id."""
 
     def outcomes(self, stored: list[Outcome]) -> list[Outcome]:
         """The outcomes of the submitted events, derived from those of the stored ones."""
         if self.own is None:
             return stored
         own = [Outcome.DUPLICATE if at is None else stored[at] for at in self.own]
-        for at in self.witnesses:
+        for at in self.repeats:
             if own[at] is Outcome.ACCEPTED:
                 own[at] = Outcome.DUPLICATE
         return own
@@ -123,7 +123,7 @@ def settle_answers(
             settling.store(event)
         else:
             settling.report(event)
-    return Submitted(settling.stored, settling.own, settling.witnesses)
+    return Submitted(settling.stored, settling.own, settling.repeats)
 
 
 class _Settling:
@@ -137,7 +137,7 @@ class _Settling:
         """Events voided in this commit, to be replaced by another version."""
         self.stored: list[UsageEvent] = []
         self.own: list[int | None] = []
-        self.witnesses: list[int] = []
+        self.repeats: list[int] = []
 
     def store(self, event: UsageEvent) -> None:
         """Store an event unchanged."""
@@ -145,9 +145,9 @@ class _Settling:
         self.stored.append(event)
 
     def amend(self, event: UsageEvent) -> None:
-        """Apply an amendment, unless another one was first.
+        """Apply an amendment, unless another one came first.
 
-        A version replaces an event only if the event is voided here and now: an earlier amendment
+        A version replaces an event only if the event is voided in this commit: an earlier amendment
         may have had another reason than repricing.
         """
         target = (event.organization_id, event.amends)
@@ -165,17 +165,17 @@ class _Settling:
         self.store(event)
 
     def report(self, event: UsageEvent) -> None:
-        """Apply a report of an answer: counted, or as a witness if there is a better one."""
+        """Apply a report of an answer: counted, or marked as repeated if there is a better one."""
         self._taken.add(_key_of(event))
         counted = self._known.counted[_answer_of(event)]
-        if len(counted) > MAX_REPORTS:  # of this commit: comparing all with all would hold it up
+        if len(counted) > MAX_REPORTS:  # of this commit: comparing all with all would delay it
             self.store(event)
             return
         others = [other for other in counted if is_same_answer(event, other)]
         better = next((other for other in others if not self._outranks(event, other)), None)
         if better is not None:
-            self.witnesses.append(len(self.own))
-            self.store(as_witness(event, better.event_id))
+            self.repeats.append(len(self.own))
+            self.store(as_repeat(event, better.event_id))
             return
         self.store(event)
         for other in others:
@@ -240,7 +240,8 @@ def _rows_of(
     rows = read(ids, enough)
     if len(rows) == enough:
         rows = [row for one in dict.fromkeys(ids) for row in read([one], MAX_REPORTS + 1)]
-    # By what each id has, not by how many came in with it: batches of other sizes decide the same.
+    # Decided by the recorded rows of each id, not by how many came in with it: batches of any size
+    # give the same result.
     counts = Counter(row[_RESPONSE_ID] for row in rows)
     crowded = {one for one, count in counts.items() if count > MAX_REPORTS}
     for one in crowded:
@@ -249,7 +250,7 @@ def _rows_of(
 
 
 def _taken(connection: Connection, keys: Sequence[_Key], lookup: Lookup) -> Iterator[_Key]:
-    """Which of some event ids are recorded, with any answer or none."""
+    """Which of some event ids are recorded, with any answer or without one."""
     for organization_id, some in groupby(sorted({*keys}), key=lambda key: key[0]):
         for part in _padded([event_id for _, event_id in some]):
             statement = queries.taken_ids(lookup.ids, len(part))

@@ -60,7 +60,7 @@ def damaged(batch_id: int, first_seq: int, last_seq: int) -> Damaged:
 def by_batch(
     heads: Sequence[BatchHead], by_seq: Mapping[int, EventRow]
 ) -> dict[BatchHead, list[EventRow]]:
-    """Rows grouped by batch; Damaged if a row is in none."""
+    """Rows grouped by batch; raises Damaged if a row is in no batch."""
     sequences = sorted(by_seq)
     shown = {}
     for head in heads:
@@ -78,7 +78,7 @@ def by_batch(
 
 
 def runs_of(heads: Sequence[Any]) -> Iterator[list[Any]]:
-    """Heads of consecutive batches, in runs of up to READ_EVENTS or a single batch."""
+    """Heads of consecutive batches, in groups of up to READ_EVENTS events or a single batch."""
     run: list[Any] = []
     count = 0
     for head in heads:

@@ -14,7 +14,7 @@ from outlay.storage.ledger.rows import EventRow, encode_row
 
 ROW_DIGEST_BYTES: Final = 8
 MAX_ROWS: Final = 1_000_000
-"""Most cached rows, of the batches used last: 8 MB."""
+"""Maximum number of cached rows, of the most recently used batches: 8 MB."""
 
 
 class BatchHead(NamedTuple):
@@ -39,7 +39,7 @@ class CheckedBatches:
     """
 
     def __init__(self, capacity: int = MAX_ROWS) -> None:
-        """`capacity` is the most rows cached, but at least one batch."""
+        """`capacity` is the maximum number of cached rows, but at least one batch is cached."""
         self._capacity = capacity
         self._known: OrderedDict[int, tuple[BatchHead, bytes]] = OrderedDict()
         self._rows = 0
@@ -56,7 +56,7 @@ class CheckedBatches:
                 self._forget(next(iter(self._known)))
 
     def vouches_for(self, head: BatchHead, rows: Sequence[EventRow]) -> bool:
-        """Whether the batch was checked and these rows are unchanged since."""
+        """Whether the batch was checked and these rows have not changed since."""
         with self._lock:
             known = self._known.get(head.batch_id)
             if known is None or known[0] != head:

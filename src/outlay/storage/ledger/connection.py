@@ -8,7 +8,7 @@ class Rows(Protocol):
     """The result of a statement."""
 
     def fetchone(self) -> Any:
-        """The next row, None after the last."""
+        """The next row; None after the last one."""
         ...
 
     def fetchall(self) -> list[Any]:

@@ -1,10 +1,10 @@
 """Erasing identities from recorded rows, a few rows per transaction.
 
 Commits wait for a transaction that changes rows, so it must be short. As much as possible is done
-beforehand: the batches concerned are read, checked and encoded without a lock, and their new
-checksums computed. The transaction then only verifies that the batches are unchanged, and writes.
-Each batch has a valid checksum after each of these transactions; a process that was killed between
-two of them starts again and finds the rest.
+beforehand: the affected batches are read, checked and encoded without a lock, and their new
+checksums are computed. The transaction then only verifies that the batches are unchanged, and
+writes. Each batch has a valid checksum after each of these transactions; a process that was killed
+between two of them starts again and finds the rest.
 """
 
 import time
@@ -36,7 +36,7 @@ MIN_ROWS: Final = 20
 MAX_ROWS: Final = 400
 FIRST_ROWS: Final = 100
 REST: Final = 3.0
-"""Seconds of pause per second of work: this uses a quarter of one core and of the disk."""
+"""Seconds of pause per second of work: erasing uses a quarter of one core and of the disk."""
 
 _END_USER: Final = COLUMN["end_user"]
 _USER: Final = COLUMN["user_id"]
@@ -64,7 +64,7 @@ class Draft:
     def change(
         self, sequences: Sequence[int], change: Callable[[EventRow], EventRow]
     ) -> "Replacement | None":
-        """Change some rows; returns what is to be stored, None without changes."""
+        """Change some rows; returns what is to be stored, None if nothing changes."""
         before, changed = self.head, []
         for seq in sequences:
             index = seq - before.first_seq
@@ -109,7 +109,7 @@ class Pace:
         self.rows = FIRST_ROWS
 
     def note(self, seconds: float) -> None:
-        """Adjust to the duration of a transaction of about `rows` rows."""
+        """Adjust to the duration of a transaction with about `rows` rows."""
         fitting = int(self.rows * LOCK_SECONDS / max(seconds, 0.001))
         self.rows = max(MIN_ROWS, min(fitting, 2 * self.rows, MAX_ROWS))
 
@@ -190,14 +190,14 @@ def conflicts_replaced(
     replaced.
     """
     for rowid, facts in reader.execute(queries.CONFLICTS, (organization_id,)).fetchall():
-        told = replace_in_facts(facts, claim, instead)
-        if told != facts:
-            yield told, digest_of_facts(told), rowid
+        changed = replace_in_facts(facts, claim, instead)
+        if changed != facts:
+            yield changed, digest_of_facts(changed), rowid
 
 
-def replace_offered(told: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
+def replace_offered(changed: Sequence[tuple[str, bytes, int]], writer: Connection) -> None:
     """Store the changed facts of refused events."""
-    writer.executemany(queries.REPLACE_OFFERED, told)
+    writer.executemany(queries.REPLACE_OFFERED, changed)
 
 
 def apply_all(replacements: Iterable[Replacement], writer: Connection) -> None:

@@ -1,7 +1,7 @@
-"""Filtered and sorted single events, from which the request log is read.
+"""Filtered and sorted single events, for the request log.
 
-A list is read in two steps: the positions of its events, from the few columns that filter and sort;
-then the events themselves, whose batches are checked. Sums over matches are computed in the
+A list is read in two steps: first the positions of its events, from the few columns that filter and
+sort; then the events themselves, whose batches are checked. Sums over matches are computed in the
 database. They are as reliable as the ledger's file, which is checked continuously (`scrubbing`).
 """
 
@@ -52,7 +52,7 @@ class LoggedEvent(NamedTuple):
     seq: int
     recorded_at_us: int
     version: int = 1
-    """2 and more once it has been amended."""
+    """2 or more once it has been amended."""
 
     @property
     def row_event(self) -> UsageEvent:
@@ -95,13 +95,13 @@ class LogConditions:
     min_duration_us: int | None = None
     min_cost_pusd: int | None = None
     error_codes: tuple[str, ...] = ()
-    """Alternatives."""
+    """Combined with OR."""
     cost_sources: tuple[str, ...] = ()
-    """Alternatives, of `CostSource`."""
+    """Of `CostSource`, combined with OR."""
     id_part: str = ""
     """A substring of the request's id."""
     usage_sources: tuple[str, ...] = ()
-    """Alternatives, of `UsageSource`."""
+    """Of `UsageSource`, combined with OR."""
     has_reported_cost: bool | None = None
     has_computed_cost: bool | None = None
     """Whether the price book has a complete cost."""
@@ -119,14 +119,14 @@ NO_CONDITIONS: Final = LogConditions()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogFilter:
-    """Which events of an organization match; all conditions must match."""
+    """Which events of an organization match; conditions are combined with AND."""
 
     organization_id: OrganizationId
     start_us: int
     end_us: int
     """Exclusive."""
     values: Mapping[Grouping, Sequence[str]] = field(default_factory=dict)
-    """Values of one dimension are alternatives."""
+    """Values of one dimension are combined with OR."""
     conditions: LogConditions = NO_CONDITIONS
     through_seq: int
 
@@ -235,8 +235,8 @@ def read_sums(row: Sequence[Any]) -> Totals:
 def alike_statement(wanted: LogFilter, contains: str) -> Statement:
     """Events of two or more sources with the same model and tokens, as `Candidate`s in order.
 
-    The values to be appended are the fewest tokens, how many of the newest to search, and the
-    limit.
+    Append the values for the minimum number of tokens, how many of the newest events to search, and
+    the limit.
     """
     where, values = conditions_of(wanted, contains)
     alike = "model, input_tokens, output_tokens"

@@ -1,7 +1,7 @@
 """Data quality marks on the events of a window: unpriced parts, unknown counters.
 
 These are on events only, not in the cube. They are counted in the database by combination, so the
-result is as long as there are combinations.
+result has one row per combination.
 """
 
 from collections.abc import Sequence

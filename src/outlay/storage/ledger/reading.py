@@ -13,7 +13,7 @@ from outlay.domain.duplicate import MIN_TOKENS, Candidate
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Damaged
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.same_answer import APART_US, MAX_REPORTS
 from outlay.kit.batches import batched
 from outlay.kit.clock import FOREVER_US
@@ -55,7 +55,7 @@ from outlay.storage.row_level_security import EVERY_TENANT
 
 MAX_ALIKE: Final = 5_000
 MAX_COMPARED: Final = 100_000
-"""Most requests searched for duplicates."""
+"""Maximum number of requests searched for duplicates."""
 
 Conflict = tuple[Any, ...]
 """A row of usage_conflict without its id."""
@@ -126,7 +126,8 @@ class LedgerReader(ABC):
                 yield batch
 
     def read_all(self, through_seq: int, after_seq: int = 0) -> Iterator[StoredBatch]:
-        """All batches up to the one that ends at a sequence number; Damaged if there is none.
+        """All batches up to the one that ends at a sequence number; raises Damaged if there is
+        none.
 
         `after_seq` is the end of the batch before the first one.
         """
@@ -225,7 +226,8 @@ class LedgerReader(ABC):
     def read_logged(
         self, organization_id: OrganizationId, positions: Sequence[LogPosition]
     ) -> list[LoggedEvent]:
-        """The events at positions, in their order; Damaged if one of their batches is."""
+        """The events at positions, in their order; raises Damaged if one of their batches is
+        damaged."""
         if not positions:
             return []
         text, values = events_statement(positions, queries.COLUMNS)
@@ -235,15 +237,15 @@ class LedgerReader(ABC):
         found = {row[0]: row for row in rows}
         return [logged(found[position.seq]) for position in positions if position.seq in found]
 
-    def read_history(self, organization_id: OrganizationId, event_id: str) -> list[LoggedEvent]:
-        """All rows of an event in order: as reported, voided, restated; empty for none.
+    def read_history(self, organization_id: OrganizationId, event_id: EventId) -> list[LoggedEvent]:
+        """All rows of an event in order: as reported, voided, restated; empty if there are none.
 
-        `event_id` is the reported id. Damaged if one of their batches is.
+        `event_id` is the reported id. Raises Damaged if one of their batches is damaged.
         """
         with self.snapshot(organization_id) as reader:
             return [logged(row) for row in self._history(reader, organization_id, event_id)]
 
-    def read_rows(self, organization_id: OrganizationId, event_id: str) -> list[UsageEvent]:
+    def read_rows(self, organization_id: OrganizationId, event_id: EventId) -> list[UsageEvent]:
         """Like `read_history`, each row under its own id."""
         with self.snapshot(organization_id) as reader:
             return [from_row(row) for row in self._history(reader, organization_id, event_id)]
@@ -286,7 +288,7 @@ class LedgerReader(ABC):
                 yield [from_row(row) for row in rows]
 
     def _history(
-        self, reader: Connection, organization_id: OrganizationId, event_id: str
+        self, reader: Connection, organization_id: OrganizationId, event_id: EventId
     ) -> list[EventRow]:
         rows = reader.execute(self._find_event, (organization_id, event_id)).fetchall()
         if rows:
@@ -361,7 +363,7 @@ class LedgerReader(ABC):
         return first, last
 
     def count_requests(self, through_seq: int) -> int:
-        """Number of requests up to a sequence number: events less voided ones."""
+        """Number of requests up to a sequence number: events minus voided ones."""
         with self._reading() as reader:
             found = reader.execute(queries.COUNT_REQUESTS, (through_seq, through_seq))
             return int(found.fetchone()[0])

@@ -1,4 +1,4 @@
-"""Erasing identities in a ledger that goes on taking events."""
+"""Erasing identities in a ledger that continues to accept events."""
 
 import threading
 import time
@@ -52,8 +52,8 @@ class RewritableLedger(LedgerReader):
         claim = identity.lower()
         pace = Pace(None)
         with self._reading() as reader:
-            told = [*conflicts_replaced(reader, organization_id, claim, instead)]
-        for some in batched(told, MIN_ROWS):
+            replaced = [*conflicts_replaced(reader, organization_id, claim, instead)]
+        for some in batched(replaced, MIN_ROWS):
             begun = time.monotonic()
             self._change(partial(replace_offered, some))
             pace.rest(begun)

@@ -1,4 +1,4 @@
-"""Usage events as ledger rows, their digests and the checksums of batches."""
+"""Usage events as ledger rows, their digests, and the checksums of batches."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from outlay.domain.event import UsageEvent, declared
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.spend_limit import Hold
 
 _FIRST_NEW: Final = 40
-"""The first column since schema 4: digests leave out facts from here on that are not given."""
+"""The first column since schema 4: digests leave out later facts that are not given."""
 
 EventRow = tuple[Any, ...]
 """One row of usage_event, in the order of ROW_COLUMNS."""
@@ -23,9 +23,9 @@ _DECLARED: Final = declared(UsageEvent)
 EVENT_FIELDS: Final = tuple(_DECLARED)
 _IDENTIFYING: Final = [name for name, (_, column) in _DECLARED.items() if column.is_fact]
 FACTS: Final = tuple(name for name in _IDENTIFYING if _DECLARED[name][1].number < _FIRST_NEW)
-"""The fields that must agree when an event id is seen again."""
+"""The fields that must be the same if an event id is submitted again."""
 NEW_FACTS: Final = tuple(name for name in _IDENTIFYING if name not in FACTS)
-"""More of them, which earlier versions did not have: they must agree where they are given."""
+"""Further facts, which earlier versions did not have: they must be the same if they are given."""
 ROW_COLUMNS: Final = ("seq", "recorded_at_us", "facts_digest", *EVENT_FIELDS)
 COLUMN: Final = {name: index for index, name in enumerate(ROW_COLUMNS)}
 """Index of each column in an EventRow, for code that cannot afford objects."""
@@ -40,11 +40,11 @@ _READ: Final = {
     for name, (kind, _) in _DECLARED.items()
     if kind is bool or isinstance(kind, EnumType)
 }
-"""The fields that a row has in another form: enums as their text, truth as 0 or 1."""
+"""The fields with a different form in a row: enums as their text, booleans as 0 or 1."""
 
 
 def _stored(name: str) -> str:
-    """The path to a field as it is stored: drivers look for adapters of all but plain values."""
+    """The path to a field in its stored form: drivers search adapters for all but plain values."""
     if name not in _READ:
         return name
     return f"{name}.real" if _READ[name] is bool else f"{name}._value_"
@@ -53,13 +53,13 @@ def _stored(name: str) -> str:
 _fields_of = attrgetter(*map(_stored, EVENT_FIELDS))
 _FACTS: Final = slice(EVENT_FIELDS.index(FACTS[0]), EVENT_FIELDS.index(FACTS[-1]) + 1)
 _new_facts_of = itemgetter(*map(EVENT_FIELDS.index, NEW_FACTS))
-_blank = blake2b(digest_size=DIGEST_BYTES)  # a copy is made faster than another
+_blank = blake2b(digest_size=DIGEST_BYTES)  # copying a hash object is faster than creating one
 _encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A committed run of rows with a valid checksum."""
+    """A committed range of rows with a valid checksum."""
 
     batch_id: int
     first_seq: int
@@ -80,7 +80,7 @@ class StoredBatch(NamedTuple):
     row_width: int
     """Columns per row that the checksum covers."""
     restated: bytes | None
-    """The checksum of the rows since identities were erased; None without an erasure."""
+    """The checksum of the rows after an erasure; None without an erasure."""
     rows: list[EventRow]
 
 
@@ -88,9 +88,9 @@ class Intent(NamedTuple):
     """An admitted request, recorded until its outcome is."""
 
     organization_id: OrganizationId
-    event_id: str
+    event_id: EventId
     begun: bytes
-    """What is known of it, for recovery."""
+    """What is known about it, for recovery."""
     holds: tuple[Hold, ...] = ()
     """Its reservations, if the ledger checks spend limits."""
 
@@ -117,9 +117,7 @@ def facts_json(event: UsageEvent) -> str:
 
 
 def _given(new: tuple[Any, ...]) -> dict[str, Any]:
-    """The new facts that an event has: without any, its digest is the same as in earlier
-    versions.
-    """
+    """The new facts of an event: without any, its digest is the same as in earlier versions."""
     triples = zip(NEW_FACTS, new, _NO_NEW_FACTS, strict=True)
     return {name: value for name, value, default in triples if value != default}
 

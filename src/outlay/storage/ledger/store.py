@@ -43,7 +43,7 @@ MAX_COMMIT_EVENTS: Final = 5_000
 """Events per transaction: enough to share an fsync widely, few enough to keep commits short."""
 
 MAX_PENDING_EVENTS: Final = 100_000
-"""Submitted but uncommitted events at which new ones are refused."""
+"""Refuse new events when this many submitted events are not committed yet."""
 
 Settled = tuple[str, str]
 """Organization and event id of an intent whose outcome is known."""
@@ -103,7 +103,7 @@ class Ledger(RewritableLedger):
     ledger_id: str
     """The ledger's identity; part of the edition."""
     tracer: Tracer | None = None
-    """Makes a span of each commit."""
+    """Creates a trace span for each commit."""
     spending: SharedSpending | None = None
     """Spend counters, if several nodes write; None for a single node."""
 
@@ -336,7 +336,7 @@ class Ledger(RewritableLedger):
         return self._clock.now()
 
     def recent_batches(self, after_seq: int) -> list[Batch]:
-        """Batches after `after_seq` from memory; empty if they go back further than it does."""
+        """Batches after `after_seq` from memory; empty if they are no longer there."""
         return self._recent.after(after_seq)
 
     @property

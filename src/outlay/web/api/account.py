@@ -1,4 +1,4 @@
-"""`/api/v1/me`: the account of whoever asks."""
+"""`/api/v1/me`: the account of the caller."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.ACCOUNT_WRITE))]
 
 
 class AccountAnswer(Answer):
-    """Who asks, where, and with which rights."""
+    """The caller, their organization and their permissions."""
 
     member: MemberAnswer
     organization: OrganizationAnswer
@@ -28,24 +28,24 @@ class AccountAnswer(Answer):
 
 
 class AccountChange(Body):
-    """What is to be different."""
+    """The fields to change."""
 
     name: str
 
 
 class PasswordBody(Body):
-    """The present password and the one to be."""
+    """The current and the new password."""
 
     current: str
     password: str
     revoke_tokens: Flag = False
-    """Whether all access tokens of the caller are revoked as well."""
+    """Whether to revoke all access tokens of the caller, too."""
     revoke_keys: Flag = False
-    """Whether all API keys that count as the caller's are revoked as well."""
+    """Whether to revoke all API keys attributed to the caller, too."""
 
 
 class EndedAnswer(Answer):
-    """How many sessions were ended."""
+    """The number of ended sessions."""
 
     ended: int
 
@@ -63,14 +63,15 @@ def get_me(request: Request, actor: Reader) -> AccountAnswer:
 
 @router.patch("")
 def patch_me(request: Request, body: AccountChange, actor: Writer) -> MemberAnswer:
-    """Change the own name."""
+    """Change your name."""
     members = services_of(request).administration.members
     return render_member(members.rename_self(actor, body.name))
 
 
 @router.put("/password", status_code=204)
 def put_password(request: Request, body: PasswordBody, actor: Writer) -> None:
-    """Change the own password; other sessions end, and on request all tokens and API keys."""
+    """Change your password. Ends all other sessions and, on request, revokes all your tokens and
+    API keys."""
     services_of(request).administration.sign_in.change_password(
         actor,
         body.current,

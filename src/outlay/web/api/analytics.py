@@ -50,13 +50,13 @@ router = Router(tags=["analytics"])
 
 @dataclass(frozen=True, kw_only=True)
 class ActivityParams(UsageParams, MoneyParams):
-    """Usage over time, broken down."""
+    """Usage over time, by dimension."""
 
     shape: Annotated[
         str,
         Word(
             "An object per step with its breakdown, or an array per entry and measure, with the "
-            "period before.",
+            "previous period.",
             ("breakdown", "series"),
         ),
     ] = "breakdown"
@@ -64,7 +64,7 @@ class ActivityParams(UsageParams, MoneyParams):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnParams(UsageParams, MoneyParams, without=("user_id", "member_id", "group_id")):
-    """One's own usage over time, broken down."""
+    """The caller's own usage over time, by dimension."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class SummaryParams(UsageParams, MoneyParams, without=STEPS):
 
 @dataclass(frozen=True, kw_only=True)
 class LatencyParams(UsageParams, without=(*COMPARISON, "bucket", "rank_by")):
-    """The latency of a period, by the values of a dimension."""
+    """The latency of a period, by value of a dimension."""
 
 
 OrganizationReader = Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))]
@@ -109,7 +109,7 @@ def get_activity(
 
 
 def _activity(services: Services, query: UsageQuery) -> dict[str, Any]:
-    """The fields of a UsageActivity, beside an earlier period where the question names one."""
+    """The fields of a UsageActivity, with an earlier period if the question has one."""
     freshness = services.analytics.freshness()
     if query.beside is None:
         return activity_fields(query, services.analytics.breakdown(query), freshness)
@@ -123,7 +123,7 @@ def get_own(
     actor: Annotated[Actor, Depends(Requires(Permission.OWN_USAGE))],
     asked: Annotated[OwnParams, Depends(OwnParams.of)],
 ) -> OwnUsage:
-    """The usage attributed to the member who asks: totals, and steps as in `activity`."""
+    """The usage attributed to the caller: totals, and steps as in `activity`."""
     services = services_of(request)
     query = asked.query(actor, services.analytics, group_by=Dimension.MODEL, levels=2)
     query = own_usage_only(actor, query)
@@ -164,7 +164,7 @@ def get_latency(
     actor: OrganizationReader,
     asked: Annotated[LatencyParams, Depends(LatencyParams.of)],
 ) -> LatencyAnswer:
-    """Averages and percentiles of latency, in all and by the values of a dimension."""
+    """Average and percentiles of latency, overall and by value of a dimension."""
     services = services_of(request)
     query = asked.query(actor, services.analytics, group_by=Dimension.MODEL)
     dimension = query.group_by or Dimension.MODEL
@@ -205,14 +205,14 @@ def _latency(totals: Totals, quantiles: Mapping[float, float | None]) -> Latency
 
 
 def _whole(query: UsageQuery) -> UsageQuery:
-    """All measures of a question without its grouping and steps."""
+    """A question with all measures, without grouping and steps."""
     return replace(
         query, group_by=None, then_by=None, measures=ALL_MEASURES, interval=Interval.TOTAL
     )
 
 
 def _summary(services: Services, query: UsageQuery) -> Summary:
-    """Totals of a question, and the latency."""
+    """The totals and the latency of a question."""
     whole = _whole(query)
     total = services.analytics.breakdown(whole).total
     return render_summary(total, services.analytics.percentiles(whole))

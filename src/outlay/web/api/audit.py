@@ -33,13 +33,15 @@ class AuditFilterParams:
 
     def __init__(
         self,
-        actor: Annotated[str | None, Query(description="Id of the member who did it.")] = None,
+        actor: Annotated[
+            str | None, Query(description="Id of the member who made the change.")
+        ] = None,
         action: Annotated[list[Action] | None, Query(description="Repeatable.")] = None,
-        target: Annotated[str | None, Query(description="Id of what it was done to.")] = None,
+        target: Annotated[str | None, Query(description="Id of the changed object.")] = None,
         from_: Annotated[date | None, Query(alias="from", description="First day.")] = None,
         to: Annotated[date | None, Query(description="Last day, inclusive.")] = None,
         timezone: Annotated[
-            str | None, Query(description="Of the days; the organization's.")
+            str | None, Query(description="Time zone of the days; default: the organization's.")
         ] = None,
     ) -> None:
         self.author_id = actor
@@ -50,7 +52,7 @@ class AuditFilterParams:
         self.timezone = timezone
 
     def filter(self, actor: Actor) -> AuditFilter:
-        """What is wanted; Invalid when the days make no sense."""
+        """The filter; raises Invalid for contradictory dates."""
         zone = self.timezone or actor.timezone
         first, last = self.first, self.last
         if first and last and first > last:
@@ -65,7 +67,7 @@ class AuditFilterParams:
 
 
 class AuditEntryAnswer(Answer):
-    """One thing that was done."""
+    """An audited action."""
 
     number: int
     time: str | None
@@ -82,7 +84,7 @@ class AuditEntryAnswer(Answer):
 
 
 class AuditPage(Answer):
-    """Entries, newest first; `next` continues where they end."""
+    """Entries, newest first; `next` is the cursor of the next page."""
 
     entries: list[AuditEntryAnswer]
     next: int | None
@@ -113,10 +115,10 @@ def get_audit(
     params: Annotated[AuditFilterParams, Depends()],
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 100,
     before: Annotated[
-        int | None, Query(ge=1, le=2**53, description="`next` of the page before.")
+        int | None, Query(ge=1, le=2**53, description="`next` of the previous page.")
     ] = None,
 ) -> AuditPage:
-    """Entries of the audit trail, newest first, a page at a time."""
+    """List entries of the audit trail, newest first, page by page."""
     check_names(request.query_params, FILTER_NAMES | PAGE_NAMES, ONCE | PAGE_NAMES)
     audit = services_of(request).administration.audit
     found = audit.page(actor, params.filter(actor), before_number=before, limit=limit)
@@ -140,7 +142,7 @@ PAGE_NAMES: Final = frozenset({"limit", "before"})
 def get_audit_csv(
     request: Request, actor: Reader, params: Annotated[AuditFilterParams, Depends()]
 ) -> StreamingResponse:
-    """Every entry that is wanted, newest first, as CSV."""
+    """All matching entries as CSV, newest first."""
     check_names(request.query_params, FILTER_NAMES, ONCE)
     shown = services_of(request).administration.audit.all(actor, params.filter(actor))
     return StreamingResponse(

@@ -73,7 +73,7 @@ def get_project_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))],
     asked: Asked,
 ) -> Response:
-    """The usage of one project as CSV; for developers that of their own API keys in it."""
+    """The usage of one project as CSV; for developers, the usage of their own API keys in it."""
     services = services_of(request)
     project = services.usage_tables.project(actor, project_id)
     query = _read(request, actor, asked).only(Dimension.PROJECT, project.project_id)
@@ -91,7 +91,7 @@ def get_key_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.KEY_USAGE))],
     asked: Asked,
 ) -> Response:
-    """The usage of one API key as CSV; for developers one of their own."""
+    """The usage of one API key as CSV; for developers, one of their own."""
     key = services_of(request).usage_tables.key(actor, api_key_id)
     query = _read(request, actor, asked).only(Dimension.API_KEY, key.api_key_id)
     return _export(request, query, asked)
@@ -136,7 +136,7 @@ def _lines(result: Breakdown) -> Iterator[str]:
 
 
 def _lines_of_kinds(result: Breakdown) -> Iterator[str]:
-    """Kinds of usage have quantities; requests have several of them each and count in all alone."""
+    """Kinds of usage have quantities; a request has several kinds and counts in each of them."""
     yield render_line(
         ["date", "start", "kind", "kindOfUsage", "label", "quantity", "unit", *_KIND_COLUMNS]
     )

@@ -1,4 +1,4 @@
-"""`/api/v1/discovered`: projects, API keys, users and groups that reports have named first."""
+"""`/api/v1/discovered`: projects, API keys, users and groups that are known from reports only."""
 
 from typing import Annotated
 
@@ -24,20 +24,20 @@ Text = Annotated[str, StringConstraints(max_length=256)]
 
 
 class DiscoveredChange(Body):
-    """What to change: one of the two."""
+    """The change: exactly one of the two fields."""
 
     name: Text | None = None
     merged_into: Text | None = None
-    """Id of what it is to count as; empty for itself."""
+    """The id to merge it into; empty to unmerge it."""
 
 
 class DiscoveredAnswer(Answer):
-    """A value that reports named and nobody has set up."""
+    """A reported value that nobody has set up."""
 
     discovered_id: str
     dimension: Dimension
     value: str
-    """As it stands in events and in filters."""
+    """The value in events and filters."""
     name: str
     source: str
     merged_into: str | None
@@ -45,7 +45,7 @@ class DiscoveredAnswer(Answer):
 
 
 class DiscoveredList(Answer):
-    """All there are, merged or not."""
+    """All discovered entities, merged or not."""
 
     discovered: list[DiscoveredAnswer]
 
@@ -64,7 +64,7 @@ def _render(entry: Discovered) -> DiscoveredAnswer:
 
 @router.get("")
 def get_discovered(request: Request, actor: Reader) -> DiscoveredList:
-    """What reports have named that nobody has set up."""
+    """List the projects, API keys, users and groups that are known from reports only."""
     found = services_of(request).administration.discovered.list_for(actor)
     return DiscoveredList(discovered=[_render(entry) for entry in found])
 
@@ -73,7 +73,7 @@ def get_discovered(request: Request, actor: Reader) -> DiscoveredList:
 def patch_discovered(
     request: Request, discovered_id: str, body: DiscoveredChange, actor: Writer
 ) -> DiscoveredAnswer:
-    """Rename it, or count it as something else: with its past, and without changing a number."""
+    """Rename an entity or merge it into another one, including its history. No total changes."""
     discovered = services_of(request).administration.discovered
     if (body.name is None) == (body.merged_into is None):
         raise Invalid("Set either `name` or `mergedInto`, not both.", field="name")

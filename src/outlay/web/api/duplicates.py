@@ -9,6 +9,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.amendment import root_of
 from outlay.domain.duplicate import Candidate
+from outlay.domain.ids import EventId
 from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
 from outlay.services.recording.duplicates import MAX_MERGED, Pair
@@ -20,13 +21,13 @@ router = Router(prefix="/duplicates", tags=["duplicates"])
 
 Writer = Annotated[Actor, Depends(Requires(Permission.REQUESTS_AMEND))]
 
-EventId = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+Reported = Annotated[EventId, StringConstraints(min_length=1, max_length=256)]
 
 
 class CandidateAnswer(Answer):
-    """One of a pair."""
+    """One of the two requests."""
 
-    event_id: str
+    event_id: EventId
     time: str | None
     source: str
     provider: str
@@ -35,13 +36,13 @@ class CandidateAnswer(Answer):
 
 
 class DuplicateAnswer(Answer):
-    """Two requests with the same model and tokens at about the same time, of two sources."""
+    """Two requests from two sources with the same model and tokens at about the same time."""
 
     model: str
     input_tokens: int
     output_tokens: int
     kept: CandidateAnswer
-    """The one that would count."""
+    """The request that would count."""
     dropped: CandidateAnswer
 
 
@@ -52,20 +53,20 @@ class DuplicateList(Answer):
 
 
 class PairBody(Body):
-    """Two requests that are to count as one."""
+    """Two requests to merge."""
 
-    kept: EventId
-    dropped: EventId
+    kept: Reported
+    dropped: Reported
 
 
 class MergeBody(Body):
-    """The pairs to be merged."""
+    """The pairs to merge."""
 
     pairs: Annotated[list[PairBody], Field(min_length=1, max_length=MAX_MERGED)]
 
 
 class MergeAnswer(Answer):
-    """How many pairs count once from now on."""
+    """The number of merged pairs."""
 
     merged_count: int
 
@@ -82,7 +83,7 @@ def _candidate(found: Candidate) -> CandidateAnswer:
 
 @router.get("")
 def get_doubles(request: Request, actor: Writer) -> DuplicateList:
-    """What is probably counted twice: the same request on two ways, without an id that says so."""
+    """List requests that were probably reported twice, by two sources without a common id."""
     return DuplicateList(
         duplicates=[
             DuplicateAnswer(
@@ -99,6 +100,6 @@ def get_doubles(request: Request, actor: Writer) -> DuplicateList:
 
 @router.post("/merge")
 def post_merge(request: Request, body: MergeBody, actor: Writer) -> MergeAnswer:
-    """Count each pair once: the second is taken back and stays on record."""
+    """Merge pairs: the second request of each is voided and stays in the ledger."""
     pairs = [Pair(pair.kept, pair.dropped) for pair in body.pairs]
     return MergeAnswer(merged_count=services_of(request).duplicates.merge(actor, pairs))

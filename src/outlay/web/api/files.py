@@ -1,4 +1,4 @@
-"""Tables as files: their parameters, headers and body."""
+"""Tables as files: parameters, headers and body."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ from outlay.wire.json_money import dump_json
 from outlay.wire.tables.table import FileStyle
 
 NO_RANGES: Final = {"Accept-Ranges": "none"}
-"""Tools that ask with HEAD whether they may read a file piece by piece then read it whole."""
+"""Tools that check with HEAD whether ranges are supported then read the file as a whole."""
 FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
-        "description": "A file. `Repr-Digest` is that of the whole file (RFC 9530), "
+        "description": "A file. `Repr-Digest` is the digest of the whole file (RFC 9530), "
         "`Outlay-Next-Cursor` the cursor of the next page and, with `trailer=none`, "
         "`Outlay-Trailer` the trailer as JSON.",
         "content": {
@@ -27,12 +27,12 @@ FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
         },
     }
 }
-"""How OpenAPI describes such answers."""
+"""The description of such answers in OpenAPI."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileParams(MoneyParams):
-    """How a file is written."""
+    """Parameters for the format of a file."""
 
     format: Annotated[ReportFormat, Choice("The format of the file.", ReportFormat)] = (
         ReportFormat.CSV
@@ -47,12 +47,12 @@ class FileParams(MoneyParams):
 
     @property
     def style(self) -> FileStyle:
-        """How the file is written, whatever its format."""
+        """The style of the file, in any format."""
         return FileStyle(money=self.money, has_trailer=self.trailer == "last")
 
 
 def headers_of_file(what: str, asked: FileParams, period: Period) -> Response:
-    """The answer to HEAD: of a question that was checked, without the work of a file."""
+    """The answer to HEAD: the question is checked, but no file is written."""
     return Response(
         headers=_file_headers(what, asked.format, period), media_type=asked.format.media_type
     )
@@ -63,7 +63,7 @@ def file_answer(written: ReportFile, what: str, asked: FileParams) -> StreamingR
     headers = {
         **_file_headers(what, asked.format, written.period),
         "Content-Length": str(written.size),
-        # The digest is of what is sent: it must not be compressed on the way.
+        # The digest covers the sent bytes, so they must not be compressed in transit.
         "Content-Encoding": "identity",
         "Repr-Digest": f"sha-256=:{b64encode(written.digest).decode()}:",
         "Outlay-Row-Count": str(written.trailer["rowCount"]),
@@ -85,7 +85,7 @@ def _pieces(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _file_headers(what: str, file_format: ReportFormat, period: Period) -> dict[str, str]:
-    """What is known of a file before it is written."""
+    """Headers that are known before the file is written."""
     name = f"outlay-{what}-{period.from_date}-{period.to_date}.{file_format}"
     return {
         "Content-Disposition": f'attachment; filename="{name}"',

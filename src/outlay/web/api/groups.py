@@ -1,4 +1,4 @@
-"""`/api/v1/groups`: user groups and who is in them, from when to when."""
+"""`/api/v1/groups`: user groups and their dated memberships."""
 
 from typing import Annotated
 
@@ -20,13 +20,13 @@ Writer = Annotated[Actor, Depends(Requires(Permission.GROUPS_WRITE))]
 
 
 class GroupBody(Body):
-    """A user group to be."""
+    """A new user group."""
 
     name: str
 
 
 class MembershipBody(Body):
-    """Since when; now if not given."""
+    """The start of the membership; now if omitted."""
 
     since: Instant | None = None
 
@@ -40,7 +40,7 @@ class MembershipAnswer(Answer):
 
 
 class GroupAnswer(Answer):
-    """A user group with its memberships, past ones included."""
+    """A user group with its memberships, including past ones."""
 
     group_id: GroupId
     name: str
@@ -73,7 +73,7 @@ def _render_membership(membership: GroupMembership) -> MembershipAnswer:
 
 @router.get("")
 def get_groups(request: Request, actor: Reader) -> GroupList:
-    """The user groups of the organization."""
+    """List the user groups of the organization."""
     groups = services_of(request).administration.groups
     memberships = groups.memberships(actor)
     return GroupList(groups=[_render(group, memberships) for group in groups.list_for(actor)])
@@ -81,20 +81,20 @@ def get_groups(request: Request, actor: Reader) -> GroupList:
 
 @router.post("", status_code=201)
 def post_group(request: Request, body: GroupBody, actor: Writer) -> GroupAnswer:
-    """A new user group."""
+    """Create a user group."""
     return _render(services_of(request).administration.groups.create(actor, body.name), [])
 
 
 @router.patch("/{group_id}")
 def patch_group(request: Request, group_id: GroupId, body: GroupBody, actor: Writer) -> GroupAnswer:
-    """Give a user group another name."""
+    """Rename a user group."""
     groups = services_of(request).administration.groups
     return _render(groups.rename(actor, group_id, body.name), groups.memberships(actor))
 
 
 @router.delete("/{group_id}", status_code=204)
 def delete_group(request: Request, group_id: GroupId, actor: Writer) -> None:
-    """Remove a user group: its memberships end, its past stays in every number."""
+    """Delete a user group: its memberships end, its usage remains in all totals."""
     services_of(request).administration.groups.delete(actor, group_id)
 
 
@@ -102,12 +102,12 @@ def delete_group(request: Request, group_id: GroupId, actor: Writer) -> None:
 def put_member(
     request: Request, group_id: GroupId, member_id: MemberId, body: MembershipBody, actor: Writer
 ) -> MembershipAnswer:
-    """Put a member into a group. Requests on record keep the groups they were recorded with."""
+    """Add a member to a group. Recorded requests keep the groups they were recorded with."""
     groups = services_of(request).administration.groups
     return _render_membership(groups.add_member(actor, group_id, member_id, body.since))
 
 
 @router.delete("/{group_id}/members/{member_id}", status_code=204)
 def delete_member(request: Request, group_id: GroupId, member_id: MemberId, actor: Writer) -> None:
-    """Take a member out of a group, from now on."""
+    """Remove a member from a group, from now on."""
     services_of(request).administration.groups.remove_member(actor, group_id, member_id)

@@ -45,10 +45,10 @@ def get_health(
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[TableParams, Depends(TableParams.of)],
 ) -> Health:
-    """How fresh and how certain the numbers of a period are, and what leaves a doubt, by name.
+    """How fresh and certain the numbers of a period are, and what makes them uncertain, in detail.
 
-    `unpricedParts` and `unreadCounters` are read from single requests, the newest first: where
-    there are too many, `readFrom` is the time of the oldest request that was looked at.
+    `unpricedParts` and `unreadCounters` are read from single requests, newest first. If there are
+    too many, `readFrom` is the time of the oldest request that was read.
     """
     services = services_of(request)
     query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)

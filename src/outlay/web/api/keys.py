@@ -1,4 +1,4 @@
-"""`/api/v1/api-keys`: what applications call the gateway with."""
+"""`/api/v1/api-keys`: the keys with which applications call the gateway."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.KEYS_WRITE))]
 
 
 class KeyBody(Body):
-    """An API key to be; it counts as the caller's own unless another member is named."""
+    """A new API key; it is attributed to the caller unless another member is named."""
 
     project_id: ProjectId
     description: str
@@ -30,7 +30,7 @@ class KeyBody(Body):
 
 
 class KeyChange(Body):
-    """What is to be different."""
+    """The fields to change."""
 
     description: str | None = None
     trusts_caller: Flag | None = None
@@ -51,7 +51,7 @@ class KeyAnswer(Answer):
 
 
 class NewKeyAnswer(KeyAnswer):
-    """An API key with its secret, which is shown this once."""
+    """An API key with its secret, which is shown only once."""
 
     key: str
 
@@ -78,7 +78,7 @@ def _render(api_key: ApiKey, now_us: int) -> KeyAnswer:
 
 @router.get("")
 def get_keys(request: Request, actor: Reader) -> KeyList:
-    """The API keys of the organization; a developer's own for a developer."""
+    """List the API keys of the organization; for developers, their own."""
     services = services_of(request)
     now_us = services.now_us()
     found = services.administration.keys.list_for(actor)
@@ -87,7 +87,7 @@ def get_keys(request: Request, actor: Reader) -> KeyList:
 
 @router.post("", status_code=201)
 def post_key(request: Request, body: KeyBody, actor: Writer) -> NewKeyAnswer:
-    """A new API key; its secret is in this answer and nowhere else."""
+    """Create an API key. Its secret is returned only here."""
     services = services_of(request)
     api_key, text = services.administration.keys.create(
         actor,
@@ -109,7 +109,7 @@ def get_key(request: Request, api_key_id: ApiKeyId, actor: Reader) -> KeyAnswer:
 
 @router.patch("/{api_key_id}")
 def patch_key(request: Request, api_key_id: ApiKeyId, body: KeyChange, actor: Writer) -> KeyAnswer:
-    """Change description or trust of an API key."""
+    """Change the description of an API key, or whether it may set attribution."""
     services = services_of(request)
     changed = services.administration.keys.update(actor, api_key_id, **given(body))
     return _render(changed, services.now_us())
@@ -117,11 +117,11 @@ def patch_key(request: Request, api_key_id: ApiKeyId, body: KeyChange, actor: Wr
 
 @router.post("/{api_key_id}/revoke", status_code=204)
 def post_revoke(request: Request, api_key_id: ApiKeyId, actor: Writer) -> None:
-    """Refuse an API key from now on; it stays in the list."""
+    """Revoke an API key; it stays in the list."""
     services_of(request).administration.keys.revoke(actor, api_key_id)
 
 
 @router.delete("/{api_key_id}", status_code=204)
 def delete_key(request: Request, api_key_id: ApiKeyId, actor: Writer) -> None:
-    """Refuse an API key from now on and take it off the list."""
+    """Revoke an API key and remove it from the list."""
     services_of(request).administration.keys.delete(actor, api_key_id)

@@ -1,4 +1,4 @@
-"""`/api/v1/limits`: what keys, projects and members may spend."""
+"""`/api/v1/limits`: spend limits of keys, projects and members."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.LIMITS_WRITE))]
 
 
 class LimitBody(Body):
-    """A limit to be."""
+    """A new limit."""
 
     scope: LimitScope
     scope_id: str
@@ -30,7 +30,7 @@ class LimitBody(Body):
 
 
 class LimitAnswer(Answer):
-    """What may be spent within one interval of the organization's time zone."""
+    """An amount that may be spent within one interval of the organization's time zone."""
 
     scope: LimitScope
     scope_id: str
@@ -39,7 +39,7 @@ class LimitAnswer(Answer):
 
 
 class LimitList(Answer):
-    """The limits there are."""
+    """All limits."""
 
     limits: list[LimitAnswer]
 
@@ -55,14 +55,14 @@ def _render(limit: SpendLimit) -> LimitAnswer:
 
 @router.get("")
 def get_limits(request: Request, actor: Reader) -> LimitList:
-    """The spend limits of the organization."""
+    """List the spend limits of the organization."""
     found = services_of(request).administration.limits.list_for(actor)
     return LimitList(limits=[_render(limit) for limit in found])
 
 
 @router.put("")
 def put_limit(request: Request, body: LimitBody, actor: Writer) -> LimitAnswer:
-    """Set a limit, in place of the one for the same scope and interval."""
+    """Set a limit, replacing the one for the same scope and interval."""
     return _render(
         services_of(request).administration.limits.put(
             actor,

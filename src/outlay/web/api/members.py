@@ -20,7 +20,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.MEMBERS_WRITE))]
 
 
 class MemberChange(Body):
-    """What is to be different."""
+    """The fields to change."""
 
     name: str | None = None
     role: Role | None = None
@@ -43,7 +43,7 @@ class MemberList(Answer):
 
 
 class InvitationBody(Body):
-    """Somebody to be invited."""
+    """The person to invite."""
 
     email: str
     role: Role = Role.DEVELOPER
@@ -60,7 +60,7 @@ class InvitationAnswer(Answer):
 
 
 class NewInvitationAnswer(InvitationAnswer):
-    """An invitation with its link, which is shown this once: hand it to whom it is for."""
+    """An invitation with its link, which is shown only once. Pass it on to the invited person."""
 
     url: str
 
@@ -72,31 +72,31 @@ class InvitationList(Answer):
 
 
 class LinkAnswer(Answer):
-    """A link that works once, shown this once."""
+    """A link that works once and is shown only once."""
 
     url: str
 
 
 class LeftMention(Answer):
-    """A place that still names somebody."""
+    """A place where the person is still mentioned."""
 
     place: str
-    """Table and column, or `backups` for copies of the data made before."""
+    """Table and column, or `backups` for earlier copies of the data."""
     count: int
 
 
 class ErasureAnswer(Answer):
-    """What an erasure did."""
+    """The result of an erasure."""
 
     member_id: MemberId
     events: int
     values: int
     left: list[LeftMention]
-    """Texts that people or senders wrote and that still contain the name or address."""
+    """Texts written by users or senders that still contain the name or address."""
 
 
 def render_member(member: Member) -> MemberAnswer:
-    """A member as it is answered."""
+    """The answer for a member."""
     return MemberAnswer(
         member_id=member.member_id,
         name=member.name,
@@ -118,7 +118,7 @@ def _render_invitation(invitation: Invitation) -> InvitationAnswer:
 
 @router.get("/members")
 def get_members(request: Request, actor: Reader) -> MemberList:
-    """The members of the organization."""
+    """List the members of the organization."""
     found = services_of(request).administration.members.list_for(actor)
     return MemberList(members=[render_member(member) for member in found])
 
@@ -133,20 +133,20 @@ def get_member(request: Request, member_id: MemberId, actor: Reader) -> MemberAn
 def patch_member(
     request: Request, member_id: MemberId, body: MemberChange, actor: Writer
 ) -> MemberAnswer:
-    """Change name or role; another role signs the member out."""
+    """Change the name or role of a member; a new role signs the member out."""
     members = services_of(request).administration.members
     return render_member(members.update(actor, member_id, **given(body)))
 
 
 @router.delete("/members/{member_id}", status_code=204)
 def delete_member(request: Request, member_id: MemberId, actor: Writer) -> None:
-    """Let a member go; API keys that they created keep working."""
+    """Remove a member. API keys that they created keep working."""
     services_of(request).administration.members.remove(actor, member_id)
 
 
 @router.post("/members/{member_id}/password-link", status_code=201)
 def post_password_link(request: Request, member_id: MemberId, actor: Writer) -> LinkAnswer:
-    """A link by which a member sets a new password, once, within a day."""
+    """Create a link with which a member can set a new password, once, within a day."""
     secret = services_of(request).administration.members.create_password_link(actor, member_id)
     return LinkAnswer(url=f"{base_url(request)}/password/{secret}")
 
@@ -157,7 +157,7 @@ def post_erase(
     member_id: MemberId,
     actor: Annotated[Actor, Depends(Requires(Permission.MEMBERS_ERASE))],
 ) -> ErasureAnswer:
-    """Destroy who a present or former member is, for good. Totals stay as they are."""
+    """Erase the identity of a current or former member permanently. Totals do not change."""
     report = services_of(request).erasure.erase(actor, member_id)
     return ErasureAnswer(
         member_id=report.member_id,
@@ -169,14 +169,14 @@ def post_erase(
 
 @router.get("/invitations")
 def get_invitations(request: Request, actor: Reader) -> InvitationList:
-    """Invitations that nobody has taken yet."""
+    """List the open invitations."""
     found = services_of(request).administration.members.invitations(actor)
     return InvitationList(invitations=[_render_invitation(entry) for entry in found])
 
 
 @router.post("/invitations", status_code=201)
 def post_invitation(request: Request, body: InvitationBody, actor: Writer) -> NewInvitationAnswer:
-    """Invite somebody; the link is in this answer and nowhere else."""
+    """Invite a person. The link is returned only here."""
     members = services_of(request).administration.members
     invitation, secret = members.invite(actor, body.email, body.role)
     return NewInvitationAnswer(
@@ -187,5 +187,5 @@ def post_invitation(request: Request, body: InvitationBody, actor: Writer) -> Ne
 
 @router.delete("/invitations/{invitation_id}", status_code=204)
 def delete_invitation(request: Request, invitation_id: str, actor: Writer) -> None:
-    """Make the link of an invitation useless."""
+    """Revoke an invitation."""
     services_of(request).administration.members.revoke_invitation(actor, invitation_id)

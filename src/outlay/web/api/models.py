@@ -1,4 +1,4 @@
-"""What bodies and answers of the directory's endpoints have in common."""
+"""Shared parts of the bodies and answers of directory endpoints."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -19,13 +19,13 @@ from outlay.kit.clock import from_us
 
 
 class Body(BaseModel):
-    """What is sent: camelCase, and nothing that nobody reads."""
+    """A request body: camelCase, unknown fields are refused."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=False, extra="forbid")
 
 
 class Answer(BaseModel):
-    """What is answered: camelCase."""
+    """An answer: camelCase."""
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="forbid")
 
@@ -48,7 +48,7 @@ Instant = Annotated[
     BeforeValidator(_parse_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="validation"),
 ]
-"""An instant as it is sent, in UTC."""
+"""An instant as sent in JSON, in UTC."""
 
 
 def _check_amount(text: str) -> str:
@@ -65,14 +65,14 @@ Amount = Annotated[
 """An amount of USD as text, so that it is exact."""
 
 Flag = Annotated[bool, Strict()]
-"""True or false, and no word for it."""
+"""True or false; words are not accepted."""
 
 
 def render_us(us: int | None) -> str | None:
-    """An instant in microseconds since the epoch as RFC 3339, None for none."""
+    """An instant in microseconds since the epoch as RFC 3339; None for None."""
     return None if us is None else from_us(us).isoformat().replace("+00:00", "Z")
 
 
 def given(body: BaseModel) -> Mapping[str, Any]:
-    """The fields of a body that were sent, by their names in Python."""
+    """The fields of a body that were sent, by their Python names."""
     return {name: getattr(body, name) for name in body.model_fields_set}

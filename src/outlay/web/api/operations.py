@@ -1,6 +1,7 @@
-"""`POST /api/v1/operations/…`: what other commands on this machine ask of the running server.
+"""`POST /api/v1/operations/…`: operations that other commands on this machine request from the
+server.
 
-Only the holder of the operator token, which lies in the data directory, may call these.
+Only the holder of the operator token, which is in the data directory, may call them.
 """
 
 from collections.abc import Iterable, Iterator
@@ -38,19 +39,20 @@ router = Router(
 
 @router.post("/verify")
 def post_verify(request: Request) -> Response:
-    """Verify; progress and the report come as lines of JSON. 409 while there is other work."""
+    """Verify the cube. Streams progress and the report as lines of JSON. 409 while other work is
+    running."""
     return _stream(services_of(request).maintenance.verify())
 
 
 @router.post("/rebuild")
 def post_rebuild(request: Request) -> Response:
-    """Rebuild the cube; progress comes as lines of JSON. 409 while there is other work."""
+    """Rebuild the cube. Streams progress as lines of JSON. 409 while other work is running."""
     return _stream(services_of(request).maintenance.rebuild())
 
 
 @router.get("/scrub")
 def get_scrub(request: Request) -> Response:
-    """How far reading everything that is stored has come, and what it has found."""
+    """The progress and the findings of the scrub."""
     services = services_of(request)
     state = services.scrubbing.state
     return Response(
@@ -61,7 +63,7 @@ def get_scrub(request: Request) -> Response:
 
 @router.post("/target")
 async def post_target(request: Request) -> Response:
-    """The organization and project that an import goes to, created where there is none."""
+    """The organization and project of an import, created if necessary."""
     services = services_of(request)
     wanted = orjson.loads(await read_body(request))
 
@@ -74,7 +76,7 @@ async def post_target(request: Request) -> Response:
 
 @router.post("/events")
 async def post_events(request: Request, organization: str, source: Annotated[str, ""]) -> Response:
-    """Record events of an import into an organization."""
+    """Record events of an import in an organization."""
     services = services_of(request)
     body = await read_body(request)
 
@@ -105,7 +107,7 @@ async def post_reconcile(request: Request, organization: str) -> Response:
 
 @router.post("/reprice")
 async def post_reprice(request: Request) -> Response:
-    """Price requests again on behalf of the operator; the answer comes when it is done."""
+    """Reprice requests on behalf of the operator; answers when it is finished."""
     services = services_of(request)
     order = msgspec.json.decode(await read_body(request), type=RepriceOrder)
 
@@ -133,10 +135,11 @@ def _stream(items: Iterable[Progress | VerifyReport]) -> StreamingResponse:
 
 
 def _lines(items: Iterable[Progress | VerifyReport]) -> Iterator[bytes]:
-    """Each item as a line, and a last one that says how it ended: the status is gone by then.
+    """Each item as a line, and a last line with the result, because the status has been sent by
+    then.
 
-    Nothing is held here. Whoever follows may go away, and each line may be asked for by another
-    thread: the work goes on in its own.
+    Nothing is held here. The client may disconnect, and each line may be requested by another
+    thread: the work continues in its own.
     """
     report: VerifyReport | None = None
     try:
@@ -149,8 +152,8 @@ def _lines(items: Iterable[Progress | VerifyReport]) -> Iterator[bytes]:
     except OutlayError as error:
         yield _dump({"error": {"code": error.code, "message": error.message}})
     except Exception as error:
-        # Whatever it is has been logged where the work is done.
-        message = f"it failed in the server, whose log says why: {type(error).__name__}"
+        # Any error has been logged where the work is done.
+        message = f"it failed in the server; see its log: {type(error).__name__}"
         yield _dump({"error": {"code": "failed", "message": message}})
 
 

@@ -1,4 +1,4 @@
-"""`/api/v1/organization`: what an organization is called, and what it has bought."""
+"""`/api/v1/organization`: the properties and the plan of an organization."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ class OrganizationAnswer(Answer):
 
 
 class OrganizationChange(Body):
-    """What is to be different. The plan is set by whoever runs the installation."""
+    """The fields to change. Only the operator of the installation sets the plan."""
 
     name: str | None = None
     slug: str | None = None
@@ -34,7 +34,7 @@ class OrganizationChange(Body):
 
 
 def render_organization(organization: Organization) -> OrganizationAnswer:
-    """An organization as it is answered."""
+    """The answer for an organization."""
     return OrganizationAnswer(
         organization_id=organization.organization_id,
         name=organization.name,
@@ -48,7 +48,7 @@ def render_organization(organization: Organization) -> OrganizationAnswer:
 def get_organization(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_READ))]
 ) -> OrganizationAnswer:
-    """The organization of whoever asks."""
+    """The caller's organization."""
     return render_organization(
         services_of(request).administration.organizations.organization_of(actor)
     )
@@ -60,6 +60,6 @@ def patch_organization(
     body: OrganizationChange,
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_WRITE))],
 ) -> OrganizationAnswer:
-    """Change name, slug or time zone."""
+    """Change the name, slug or time zone."""
     organizations = services_of(request).administration.organizations
     return render_organization(organizations.update(actor, **given(body)))

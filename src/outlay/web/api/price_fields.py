@@ -1,4 +1,4 @@
-"""What bodies and answers about prices have in common with the file."""
+"""Shared parts of bodies and answers about prices, with the fields of the price file."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,7 +22,8 @@ ByMeter = Annotated[dict[str, Number], Field(max_length=100)]
 
 
 class RatesBody(Body):
-    """What a million tokens cost; what is left out costs what its tokens are part of."""
+    """Prices per million tokens. A missing price is that of the count that its tokens are part
+    of."""
 
     input: Number | None = None
     output: Number | None = None
@@ -34,13 +35,13 @@ class RatesBody(Body):
 
 
 class TierBody(RatesBody):
-    """What changes for the whole request when its input has more tokens."""
+    """Prices for the whole request if its input has more tokens."""
 
     above: Annotated[int, Field(strict=True, gt=0, le=1_000_000_000)]
 
 
 class PriceBody(RatesBody):
-    """A price to be: amounts per million tokens, `perRequest` per request, or percentages."""
+    """A new price: amounts per million tokens, `perRequest` per request, or percentages."""
 
     model: Name | None = None
     provider: Name | None = None
@@ -55,13 +56,13 @@ class PriceBody(RatesBody):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The members of a `[[price]]` table; nothing is the same as left out."""
+        """The fields of a `[[price]]` table; None is the same as a missing field."""
         given = self.model_dump(exclude_none=True, by_alias=False)
         return {name: value for name, value in given.items() if value not in ({}, [])}
 
 
 class RateBody(Body):
-    """An exchange rate to be: USD for one of the currency."""
+    """A new exchange rate: USD for one unit of the currency."""
 
     currency: Currency
     effective_from: Day | None = None
@@ -69,12 +70,12 @@ class RateBody(Body):
 
     @property
     def entry(self) -> dict[str, Any]:
-        """The members of an `[[exchange_rate]]` table."""
+        """The fields of an `[[exchange_rate]]` table."""
         return self.model_dump(exclude_none=True, by_alias=False)
 
 
 class PriceAnswer(Answer):
-    """A price that applies; what it does not say is left out."""
+    """A price that applies; unset fields are left out."""
 
     price_id: str
     model: str | None = None
@@ -85,7 +86,7 @@ class PriceAnswer(Answer):
     percents: dict[str, str] | None = None
     currency: str | None = None
     usd_per_unit: str | None = None
-    """The exchange rate that its amounts are converted at now."""
+    """The current exchange rate of its amounts."""
     input: str | None = None
     output: str | None = None
     cache_read: str | None = None
@@ -99,7 +100,7 @@ class PriceAnswer(Answer):
 
 
 class RateAnswer(Answer):
-    """An exchange rate; it holds from its day until the next of its currency."""
+    """An exchange rate, valid from its day until the next one of its currency."""
 
     rate_id: str
     currency: str
@@ -108,7 +109,7 @@ class RateAnswer(Answer):
 
 
 def render_price(price: OrganizationPrice, conversion: Conversion | None) -> PriceAnswer:
-    """A price as it is answered."""
+    """The answer for a price."""
     entry: Mapping[str, Any] = price.entry
     tiers = [
         TierBody.model_validate(tier, by_name=True, by_alias=False)
@@ -124,7 +125,7 @@ def render_price(price: OrganizationPrice, conversion: Conversion | None) -> Pri
 
 
 def render_rate(rate: OrganizationRate) -> RateAnswer:
-    """An exchange rate as it is answered."""
+    """The answer for an exchange rate."""
     return RateAnswer(rate_id=rate.rate_id, **rate.entry)
 
 
@@ -133,7 +134,7 @@ _ALIASES: Final = {name: field.alias or name for name, field in {**PriceBody.mod
 
 @contextmanager
 def faults_at_fields() -> Iterator[None]:
-    """Name the fields of faults as the API does."""
+    """Rename the fields of faults to their names in the API."""
     try:
         yield
     except Invalid as error:
@@ -141,5 +142,5 @@ def faults_at_fields() -> Iterator[None]:
             raise
         first, dot, rest = error.field.partition(".")
         field = f"{_ALIASES.get(first, first)}{dot}{rest}"
-        told = error.message.removeprefix(f"{error.field}: ")
-        raise Invalid(f"`{field}`: {told}", code=error.code, field=field) from error
+        message = error.message.removeprefix(f"{error.field}: ")
+        raise Invalid(f"`{field}`: {message}", code=error.code, field=field) from error

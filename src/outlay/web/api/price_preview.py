@@ -1,4 +1,4 @@
-"""What a preview of a change of prices is answered as."""
+"""The answer of a preview of a price change."""
 
 from datetime import date
 
@@ -9,7 +9,7 @@ from outlay.web.api.models import Answer
 
 
 class SumAnswer(Answer):
-    """Requests that the change concerns, and their cost in USD."""
+    """The affected requests, and their cost in USD."""
 
     request_count: int
     cost_before: str
@@ -18,14 +18,14 @@ class SumAnswer(Answer):
 
 
 class PricePreviewRow(SumAnswer):
-    """The same of one model or user."""
+    """The effect on one model or user."""
 
     value: str
     name: str
 
 
 class PricePreviewTable(Answer):
-    """Those with the largest difference first."""
+    """Rows with the largest difference first."""
 
     rows: list[PricePreviewRow]
     other_count: int
@@ -33,7 +33,7 @@ class PricePreviewTable(Answer):
 
 
 class PreviewAnswer(Answer):
-    """Last month at the present prices, and as if the change had held all month."""
+    """Last month at the current prices, and as if the change had applied all month."""
 
     from_date: date
     to_date: date
@@ -43,14 +43,14 @@ class PreviewAnswer(Answer):
     total: SumAnswer
     cost_on_record: str
     unpriced_before: int
-    """Requests without a price for all that they used."""
+    """Requests without a price for all of their usage."""
     unpriced_after: int
     models: PricePreviewTable
     users: PricePreviewTable
 
 
 def render_preview(preview: Preview) -> PreviewAnswer:
-    """A preview as it is answered."""
+    """The answer for a preview."""
     period, sums = preview.period, preview.sums
     return PreviewAnswer(
         from_date=period.from_date,

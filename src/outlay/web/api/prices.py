@@ -30,20 +30,20 @@ Writer = Annotated[Actor, Depends(Requires(Permission.PRICES_WRITE))]
 
 
 class PriceList(Answer):
-    """Prices of the organization's own, oldest first."""
+    """The organization's own prices, oldest first."""
 
     prices: list[PriceAnswer]
 
 
 class RateList(Answer):
-    """Exchange rates of the organization's own, by currency, the earliest first."""
+    """The organization's own exchange rates, by currency, earliest first."""
 
     exchange_rates: list[RateAnswer]
 
 
 @router.get("", response_model_exclude_none=True)
 def get_prices(request: Request, actor: Reader) -> PriceList:
-    """The prices that apply before the operator's file and the list."""
+    """List the organization's prices, which override the operator's file and the list."""
     services = services_of(request)
     own = services.administration.prices.list_for(actor)
     rates = conversions(own, services.now_us())
@@ -54,7 +54,7 @@ def get_prices(request: Request, actor: Reader) -> PriceList:
 
 @router.post("", status_code=201, response_model_exclude_none=True)
 def post_price(request: Request, body: PriceBody, actor: Writer) -> PriceAnswer:
-    """A new price, for requests from now on. What is on record keeps its cost."""
+    """Create a price for new requests. Recorded costs do not change."""
     services = services_of(request)
     prices = services.administration.prices
     with faults_at_fields():
@@ -65,33 +65,33 @@ def post_price(request: Request, body: PriceBody, actor: Writer) -> PriceAnswer:
 
 @router.post("/preview")
 def post_price_preview(request: Request, body: PriceBody, actor: Writer) -> PreviewAnswer:
-    """What a new price would have made of last month. Nothing is saved."""
+    """Preview the effect of a new price on last month. Nothing is saved."""
     with faults_at_fields():
         return render_preview(services_of(request).price_previews.of_price(actor, body.entry))
 
 
 @router.get("/{price_id}/deletion-preview")
 def get_deletion_preview(request: Request, price_id: str, actor: Writer) -> PreviewAnswer:
-    """What last month would have been without a price. Nothing is saved."""
+    """Preview the effect of deleting a price on last month. Nothing is saved."""
     return render_preview(services_of(request).price_previews.of_deletion(actor, price_id))
 
 
 @router.delete("/{price_id}", status_code=204)
 def delete_price(request: Request, price_id: str, actor: Writer) -> None:
-    """Remove a price."""
+    """Delete a price."""
     services_of(request).administration.prices.delete(actor, price_id)
 
 
 @rates_router.get("", response_model_exclude_none=True)
 def get_exchange_rates(request: Request, actor: Reader) -> RateList:
-    """The exchange rates that prices in other currencies are converted at."""
+    """List the exchange rates of prices in other currencies."""
     own = services_of(request).administration.prices.list_for(actor)
     return RateList(exchange_rates=[render_rate(rate) for rate in own.rates])
 
 
 @rates_router.post("", status_code=201, response_model_exclude_none=True)
 def post_exchange_rate(request: Request, body: RateBody, actor: Writer) -> RateAnswer:
-    """A new exchange rate, for requests from its day on. What is on record keeps its cost."""
+    """Create an exchange rate for requests from its day on. Recorded costs do not change."""
     with faults_at_fields():
         return render_rate(
             services_of(request).administration.prices.create_rate(actor, body.entry)
@@ -100,12 +100,12 @@ def post_exchange_rate(request: Request, body: RateBody, actor: Writer) -> RateA
 
 @rates_router.post("/preview")
 def post_rate_preview(request: Request, body: RateBody, actor: Writer) -> PreviewAnswer:
-    """What a new exchange rate would have made of last month. Nothing is saved."""
+    """Preview the effect of a new exchange rate on last month. Nothing is saved."""
     with faults_at_fields():
         return render_preview(services_of(request).price_previews.of_rate(actor, body.entry))
 
 
 @rates_router.delete("/{rate_id}", status_code=204)
 def delete_exchange_rate(request: Request, rate_id: str, actor: Writer) -> None:
-    """Remove an exchange rate; refused while a price needs it."""
+    """Delete an exchange rate; refused while a price needs it."""
     services_of(request).administration.prices.delete_rate(actor, rate_id)

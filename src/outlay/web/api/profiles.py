@@ -59,7 +59,7 @@ Asked = Annotated[ProfileParams, Depends(ProfileParams.of)]
 def get_member(
     request: Request, user_id: str, actor: OrganizationReader, asked: Asked
 ) -> MemberProfile:
-    """One member, present or former: the usage of their API keys, and what it went to."""
+    """The usage of one current or former member, by their API keys."""
     services = services_of(request)
     query = _read(services, actor, asked, Dimension.MEMBER, user_id)
     member = services.usage_tables.member(actor.organization_id, MemberId(user_id))
@@ -70,7 +70,7 @@ def get_member(
 
 @router.get("/keys/{api_key_id}")
 def get_key(request: Request, api_key_id: ApiKeyId, actor: KeyReader, asked: Asked) -> KeyProfile:
-    """One API key, also a deleted one; for developers one of their own."""
+    """The usage of one API key, including deleted ones; for developers, one of their own."""
     services = services_of(request)
     key = services.usage_tables.key(actor, api_key_id)
     query = _read(services, actor, asked, Dimension.API_KEY, key.api_key_id)
@@ -90,7 +90,8 @@ def get_key(request: Request, api_key_id: ApiKeyId, actor: KeyReader, asked: Ask
 def get_project(
     request: Request, project_id: ProjectId, actor: ProjectReader, asked: Asked
 ) -> ProjectProfile:
-    """One project, also a deleted one; for developers the usage of their own keys in it."""
+    """The usage of one project, including deleted ones; for developers, the usage of their own keys
+    in it."""
     services = services_of(request)
     project = services.usage_tables.project(actor, project_id)
     query = own_keys_only(
@@ -110,7 +111,7 @@ def get_project(
 def _read(
     services: Services, actor: Actor, asked: ProfileParams, dimension: Dimension, value: str
 ) -> UsageQuery:
-    """The question about one value, with whatever else it filters by."""
+    """The question about one value, with its other filters."""
     query = asked.query(actor, services.analytics, group_by=Dimension.MODEL)
     return query.only(dimension, value)
 

@@ -1,4 +1,4 @@
-"""`/api/v1/projects`: what API keys belong to."""
+"""`/api/v1/projects`: projects, which group API keys."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.PROJECTS_WRITE))]
 
 
 class ProjectBody(Body):
-    """A project to be."""
+    """A new project."""
 
     name: str
 
@@ -49,14 +49,14 @@ def _render(project: Project) -> ProjectAnswer:
 
 @router.get("")
 def get_projects(request: Request, actor: Reader) -> ProjectList:
-    """The projects of the organization."""
+    """List the projects of the organization."""
     found = services_of(request).administration.projects.list_for(actor)
     return ProjectList(projects=[_render(project) for project in found])
 
 
 @router.post("", status_code=201)
 def post_project(request: Request, body: ProjectBody, actor: Writer) -> ProjectAnswer:
-    """A new project."""
+    """Create a project."""
     return _render(services_of(request).administration.projects.create(actor, body.name))
 
 
@@ -64,7 +64,7 @@ def post_project(request: Request, body: ProjectBody, actor: Writer) -> ProjectA
 def patch_project(
     request: Request, project_id: ProjectId, body: ProjectBody, actor: Writer
 ) -> ProjectAnswer:
-    """Give a project another name."""
+    """Rename a project."""
     return _render(
         services_of(request).administration.projects.rename(actor, project_id, body.name)
     )
@@ -72,5 +72,5 @@ def patch_project(
 
 @router.delete("/{project_id}", status_code=204)
 def delete_project(request: Request, project_id: ProjectId, actor: Writer) -> None:
-    """Remove a project: its keys are refused from now on, its past stays in every number."""
+    """Delete a project: its keys are revoked, its usage remains in all totals."""
     services_of(request).administration.projects.delete(actor, project_id)

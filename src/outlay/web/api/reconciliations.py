@@ -1,4 +1,4 @@
-"""`/api/v1/reconciliations`: a provider's bill beside what was recorded."""
+"""`/api/v1/reconciliations`: provider bills compared with recorded usage."""
 
 from datetime import date
 from typing import Annotated, Final
@@ -30,22 +30,22 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class ReconciliationBody(Body):
-    """A bill: a file of costs as the provider exports it, as text."""
+    """A bill: the provider's cost export, as text."""
 
     provider: Name
     content: Annotated[str, StringConstraints(min_length=1, max_length=MAX_INGEST)]
     file_name: Name = "costs"
     mapping: Annotated[str, StringConstraints(max_length=100_000)] | None = None
-    """TOML that says which column is what, for a provider whose costs have no format here."""
+    """TOML with the column mapping, for a provider without a known cost format."""
     tolerance_usd: Amount = render_usd(DEFAULT_TOLERANCE_PUSD)
     timezone: Name = "UTC"
-    """Whose days the bill's are."""
+    """The time zone of the bill's days."""
     rates: dict[Name, Name] = Field(default_factory=dict, max_length=MAX_RATES)
-    """USD for one unit of the currencies that its amounts are in: `{"EUR": "1.08"}`."""
+    """USD for one unit of the currencies of its amounts: `{"EUR": "1.08"}`."""
 
 
 class PartAnswer(Answer):
-    """What a reason makes of a difference, in USD, as text."""
+    """The part of a difference that one reason explains, in USD, as text."""
 
     reason: str
     amount: str
@@ -53,7 +53,7 @@ class PartAnswer(Answer):
 
 
 class ReconciliationLine(Answer):
-    """A day, project and model in both; amounts in USD, as text."""
+    """One day, project and model, as billed and as recorded; amounts in USD, as text."""
 
     day: date
     project_id: str
@@ -69,7 +69,7 @@ class ReconciliationLine(Answer):
 
 
 class ReasonAnswer(Answer):
-    """What a reason makes of the whole difference, and on how many lines."""
+    """The part of the whole difference that one reason explains, and on how many lines."""
 
     reason: str
     amount: str
@@ -77,7 +77,7 @@ class ReasonAnswer(Answer):
 
 
 class ReconciliationHead(Answer):
-    """A bill that was compared."""
+    """A compared bill."""
 
     reconciliation_id: str
     provider: str
@@ -90,7 +90,7 @@ class ReconciliationHead(Answer):
     difference: str
     explained: str
     unexplained: str
-    """With `explained` it is the difference."""
+    """`explained` and `unexplained` add up to the difference."""
     tolerance: str
     timezone: str
     line_count: int
@@ -98,7 +98,7 @@ class ReconciliationHead(Answer):
 
 
 class ReconciliationAnswer(ReconciliationHead):
-    """The same, line by line."""
+    """A compared bill with its lines."""
 
     notes: list[str]
     reasons: list[ReasonAnswer]
@@ -106,7 +106,7 @@ class ReconciliationAnswer(ReconciliationHead):
 
 
 class ReconciliationList(Answer):
-    """What was compared, newest first."""
+    """Compared bills, newest first."""
 
     reconciliations: list[ReconciliationHead]
 
@@ -165,7 +165,7 @@ def _render(found: Reconciliation) -> ReconciliationAnswer:
 
 @router.get("")
 def get_reconciliations(request: Request, actor: Reader) -> ReconciliationList:
-    """The bills that were compared."""
+    """List the compared bills."""
     found = services_of(request).reconciling.list_for(actor)
     return ReconciliationList(reconciliations=[_head(one) for one in found])
 
@@ -174,7 +174,7 @@ def get_reconciliations(request: Request, actor: Reader) -> ReconciliationList:
 def get_reconciliation(
     request: Request, reconciliation_id: str, actor: Reader
 ) -> ReconciliationAnswer:
-    """One of them, line by line, with why lines differ."""
+    """A compared bill, line by line, with the reasons for differences."""
     return _render(services_of(request).reconciling.find(actor, reconciliation_id))
 
 
@@ -182,7 +182,7 @@ def get_reconciliation(
 def post_reconciliation(
     request: Request, body: ReconciliationBody, actor: Writer
 ) -> ReconciliationAnswer:
-    """Compare a bill with what was recorded on its days, per day, project and model."""
+    """Compare a bill with the recorded usage of its days, per day, project and model."""
     file = BillFile(
         provider=body.provider,
         content=body.content,

@@ -34,7 +34,7 @@ from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 router = Router(tags=["exports"])
 
 METRICS: Final = {**{m.api_name: m.name for m in MEASURES}, "totalTokens": TOTAL_TOKENS}
-"""Names in JSON → names of measures."""
+"""Measures by their names in JSON."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class ReportParams(UsageParams, FileParams, without=(*COMPARISON, "top", "rank_b
     metrics: Annotated[
         tuple[str, ...], Metrics("Measures by their names in JSON, separated by commas.")
     ] = (*CORE_MEASURES, TOTAL_TOKENS)
-    limit: Annotated[int | None, Number("Most rows of a file.", 1, MAX_LIMIT)] = None
-    cursor: Annotated[str | None, Text("`Outlay-Next-Cursor` of the file before.")] = None
+    limit: Annotated[int | None, Number("Maximum number of rows per file.", 1, MAX_LIMIT)] = None
+    cursor: Annotated[str | None, Text("`Outlay-Next-Cursor` of the previous file.")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +124,8 @@ def get_users(
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[UserFileParams, Depends(UserFileParams.of)],
 ) -> Annotated[Response, TableFile]:
-    """`/analytics/users` of all pages as a file, in its order; of those `selected`, if any are."""
+    """The rows of `/analytics/users` on all pages as a file, in its order; if there are `selected`
+    users, only those."""
     services = services_of(request)
     query = asked.query(actor, services.analytics)
     query = replace(query, interval=Interval.TOTAL, measures=(*QUALITY_MEASURES, *LATENCY_MEASURES))

@@ -1,4 +1,4 @@
-"""`/api/v1/analytics/reported-costs`, and the same as a file: reported beside computed costs."""
+"""`/api/v1/analytics/reported-costs`, as JSON and as a file: reported and computed costs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ class ReportedCostFileParams(FilterParams, FileParams):
         Dimension,
         OneDimension(
             "A row for each provider, for each model of each provider, or for each kind of usage: "
-            "a request is in the row of each meter that it has.",
+            "a request is in the row of each of its meters.",
             tuple(LEVELS),
             Dimension.MODEL,
             name="groupBy",
@@ -114,7 +114,8 @@ def get_reported_costs_file(
     actor: OrganizationReader,
     asked: Annotated[ReportedCostFileParams, Depends(ReportedCostFileParams.of)],
 ) -> Annotated[Response, TableFile]:
-    """`/api/v1/analytics/reported-costs` as a file, by provider, model or kind of usage."""
+    """The rows of `/api/v1/analytics/reported-costs` as a file, by provider, model or kind of
+    usage."""
     services, level = services_of(request), asked.level
     query = replace(asked.query(actor, services.analytics), interval=Interval.TOTAL)
     if is_head(request):
@@ -166,7 +167,7 @@ def _cells(rows: Sequence[PairRow]) -> Iterator[list[Cell]]:
 
 
 def _sums(pair: CostPair) -> tuple[int, ...]:
-    """The numbers of NUMBERS."""
+    """The fields in NUMBERS."""
     totals = pair.totals
     return (
         totals.reported_cost_requests,

@@ -1,4 +1,4 @@
-"""`/api/v1/reprices`: pricing what is on record again, and taking that back."""
+"""`/api/v1/reprices`: repricing recorded requests, and reverting that."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -37,34 +37,34 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=MAX_REASON)]
 
 
 class WantedBody(Body):
-    """Which requests: of the days from `from` to `to`, inclusive, in `timezone`."""
+    """The requests to reprice: of the days from `from` to `to`, inclusive, in `timezone`."""
 
     from_: Annotated[Day, Field(alias="from")]
     to: Day
     timezone: Name | None = None
-    """The organization's without it."""
+    """By default that of the organization."""
     filters: dict[str, Annotated[list[Name], Field(min_length=1, max_length=100)]] = Field(
         default_factory=dict, max_length=20
     )
     """Values by dimension: `{"model": ["gpt-5.5"]}`."""
     only_lacking: Flag = False
-    """Only requests of which all or a part has no price."""
+    """Only requests without a price for all or a part of their usage."""
 
 
 class RepriceBody(WantedBody):
-    """The same, to be done."""
+    """The requests to reprice, and the reason."""
 
     reason: Reason
 
 
 class RevertBody(Body):
-    """Why a run is taken back."""
+    """The reason for reverting a run."""
 
     reason: Reason
 
 
 class RepriceLineAnswer(Answer):
-    """Changed requests that have something in common; amounts in USD, as text."""
+    """Changed requests with a common property; amounts in USD, as text."""
 
     key: str
     label: str
@@ -75,7 +75,7 @@ class RepriceLineAnswer(Answer):
 
 
 class RepriceTableAnswer(Answer):
-    """What pricing again changes; `before` and `after` are of the requests that change."""
+    """The changes of a repricing; `before` and `after` are totals of the requests that change."""
 
     seen_count: int
     changed_count: int
@@ -88,7 +88,7 @@ class RepriceTableAnswer(Answer):
 
 
 class WantedAnswer(Answer):
-    """Which requests were asked for."""
+    """The selected requests."""
 
     from_: Annotated[date, Field(alias="from")]
     to: date
@@ -103,22 +103,22 @@ class RepriceAnswer(Answer):
     reprice_id: str
     state: RunState
     author: str | None
-    """The member who asked for it, null for the operator."""
+    """The member who started it; null for the operator."""
     reason: str
     created_at: str | None
     finished_at: str | None
     reverts: str | None
-    """The run that this one takes back."""
+    """The run that this one reverts."""
     reverted_by: str | None
     skipped_count: int
-    """Requests that were amended again since the run that is taken back."""
+    """Requests that were amended after the reverted run and are left unchanged."""
     wanted: WantedAnswer
     table: RepriceTableAnswer | None
-    """What it changed, once it is finished."""
+    """Its changes, once it is finished."""
 
 
 class RepriceList(Answer):
-    """The runs so far, newest first."""
+    """All runs, newest first."""
 
     reprices: list[RepriceAnswer]
 
@@ -199,7 +199,7 @@ def _day(text: str, field: str) -> date:
 
 @router.get("")
 def get_reprices(request: Request, actor: Reader) -> RepriceList:
-    """The runs that priced requests again, or took that back."""
+    """List the repricing runs and their reverts."""
     services = services_of(request)
     known, users = services.reprices.list_for(actor), services.reprices.user_names(actor)
     now_us = services.now_us()
@@ -208,7 +208,7 @@ def get_reprices(request: Request, actor: Reader) -> RepriceList:
 
 @router.get("/{reprice_id}")
 def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnswer:
-    """One of them, with what it changed by model, user and cause."""
+    """A run, with its changes by model, user and cause."""
     services = services_of(request)
     found, known = services.reprices.find(actor, reprice_id), services.reprices.list_for(actor)
     return _render(found, known, services.reprices.user_names(actor), services.now_us())
@@ -216,17 +216,17 @@ def get_reprice(request: Request, reprice_id: str, actor: Reader) -> RepriceAnsw
 
 @router.post("/preview")
 def post_preview(request: Request, body: WantedBody, actor: Reader) -> RepriceTableAnswer:
-    """What pricing requests again would change; nothing is changed."""
+    """Preview a repricing; nothing is changed."""
     reprices = services_of(request).reprices
     return _table(reprices.preview(actor, _wanted(body, actor)), reprices.user_names(actor))
 
 
 @router.post("", status_code=202)
 def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceAnswer:
-    """Price requests again, at the prices of their own time as they are known now.
+    """Reprice requests with the prices of their time as they are known now.
 
-    It goes on after the answer; `GET /api/v1/reprices/{repriceId}` says when it is done and what it
-    changed.
+    The run continues after the answer; `GET /api/v1/reprices/{repriceId}` returns its state and its
+    changes.
     """
     services = services_of(request)
     begun, _ = services.reprices.begin(actor, _wanted(body, actor), body.reason)
@@ -237,7 +237,7 @@ def post_reprice(request: Request, body: RepriceBody, actor: Writer) -> RepriceA
 def post_revert(
     request: Request, reprice_id: str, body: RevertBody, actor: Writer
 ) -> RepriceAnswer:
-    """Give requests the costs that they had before a run, unless they were amended since."""
+    """Restore the costs that requests had before a run, except those amended since."""
     services = services_of(request)
     begun, _ = services.reprices.revert(actor, reprice_id, body.reason)
     return _render(begun, [], {}, services.now_us())

@@ -32,7 +32,7 @@ from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 router = Router(tags=["exports"])
 
 SUMMED_MEASURES: Final = ("input_tokens", "output_tokens", "cost_pusd")
-"""What the file says of all requests that were asked for."""
+"""Totals of all selected requests in the file."""
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER)
 Labels = Mapping[Dimension, Mapping[str, str]]
 
@@ -77,7 +77,7 @@ COLUMNS: Final = (
 class RequestFileParams(LogParams, FileParams):
     """The log of requests."""
 
-    limit: Annotated[int | None, Number("Most rows of the file.", 1, MAX_LIMIT)] = None
+    limit: Annotated[int | None, Number("Maximum number of rows in the file.", 1, MAX_LIMIT)] = None
 
 
 @router.get(
@@ -90,7 +90,8 @@ def get_request_export(
     actor: Annotated[Actor, Depends(Requires(Permission.REQUESTS_READ))],
     asked: Annotated[RequestFileParams, Depends(RequestFileParams.of)],
 ) -> Annotated[Response, TableFile]:
-    """`/api/v1/requests` of all pages as a file, in its order; for developers their own."""
+    """The rows of `/api/v1/requests` on all pages as a file, in its order; for developers, their
+    own."""
     services = services_of(request)
     query = asked.log_query(actor, services.analytics, Interval.TOTAL)
     limit = asked.limit

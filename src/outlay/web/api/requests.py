@@ -12,7 +12,7 @@ from outlay.domain.amendment import root_of
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import UsageEvent, split_groups
 from outlay.domain.failure import describe_failure
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import split_meters
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval
@@ -54,7 +54,7 @@ Labels = Mapping[Dimension, Mapping[str, str]]
 class RequestParams(LogParams, MoneyParams):
     """A page of requests."""
 
-    limit: Annotated[int, Number("Most requests of a page.", 1, MAX_LIMIT)] = 50
+    limit: Annotated[int, Number("Maximum number of requests per page.", 1, MAX_LIMIT)] = 50
 
 
 @router.get("")
@@ -63,10 +63,10 @@ def get_requests(
     actor: Reader,
     asked: Annotated[RequestParams, Depends(RequestParams.of)],
 ) -> RequestPage:
-    """Requests of a period, a page at a time, and the totals of all of them.
+    """List requests of a period, page by page, with the totals of all pages.
 
-    For developers their own. Filters of single requests and orders other than by time read each
-    request of the period: the answer is 400 `period-too-wide` where that would be too many.
+    Developers see their own. Filters of single requests and orders other than by time read each
+    request of the period; if there are too many, the answer is 400 `period-too-wide`.
     """
     services = services_of(request)
     query = asked.log_query(actor, services.analytics, Interval.TOTAL)
@@ -89,11 +89,11 @@ def get_requests(
 @router.get("/{event_id:path}")
 def get_request(
     request: Request,
-    event_id: str,
+    event_id: EventId,
     actor: Reader,
     asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
 ) -> RequestDetail:
-    """One request: its tokens by kind, what each part cost, its timing and its attribution."""
+    """One request: its tokens by kind, the cost of each part, its timing and its attribution."""
     services = services_of(request)
     found = services.request_log.find(actor, event_id)
     labels = _labels(services, actor.organization_id)
@@ -157,7 +157,7 @@ def _fields(entry: LoggedEvent, labels: Labels) -> dict[str, Any]:
 
 
 def _history(found: LoggedRequest) -> dict[str, Any]:
-    """The amendments of a request, and what counts in its place."""
+    """The amendments of a request, and the report that counts instead of it."""
     return {
         "version": found.entry.version,
         "is_counted": found.is_counted,

@@ -1,4 +1,4 @@
-"""`/api/v1/analytics/sessions`: conversations and runs of agents, and one of them."""
+"""`/api/v1/analytics/sessions`: conversations and agent runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -51,7 +51,7 @@ _PLURALS: Final = {
     Dimension.USER: "users",
     Dimension.APP: "apps",
 }
-"""Fields of a session, by what they have values of."""
+"""Fields of a session by dimension."""
 
 Labels = Mapping[Dimension, Mapping[str, str]]
 
@@ -72,9 +72,10 @@ def get_sessions(
     actor: Reader,
     asked: Annotated[SessionParams, Depends(SessionParams.of)],
 ) -> SessionPage:
-    """Sessions with requests in a period, the latest first; for developers their own.
+    """List sessions with requests in a period, latest first; developers see their own.
 
-    The numbers of a session are those of its requests that are in the period and meet every filter.
+    The numbers of a session are those of its requests that are in the period and match every
+    filter.
     """
     services = services_of(request)
     usage = own_requests_only(actor, asked.query(actor, services.analytics))
@@ -110,7 +111,7 @@ def get_session(
     actor: Reader,
     asked: Annotated[MoneyParams, Depends(MoneyParams.of)],
 ) -> SessionAnswer:
-    """One session, from its first request to its last, and what each of its models cost."""
+    """One session from its first to its last request, with the cost of each of its models."""
     services = services_of(request)
     period = services.analytics.resolve_period(
         actor.organization_id, timezone=actor.timezone, preset=Preset.ALL

@@ -1,4 +1,4 @@
-"""`/api/v1/sso`: which identity provider an organization signs in with."""
+"""`/api/v1/sso`: the identity provider of an organization."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ router = Router(prefix="/sso", tags=["single sign-on"])
 
 
 class SsoBody(Body):
-    """The OpenID Connect provider to be; without a secret the one there is stays."""
+    """The OpenID Connect provider; without a secret, the stored one is kept."""
 
     issuer: str
     client_id: str
@@ -38,7 +38,7 @@ class SsoAnswer(Answer):
     group_claim: str
     groups: dict[str, str]
     redirect_uri: str
-    """What the provider must be told to allow; the organization's own."""
+    """The redirect URI to register at the provider; different for each organization."""
 
 
 def _render(sso: SingleSignOn, request: Request) -> SsoAnswer:
@@ -86,5 +86,5 @@ def put_sso(
 def delete_sso(
     request: Request, actor: Annotated[Actor, Depends(Requires(Permission.SSO_WRITE))]
 ) -> None:
-    """Sign in with passwords alone from now on."""
+    """Turn single sign-on off: only passwords remain."""
     services_of(request).administration.sso.delete(actor)

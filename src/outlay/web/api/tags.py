@@ -1,4 +1,4 @@
-"""`/api/v1/tags`: the keys of tags that are kept of requests."""
+"""`/api/v1/tags`: registered tags."""
 
 from typing import Annotated
 
@@ -19,7 +19,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.TAGS_WRITE))]
 
 
 class TagBody(Body):
-    """A tag to be registered."""
+    """A tag to register."""
 
     key: str
 
@@ -43,18 +43,18 @@ def _render(tag: TagKey) -> TagAnswer:
 
 @router.get("")
 def get_tags(request: Request, actor: Reader) -> TagList:
-    """The registered tags of the organization: requests are grouped and filtered by each."""
+    """List the registered tags, by which requests can be grouped and filtered."""
     found = services_of(request).administration.tags.list_for(actor)
     return TagList(tags=[_render(tag) for tag in found])
 
 
 @router.post("", status_code=201)
 def post_tag(request: Request, body: TagBody, actor: Writer) -> TagAnswer:
-    """Register a tag: from now on its values are kept of requests that have some."""
+    """Register a tag: its values are stored with new requests."""
     return _render(services_of(request).administration.tags.add(actor, body.key))
 
 
 @router.delete("/{key}", status_code=204)
 def delete_tag(request: Request, key: str, actor: Writer) -> None:
-    """Keep no further values of a tag. Requests on record keep theirs."""
+    """Unregister a tag: its values are no longer stored. Recorded requests keep theirs."""
     services_of(request).administration.tags.remove(actor, key)

@@ -1,4 +1,4 @@
-"""`/api/v1/tokens`: what programs use this API with."""
+"""`/api/v1/tokens`: access tokens, with which programs use this API."""
 
 from typing import Annotated
 
@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from outlay.domain.access_token import AccessToken
 from outlay.domain.actor import Actor, Scope
+from outlay.domain.ids import TokenId
 from outlay.domain.policy import Permission
 from outlay.web.api.models import Answer, Body, Instant, render_us
 from outlay.web.http.auth import Requires, services_of
@@ -19,7 +20,7 @@ Writer = Annotated[Actor, Depends(Requires(Permission.TOKENS_WRITE))]
 
 
 class TokenBody(Body):
-    """An access token to be; its scopes cannot be more than the caller's own."""
+    """A new access token; its scopes cannot exceed the caller's."""
 
     description: str
     scopes: list[Scope]
@@ -29,10 +30,10 @@ class TokenBody(Body):
 class TokenAnswer(Answer):
     """An access token, without its secret."""
 
-    token_id: str
+    token_id: TokenId
     member_id: str
-    parent_id: str | None
-    """The access token that it was made with, where it was one: it ends with that."""
+    parent_id: TokenId | None
+    """The access token that created it, if any; it expires or is revoked with that token."""
     description: str
     scopes: list[Scope]
     created_at: str | None
@@ -40,7 +41,7 @@ class TokenAnswer(Answer):
 
 
 class NewTokenAnswer(TokenAnswer):
-    """An access token with its secret, which is shown this once."""
+    """An access token with its secret, which is shown only once."""
 
     token: str
 
@@ -65,16 +66,16 @@ def _render(token: AccessToken) -> TokenAnswer:
 
 @router.get("")
 def get_tokens(request: Request, actor: Reader) -> TokenList:
-    """The access tokens of the organization; a developer's own for a developer."""
+    """List the access tokens of the organization; for developers, their own."""
     found = services_of(request).administration.tokens.list_for(actor)
     return TokenList(tokens=[_render(token) for token in found])
 
 
 @router.post("", status_code=201)
 def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnswer:
-    """A new access token of the caller; its secret is in this answer and nowhere else.
+    """Create an access token for the caller. Its secret is returned only here.
 
-    Made with another token, it ends with that one at the latest.
+    A token created with another one expires with it at the latest.
     """
     token, text = services_of(request).administration.tokens.create(
         actor,
@@ -86,6 +87,6 @@ def post_token(request: Request, body: TokenBody, actor: Writer) -> NewTokenAnsw
 
 
 @router.delete("/{token_id}", status_code=204)
-def delete_token(request: Request, token_id: str, actor: Writer) -> None:
-    """Refuse an access token from now on, and what was made with it: tokens and open links."""
+def delete_token(request: Request, token_id: TokenId, actor: Writer) -> None:
+    """Revoke an access token and everything created with it: tokens and open links."""
     services_of(request).administration.tokens.revoke(actor, token_id)

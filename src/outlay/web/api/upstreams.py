@@ -1,4 +1,4 @@
-"""`/api/v1/upstreams` and `/api/v1/model-mappings`: where requests are sent."""
+"""`/api/v1/upstreams` and `/api/v1/model-mappings`: provider connections and model mappings."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from outlay.domain.actor import Actor
+from outlay.domain.ids import UpstreamId
 from outlay.domain.policy import Permission
 from outlay.domain.upstream import ModelMapping, Upstream
 from outlay.web.api.models import Answer, Body, given
@@ -20,18 +21,18 @@ Writer = Annotated[Actor, Depends(Requires(Permission.UPSTREAMS_WRITE))]
 
 
 class UpstreamBody(Body):
-    """An upstream to be; name and address default to the provider's."""
+    """A new upstream; name and address default to the provider's."""
 
     provider: str
     name: str | None = None
     base_url: str | None = None
     secret: str | None = None
     asks_usage: bool = True
-    """Whether streams are asked for their usage with `stream_options`."""
+    """Whether the usage of streams is requested with `stream_options`."""
 
 
 class UpstreamChange(Body):
-    """What is to be different; another address needs the secret again."""
+    """The fields to change; a new address requires the secret again."""
 
     name: str | None = None
     base_url: str | None = None
@@ -42,7 +43,7 @@ class UpstreamChange(Body):
 class UpstreamAnswer(Answer):
     """An upstream, without its secret."""
 
-    upstream_id: str
+    upstream_id: UpstreamId
     name: str
     provider: str
     base_url: str
@@ -57,18 +58,18 @@ class UpstreamList(Answer):
 
 
 class MappingBody(Body):
-    """What the name stands for."""
+    """The model that a name maps to."""
 
     name: str
-    upstream_id: str
+    upstream_id: UpstreamId
     model: str
 
 
 class MappingAnswer(Answer):
-    """A name of the organization's own for a model of an upstream."""
+    """The organization's own name for a model of an upstream."""
 
     name: str
-    upstream_id: str
+    upstream_id: UpstreamId
     model: str
 
 
@@ -95,14 +96,14 @@ def _render_mapping(mapping: ModelMapping) -> MappingAnswer:
 
 @router.get("/upstreams")
 def get_upstreams(request: Request, actor: Reader) -> UpstreamList:
-    """The upstreams of the organization."""
+    """List the upstreams of the organization."""
     found = services_of(request).administration.upstreams.list_for(actor)
     return UpstreamList(upstreams=[_render(upstream) for upstream in found])
 
 
 @router.post("/upstreams", status_code=201)
 def post_upstream(request: Request, body: UpstreamBody, actor: Writer) -> UpstreamAnswer:
-    """A new upstream; its secret goes in here and never comes out."""
+    """Create an upstream. Its secret is never returned."""
     return _render(
         services_of(request).administration.upstreams.create(
             actor,
@@ -117,29 +118,29 @@ def post_upstream(request: Request, body: UpstreamBody, actor: Writer) -> Upstre
 
 @router.patch("/upstreams/{upstream_id}")
 def patch_upstream(
-    request: Request, upstream_id: str, body: UpstreamChange, actor: Writer
+    request: Request, upstream_id: UpstreamId, body: UpstreamChange, actor: Writer
 ) -> UpstreamAnswer:
-    """Change name, address or secret of an upstream."""
+    """Change the name, address or secret of an upstream."""
     upstreams = services_of(request).administration.upstreams
     return _render(upstreams.update(actor, upstream_id, **given(body)))
 
 
 @router.delete("/upstreams/{upstream_id}", status_code=204)
-def delete_upstream(request: Request, upstream_id: str, actor: Writer) -> None:
-    """Stop using an upstream, its model mappings included, and forget its secret."""
+def delete_upstream(request: Request, upstream_id: UpstreamId, actor: Writer) -> None:
+    """Delete an upstream with its model mappings and its secret."""
     services_of(request).administration.upstreams.delete(actor, upstream_id)
 
 
 @router.get("/model-mappings")
 def get_mappings(request: Request, actor: Reader) -> MappingList:
-    """The organization's own names for models."""
+    """List the organization's own names for models."""
     found = services_of(request).administration.upstreams.mappings_of(actor)
     return MappingList(mappings=[_render_mapping(mapping) for mapping in found])
 
 
 @router.put("/model-mappings")
 def put_mapping(request: Request, body: MappingBody, actor: Writer) -> MappingAnswer:
-    """Give a model a name, or another meaning to the name."""
+    """Map a name to a model, or change its mapping."""
     return _render_mapping(
         services_of(request).administration.upstreams.put_mapping(
             actor, name=body.name, upstream_id=body.upstream_id, model=body.model
@@ -149,6 +150,6 @@ def put_mapping(request: Request, body: MappingBody, actor: Writer) -> MappingAn
 
 @router.delete("/model-mappings", status_code=204)
 def delete_mapping(request: Request, name: str, actor: Writer) -> None:
-    """Remove a name."""
+    """Delete a name."""
     check_names(request.query_params, frozenset({"name"}), frozenset({"name"}))
     services_of(request).administration.upstreams.delete_mapping(actor, name)

@@ -1,4 +1,4 @@
-"""`/api/v1/analytics/members`, `/users`, `/projects`, `/groups` and both of the last together."""
+"""`/api/v1/analytics/members`, `/users`, `/projects`, `/groups` and `/users-and-groups`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -80,7 +80,7 @@ class SteppedParams(UsageParams, MoneyParams, without=(*COMPARISON, "group_by", 
 
 @router.get("/members")
 def get_members(request: Request, actor: OrganizationReader, asked: Table) -> MemberTable:
-    """Usage of every member, attributed to who created the API key."""
+    """Usage of every member, by the member who created the API key."""
     services = services_of(request)
     query = _whole(services, actor, asked)
     freshness = services.analytics.freshness()
@@ -107,7 +107,7 @@ def get_projects(
     actor: Annotated[Actor, Depends(Requires(Permission.PROJECT_USAGE))],
     asked: Table,
 ) -> ProjectTable:
-    """Usage of every project; for developers that of their own API keys in it."""
+    """Usage of every project; for developers, the usage of their own API keys in it."""
     services = services_of(request)
     query = own_keys_only(actor, _whole(services, actor, asked), Permission.PROJECT_USAGE)
     freshness = services.analytics.freshness()
@@ -162,7 +162,7 @@ def get_users(
     actor: OrganizationReader,
     asked: Annotated[UserParams, Depends(UserParams.of)],
 ) -> UserPage:
-    """The table of users: sorted, searched, a page at a time, with the totals of a selection."""
+    """The table of users: sorted, searched, page by page, with the totals of a selection."""
     services = services_of(request)
     query = _whole(services, actor, asked)
     view = asked.view()
@@ -191,7 +191,7 @@ def get_users_and_groups(
     actor: OrganizationReader,
     asked: Annotated[SteppedParams, Depends(SteppedParams.of)],
 ) -> UsersAndGroups:
-    """The numbers of the page Users & Groups: headlines, top users, and series of both."""
+    """The numbers of the page Users & Groups: headline numbers, top users, and series of both."""
     services = services_of(request)
     query = asked.query(actor, services.analytics)
     freshness = services.analytics.freshness()
@@ -222,7 +222,7 @@ def _entries(entries: Sequence[ResultEntry]) -> list[Entry]:
 
 
 def _user_series(result: Breakdown, active_users: Sequence[int]) -> UserSeries:
-    """Spend per request and tokens per active user, step by step."""
+    """Spend per request and tokens per active user, by step."""
     steps = [result.at(index) for index in range(len(result.steps))]
     return UserSeries(
         active_user_count=[*active_users],
@@ -252,7 +252,7 @@ def _cost_per_request(totals: Totals) -> Money | None:
 
 
 def person_fields(user_id: str, name: str, member: Member | None) -> dict[str, Any]:
-    """The fields of a Person; the directory does not know everybody."""
+    """The fields of a Person; the directory does not have all of them."""
     return {
         "user_id": user_id,
         "name": name,
@@ -264,7 +264,7 @@ def person_fields(user_id: str, name: str, member: Member | None) -> dict[str, A
 
 
 def _whole(services: Services, actor: Actor, asked: TableParams) -> UsageQuery:
-    """The question over the whole period, with the measures of tables."""
+    """The question about the whole period, with the measures of tables."""
     query = asked.query(actor, services.analytics)
     return replace(query, interval=Interval.TOTAL, measures=_READ)
 

@@ -1,4 +1,4 @@
-"""What a filter may be set to: values with usage, and things of the directory, by name."""
+"""Values of a filter to choose from: those with usage and those in the directory, by name."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -47,14 +47,15 @@ class ChoiceList(TypedDict):
 
     choices: list[Choice]
     more: bool
-    """There are more than are listed."""
+    """Whether there are more than are listed."""
 
 
 @router.get("/choices.json")
 def get_choices(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
 ) -> Response:
-    """Values of a filter that contain `q`, most requests of the page's period first."""
+    """Values of a filter that contain `q`; those with the most requests in the page's period
+    first."""
     services, params = services_of(request), request.query_params
     check_names(params, COMMON | COMPARE | OWN)
     name = read_text(params, "param") or ""
@@ -87,7 +88,7 @@ def get_choices(
 
 
 def _without(query: UsageQuery, dimension: Dimension) -> UsageQuery:
-    """The question as it would be without the filter that is being chosen."""
+    """The question without the filter that is being chosen."""
     others = {known: values for known, values in query.filters.items() if known is not dimension}
     return replace(query, filters=others, interval=Interval.TOTAL, measures=CORE_MEASURES)
 

@@ -1,4 +1,4 @@
-"""Jump to pages, projects, API keys, people, groups, models and apps by name."""
+"""Search of pages, projects, API keys, people, groups, models and apps by name."""
 
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -32,20 +32,20 @@ LOCKS: Final = {Lack.PLAN: "Enterprise", Lack.ROLE: "Admins only"}
 
 
 class Place(NamedTuple):
-    """Somewhere to go."""
+    """A search result."""
 
     title: str
     kind: str
     """What it is, and what distinguishes it from others with the same name."""
     path: str
     also: str = ""
-    """What it is found by, too."""
+    """Further texts that it is found by."""
     lock: str = ""
-    """What it takes to open it, where that is more than the actor has."""
+    """What is needed to open it, if the actor lacks that."""
 
 
 class PaletteItem(TypedDict):
-    """A place as the palette lists it."""
+    """A search result in the command palette."""
 
     title: str
     kind: str
@@ -54,14 +54,15 @@ class PaletteItem(TypedDict):
 
 
 class PaletteItems(TypedDict):
-    """The places that match a search."""
+    """The search results."""
 
     items: list[PaletteItem]
 
 
 @router.get("/palette.json")
 def get_palette(request: Request, actor: Annotated[Actor, Depends(SignedIn())]) -> Response:
-    """Places whose name contains `q`, those that begin with it first; pages without it."""
+    """Search results whose name contains `q`, those that start with it first; only pages without
+    `q`."""
     check_names(request.query_params, frozenset({"q"}))
     wanted = (read_text(request.query_params, "q") or "").casefold().strip()
     places = _pages(request, actor)
@@ -97,7 +98,7 @@ def _page(item: NavItem, kind: str, actor: Actor) -> Place:
 
 
 def _things(services: Services, actor: Actor, wanted: str) -> Iterator[Iterator[Place]]:
-    """What the actor may look at; developers have to do with their own keys alone."""
+    """The objects that the actor may see; developers see only their own keys."""
     yield _projects(services, actor, wanted)
     yield _keys(services, actor, wanted)
     if has(actor, Permission.ORGANIZATION_USAGE):
@@ -147,7 +148,8 @@ def _groups(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
 
 
 def _used(services: Services, actor: Actor, wanted: str) -> Iterator[Place]:
-    """Models and apps of the last months, most requests first; one's own where no more is open."""
+    """Models and apps of the last months, most requests first; only the actor's own if no more is
+    allowed."""
     may_see_all = has(actor, Permission.ORGANIZATION_USAGE)
     page = Links("/organization/analytics" if may_see_all else "/me/usage", ())
     period = services.analytics.resolve_period(

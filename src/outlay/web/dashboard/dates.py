@@ -1,4 +1,4 @@
-"""Dates and times as pages write them: `Nov 28, 2026`, in the zone of the page."""
+"""Dates and times as pages show them: `Nov 28, 2026`, in the page's time zone."""
 
 from datetime import date, datetime
 
@@ -12,12 +12,12 @@ def describe_date(day: date, *, with_year: bool = True) -> str:
 
 
 def describe_dates(period: Period, *, with_year: bool = True) -> str:
-    """`Oct 22 – Nov 20, 2026`; without a year only where both dates have the same."""
+    """`Oct 22 – Nov 20, 2026`; the first date has a year only if it differs."""
     return describe_range(period.from_date, period.to_date, with_year=with_year)
 
 
 def describe_range(first: date, last: date, *, with_year: bool = True) -> str:
-    """The same of two dates, both inclusive."""
+    """A range of two dates, both inclusive."""
     same_year = first.year == last.year
     with_year = with_year or not same_year
     if first == last:
@@ -27,12 +27,12 @@ def describe_range(first: date, last: date, *, with_year: bool = True) -> str:
 
 
 def describe_time(local: datetime, *, with_year: bool = False) -> str:
-    """`Nov 20, 14:00`, of an instant in the zone of the page."""
+    """`Nov 20, 14:00`, for an instant in the page's time zone."""
     return f"{describe_date(local.date(), with_year=with_year)}, {local:%H:%M}"
 
 
 def describe_day(instant: datetime, timezone: str) -> str:
-    """`Nov 20, 2026`, of an instant."""
+    """`Nov 20, 2026`, for an instant."""
     return describe_date(instant.astimezone(parse_zone(timezone)).date())
 
 
@@ -43,12 +43,12 @@ def describe_moment(instant: datetime, timezone: str) -> str:
 
 
 def describe_clock(instant: datetime, timezone: str) -> str:
-    """`14:00:25 Europe/Berlin`, of today."""
+    """`14:00:25 Europe/Berlin`, for today."""
     return f"{instant.astimezone(parse_zone(timezone)):%H:%M:%S} {timezone}"
 
 
 def describe_step(step: Step, interval: Interval) -> str:
-    """What to call an interval: `Nov 20`, `Nov 20, 14:00`, `Nov 16 – Nov 22`, `November 2026`."""
+    """The label of an interval: `Nov 20`, `Nov 20, 14:00`, `Nov 16 – Nov 22`, `November 2026`."""
     if interval is Interval.HOUR:
         return describe_time(step.start)
     first = step.start.date()

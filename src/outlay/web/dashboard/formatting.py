@@ -1,4 +1,4 @@
-"""Numbers for reading, as `static/js/fmt.js` writes them: both pass the same test vectors.
+"""Number formatting, the same as in `static/js/fmt.js`: both pass the same test vectors.
 
 Amounts of money are pico-USD, counts are whole numbers. Rounding is half up, on integers.
 """
@@ -12,18 +12,19 @@ from outlay.domain.money import PUSD_PER_USD, render_usd
 MINUS: Final = "\u2212"
 _STEPS: Final = ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K"))
 EXACT_BELOW: Final = 10_000
-"""Counts are written out below this, and shortened to three digits from it."""
+"""Counts below this are written in full, others with three digits."""
 
 
 def format_money(pusd: int) -> str:
-    """`$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need."""
+    """`$8,288.11`; below a dollar with four decimals, `$0.0150`, or as many as two significant
+    digits need."""
     decimals = _money_decimals(abs(pusd))
     whole, rest = divmod(_rounded(abs(pusd) * 10**decimals, PUSD_PER_USD), 10**decimals)
     return f"{_sign(pusd)}${whole:,}.{rest:0{decimals}d}"
 
 
 def _money_decimals(size: int) -> int:
-    """How many decimals an amount is read with."""
+    """The number of decimals of an amount."""
     if not size or _rounded(size, PUSD_PER_USD // 10_000) >= 10_000:
         return 2
     return next((count for count in range(4, 12) if size * 10**count >= 10 * PUSD_PER_USD), 12)
@@ -35,7 +36,8 @@ def format_signed_money(pusd: int) -> str:
 
 
 def split_cents(pusd: int) -> tuple[str, str]:
-    """An amount as a headline: `$8,288` and `.11`, whose cents may recede; all of it below $1."""
+    """An amount as a headline: `$8,288` and `.11`, whose cents may be less prominent; undivided
+    below $1."""
     text = format_money(pusd)
     if abs(pusd) < PUSD_PER_USD:
         return text, ""
@@ -44,13 +46,13 @@ def split_cents(pusd: int) -> tuple[str, str]:
 
 
 def format_exact_money(pusd: int) -> str:
-    """Every digit there is: `$8,288.112345678901`."""
+    """All digits: `$8,288.112345678901`."""
     whole, _, fraction = render_usd(abs(pusd)).partition(".")
     return f"{_sign(pusd)}${int(whole):,}.{fraction.ljust(2, '0')}"
 
 
 def format_count(count: int) -> str:
-    """Exact below 10,000, else three digits: `9,999`, `12.3K`, `4.46B`."""
+    """Exact below 10,000, otherwise three digits: `9,999`, `12.3K`, `4.46B`."""
     size = abs(count)
     if size < EXACT_BELOW:
         return f"{_sign(count)}{size:,}"
@@ -67,34 +69,34 @@ def format_count(count: int) -> str:
 
 
 def format_number_of(count: int, noun: str) -> str:
-    """A count and what is counted: `1 request`, `2.20M requests`."""
+    """A count with its noun: `1 request`, `2.20M requests`."""
     return f"{format_count(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def format_quantity(quantity: int, unit: MeterUnit) -> str:
-    """How much was used of a meter: `12.3K tokens`, `1 call`, `340 s`."""
+    """The quantity of a meter: `12.3K tokens`, `1 call`, `340 s`."""
     if unit is MeterUnit.MILLISECONDS:
         return f"{format_count(_rounded(quantity, 1000))} s"
     return format_number_of(quantity, unit.value.removesuffix("s"))
 
 
 def format_exact_count(count: int) -> str:
-    """Every digit: `4,462,348,337`."""
+    """All digits: `4,462,348,337`."""
     return f"{_sign(count)}{abs(count):,}"
 
 
 def format_rank(value: int, rank: Rank) -> str:
-    """A value of what is ranked by, short."""
+    """A ranked value, abbreviated."""
     return format_money(value) if rank is Rank.COST else format_count(value)
 
 
 def format_exact_rank(value: int, rank: Rank) -> str:
-    """A value of what is ranked by, with every digit."""
+    """A ranked value with all digits."""
     return format_exact_money(value) if rank is Rank.COST else format_exact_count(value)
 
 
 def format_percent(part: int, whole: int, decimals: int = 1) -> str:
-    """`part` of `whole` in percent, `<0.1%` where it would read as none; a dash without a whole."""
+    """`part` of `whole` in percent; `<0.1%` if it would round to 0; a dash without a whole."""
     if not whole:
         return "–"
     scaled = _rounded(abs(part) * 100 * 10**decimals, abs(whole))
@@ -104,7 +106,7 @@ def format_percent(part: int, whole: int, decimals: int = 1) -> str:
 
 
 def format_change(current: int, earlier: int) -> str:
-    """Change against before: `28%`, `8.0%`, `>999%`, `new` from nothing, `–` without any."""
+    """The change from before: `28%`, `8.0%`, `>999%`, `new` from zero, `–` without a change."""
     if not earlier:
         return "new" if current else "–"
     size = abs(current - earlier)
@@ -115,7 +117,7 @@ def format_change(current: int, earlier: int) -> str:
 
 
 def format_signed_change(current: int, earlier: int) -> str:
-    """The same with its sign: `+4.1%`, `−9.3%`."""
+    """The change with its sign: `+4.1%`, `−9.3%`."""
     text = format_change(current, earlier)
     if not text[0].isdigit() or current == earlier:
         return text
@@ -123,7 +125,7 @@ def format_signed_change(current: int, earlier: int) -> str:
 
 
 def format_latency(us: float) -> str:
-    """Microseconds as `840 ms`, and `3.10 s` from a second on."""
+    """Microseconds as `840 ms`, or `3.10 s` from one second on."""
     ms = round(us / 1000)
     if ms < 1000:
         return f"{ms} ms"

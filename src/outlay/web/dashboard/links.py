@@ -1,4 +1,4 @@
-"""Addresses of the page one is on, with something changed."""
+"""URLs of the current page with changed parameters."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,20 +12,20 @@ from outlay.web.http.usage_params import CARRIED
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Builds addresses from the query string of a request."""
+    """Builds URLs from the query string of a request."""
 
     path: str
     items: tuple[tuple[str, str], ...]
 
     @classmethod
     def of(cls, request: Request) -> "Links":
-        """Links that start from a request's own address, without what of it was refused."""
+        """Links based on a request's own URL, without its refused parameters."""
         names = refused_of(request).names
         items = [item for item in request.query_params.multi_items() if item[0] not in names]
         return cls(request.url.path, tuple(items))
 
     def put(self, **changes: str | None) -> str:
-        """This page with parameters set, or taken out where None."""
+        """This page with some parameters set, or removed if None."""
         kept = [(name, value) for name, value in self.items if name not in changes]
         added = [(name, value) for name, value in changes.items() if value is not None]
         return self._url([*kept, *added])
@@ -50,7 +50,7 @@ class Links:
         return self._url([*kept, *changes.items()])
 
     def without(self, *names: str) -> "Links":
-        """Links from this page with parameters taken out."""
+        """Links from this page without some parameters."""
         return Links(self.path, tuple(item for item in self.items if item[0] not in names))
 
     def other(self, path: str, without: frozenset[str] = frozenset()) -> str:
@@ -63,7 +63,7 @@ class Links:
         return self.without("compareFrom").put(compare=how)
 
     def travel(self, path: str, **more: str) -> str:
-        """Another page with the same period and comparison alone, and `more`."""
+        """Another page with the same period and comparison only, plus `more`."""
         kept = [item for item in self.items if item[0] in CARRIED]
         return Links(path, ())._url([*kept, *more.items()])
 

@@ -1,4 +1,4 @@
-"""Lists of settings: searched by name, a page at a time."""
+"""Lists of settings: searched by name, page by page."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,12 +31,13 @@ class Listing(Generic[T]):
 
     @property
     def is_long(self) -> bool:
-        """Whether a search is worth its place."""
+        """Whether the list is long enough for a search field."""
         return bool(self.search) or self.page_count > 1 or self.count > PAGE_ROWS // 5
 
 
 def read_listing(request: Request, rows: Sequence[T], text_of: Callable[[T], str]) -> Listing[T]:
-    """The page that `search` and `page` of an address mean; `text_of` is what a row is found by."""
+    """The page selected by `search` and `page` in the URL; `text_of` returns the text of a row that
+    is searched."""
     search = (read_text(request.query_params, "search") or "").strip()
     wanted = search.casefold()
     found = [row for row in rows if wanted in text_of(row).casefold()]

@@ -1,4 +1,4 @@
-"""The pages there are: one line each, read by the sidebar, the palette and refusals."""
+"""All pages: one line each, for the sidebar, the command palette and refusals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class NavItem:
     icon: str
     permission: Permission
     offer: str = ""
-    """What the page shows, for those to whom it is closed."""
+    """What the page shows, for actors who may not open it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NavSection:
-    """A titled run of entries."""
+    """A titled group of entries."""
 
     title: str
     items: tuple[NavItem, ...]
@@ -193,18 +193,20 @@ SETTINGS: Final = (
 
 
 def is_listed(item: NavItem, actor: Actor) -> bool:
-    """Whether an actor is shown an entry: what is for sale, locked too, and what is theirs."""
+    """Whether an entry is shown to an actor: what the actor may open, and what a plan includes,
+    also if it is locked."""
     return is_sold(item.permission) or Lack.ROLE not in lacks(actor, item.permission)
 
 
 def lock_of(item: NavItem, actor: Actor) -> Lack | None:
-    """What an entry is marked with; of plan and role the one that has to change first."""
+    """The reason why an entry is locked; if both plan and role are missing, the one to change
+    first."""
     missing = lacks(actor, item.permission)
     return next((lack for lack in Lack if lack in missing), None)
 
 
 def page_at(path: str) -> NavItem | None:
-    """The entry that an address lies below."""
+    """The entry that a path belongs to."""
     known: Sequence[NavItem] = [*(i for s in NAVIGATION for i in s.items), *SETTINGS]
     below = [item for item in known if path == item.path or path.startswith(f"{item.path}/")]
     return max(below, key=lambda item: len(item.path), default=None)

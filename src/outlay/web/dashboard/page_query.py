@@ -1,7 +1,7 @@
-"""What pages ask: the query string of a page as a question.
+"""The query string of a page as a question.
 
-A period, zone or comparison that cannot be does not cost the page: the page is that of its usual
-period then, and what was entered stands in the picker, with what is wrong about it at the field.
+An invalid period, zone or comparison does not make the page fail: it shows its default period, and
+the picker keeps the entered value with the error message at the field.
 """
 
 from collections.abc import Mapping
@@ -26,24 +26,24 @@ RANGE: Final = PERIOD - {"timezone"}
 
 @dataclass(slots=True)
 class Refused:
-    """What of a page's period could not be used."""
+    """The parts of a page's period that could not be used."""
 
     errors: dict[str, str] = field(default_factory=dict)
-    """Parameter → what is wrong."""
+    """Error message by parameter."""
     entered: Mapping[str, str] = field(default_factory=dict)
-    """What the address says."""
+    """The values in the URL."""
     names: frozenset[str] = frozenset()
-    """The parameters that the page goes without."""
+    """The parameters that the page ignores."""
 
 
 def refused_of(request: Request) -> Refused:
-    """What could not be used of the address of a page; to be asked after its question is read."""
+    """The refused parameters in the URL of a page; call it after the question is read."""
     found: Refused | None = getattr(request.state, "refused", None)
     return found or Refused()
 
 
 def refuse(request: Request, name: str, message: str) -> None:
-    """Notes what is wrong with a parameter that the page goes without."""
+    """Records the error of a parameter that the page ignores."""
     known = refused_of(request)
     request.state.refused = Refused(
         errors={**known.errors, name: message},
@@ -53,9 +53,10 @@ def refuse(request: Request, name: str, message: str) -> None:
 
 
 def page_params(request: Request, allowed: frozenset[str]) -> QueryParams:
-    """The parameters of a page; Invalid for one that it neither reads nor others carry along.
+    """The parameters of a page; raises Invalid for one that is neither read here nor carried along
+    by other pages.
 
-    A form sends what is left empty, too.
+    A form also sends empty fields.
     """
     params = QueryParams([pair for pair in request.query_params.multi_items() if pair[1]])
     check_names(params, allowed | CARRIED)
@@ -70,7 +71,7 @@ def page_query(
     default_preset: Preset = Preset.LAST_30_DAYS,
     group_by: Dimension | None = Dimension.MODEL,
 ) -> UsageQuery:
-    """The question of a page, compared with the previous period unless it says otherwise."""
+    """The question of a page, compared with the previous period by default."""
     services = services_of(request)
     if params.get("compare") != Compare.CUSTOM:
         params = _without(params, frozenset({"compareFrom"}))
@@ -91,7 +92,7 @@ def page_query(
 
 
 def page_period(request: Request, params: QueryParams, actor: Actor) -> Period:
-    """The period that an address has carried along to a page without a picker."""
+    """The period carried along in the URL of a page without a picker."""
     services = services_of(request)
     while True:
         try:
@@ -101,7 +102,7 @@ def page_period(request: Request, params: QueryParams, actor: Actor) -> Period:
 
 
 def accepted_params(request: Request, params: QueryParams) -> QueryParams:
-    """The parameters without those that the page shows an error for."""
+    """The parameters without those for which the page shows an error."""
     return _without(params, refused_of(request).names)
 
 
@@ -111,7 +112,8 @@ def _check_begun(request: Request, period: Period) -> None:
 
 
 def _go_without(request: Request, params: QueryParams, error: Invalid) -> QueryParams:
-    """The parameters without those that an error is about; raises it where that is no help."""
+    """The parameters without those that an error is about; raises the error if that does not
+    help."""
     name = error.field or ""
     about = next((group for group in (RANGE, COMPARE, {"timezone"}) if name in group), None)
     if about is None or not any(name in params for name in about):

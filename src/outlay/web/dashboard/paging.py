@@ -1,4 +1,4 @@
-"""Lists that are shown a page at a time."""
+"""Lists that are shown page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PAGE_ROWS: Final = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLink:
-    """Leads to another page; without an address where there is none."""
+    """A link to another page; without a URL if there is none."""
 
     title: str
     icon: str
@@ -26,7 +26,7 @@ class PageLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paging:
-    """Which page is shown, and the ways to others."""
+    """The shown page, and links to others."""
 
     page: int
     page_count: int
@@ -36,14 +36,14 @@ class Paging:
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing follows."""
+        """Whether this is the last page."""
         return self.page == self.page_count
 
 
 def page_of(
     request: Request, rows: Sequence[Row], size: int = PAGE_ROWS
 ) -> tuple[Sequence[Row], Paging]:
-    """The rows of the page that a request asks for, the last one where it asks for more."""
+    """The rows of the requested page, or of the last one if the number is too high."""
     asked = read_number(request.query_params, "page", 1, most=1_000_000) or 1
     page_count = max(1, -(-len(rows) // size))
     page = min(asked, page_count)
@@ -57,7 +57,7 @@ def page_of(
 
 
 def turns_of(page: int, page_count: int, links: Links) -> Sequence[PageLink]:
-    """To the first, previous, next and last page."""
+    """Links to the first, previous, next and last page."""
     places = (
         ("First page", "chevrons-left", 1),
         ("Previous page", "chevron-left", page - 1),

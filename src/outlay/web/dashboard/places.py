@@ -1,4 +1,4 @@
-"""Where the pages of things are: one address for each, whether set up here or discovered."""
+"""The paths of pages about objects: one path each, whether configured or discovered."""
 
 from collections.abc import Callable, Iterable
 
@@ -17,19 +17,19 @@ def project_path(project: Project) -> str:
 
 
 def key_path(key: ApiKey) -> str:
-    """The statistics of an API key: below its project, where it has one."""
+    """The statistics of an API key: below its project, if it has one."""
     if key.discovered_id:
         return f"/key/{key.discovered_id}"
     return f"/project/{key.project_id}/keys/{key.api_key_id}"
 
 
 def user_path(user_id: str) -> str:
-    """The page of a user, by the ID in events; for members and other users."""
+    """The page of a user, by the id in events; for members and other users."""
     return Links("/monitoring/users/user", ()).put(userId=user_id)
 
 
 def discovered_path(entry: Discovered) -> str:
-    """The page of what was discovered, or of what it counts as; empty where it has none."""
+    """The page of a discovered entity, or of the one it is merged into; empty if there is none."""
     match entry.dimension:
         case Dimension.PROJECT:
             return project_path(entry.as_project())
@@ -44,7 +44,7 @@ def discovered_path(entry: Discovered) -> str:
 def key_paths_in(
     services: Services, actor: Actor, project: Project, values: Iterable[str], links: Links
 ) -> Callable[[str], str]:
-    """Links to the usage of a project's keys, by the ID in events, for the same period."""
+    """Links to the usage of a project's keys, by the id in events, for the same period."""
     found = services.administration.discovered.named(actor, Dimension.API_KEY, list(values))
     addresses = {entry.value: entry.discovered_id for entry in found}
 
@@ -55,7 +55,7 @@ def key_paths_in(
         address = value if known is not None else addresses.get(value)
         if address:
             return links.travel(f"/key/{address}", projectId=project.project_id)
-        # Beyond what the directory remembers: its requests are all there is.
+        # Not in the directory's list of discovered entities: its requests are all that is known.
         return links.travel("/monitoring/requests", projectId=project.project_id, apiKeyId=value)
 
     return path_of

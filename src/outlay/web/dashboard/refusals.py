@@ -10,7 +10,7 @@ from outlay.domain.policy import POLICY, Lack, Permission, lacks
 from outlay.web.dashboard.navigation import NavItem
 
 CONTACTS: Final = 3
-"""Owners who are named at most."""
+"""Maximum number of owners named."""
 
 _AS: Final = {Role.OWNER: "an owner", Role.ADMIN: "an admin", Role.DEVELOPER: "a developer"}
 
@@ -21,10 +21,10 @@ class Refusal:
 
     title: str
     offer: str
-    """What the page shows; empty where that is not known."""
+    """What the page shows; empty if unknown."""
     reasons: Sequence[str]
     command: str
-    """What the operator runs; empty where a command is no help."""
+    """The command for the operator; empty if no command helps."""
     ask: str
     """What the people in `contacts` can do."""
     contacts: Sequence[Member]
@@ -34,7 +34,7 @@ class Refusal:
 def describe_refusal(
     actor: Actor, item: NavItem | None, code: str, owners: Sequence[Member]
 ) -> Refusal:
-    """Explain a page to an actor; `code` is what the policy found missing."""
+    """Explain a page to an actor; `code` is what the policy found to be missing."""
     page = f"“{item.title}”" if item else "This page"
     missing = lacks(actor, item.permission) if item else frozenset({_LACKS[code]})
     needs_role = Lack.ROLE in missing

@@ -19,10 +19,10 @@ from outlay.web.dashboard.navigation import (
 from outlay.web.http.auth import services_of
 
 PROJECT_COOKIE: Final = "outlay_project"
-"""The project that was looked at last, where a page is about none."""
+"""The project that was opened last, for pages without a project."""
 
 SWITCHED: Final = 100
-"""Projects that the switcher lists; the command palette finds all."""
+"""Number of projects in the switcher; the command palette finds all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,14 @@ class Shell:
 
     sections: tuple[NavSection, ...]
     project: Project | None
-    """The one whose pages are offered; None when there is none yet."""
+    """The project whose pages are offered; None if there is none yet."""
     projects: tuple[Project, ...]
     current: str
-    """The path of the entry that one is in."""
+    """The path of the current entry."""
 
 
 def shell_of(request: Request, actor: Actor) -> Shell:
-    """The sidebar, without what is closed to the actor for good."""
+    """The sidebar, without entries that the actor can never open."""
     projects = projects_of(services_of(request), actor)
     project = chosen_project(request, actor, projects)
     sections = tuple(
@@ -58,7 +58,7 @@ def shell_of(request: Request, actor: Actor) -> Shell:
 
 
 def projects_of(services: Services, actor: Actor) -> list[Project]:
-    """The first projects that an actor may open: set up, then discovered ones."""
+    """The first projects that an actor may open: configured ones, then discovered ones."""
     administration = services.administration
     projects = administration.projects.list_for(actor)[:SWITCHED]
     found = administration.discovered.search(
@@ -68,7 +68,7 @@ def projects_of(services: Services, actor: Actor) -> list[Project]:
 
 
 def chosen_project(request: Request, actor: Actor, projects: list[Project]) -> Project | None:
-    """The project that the address is about, else the last one looked at, else the first."""
+    """The project in the URL, else the one opened last, else the first."""
     first, _, rest = request.url.path.lstrip("/").partition("/")
     wanted = rest.partition("/")[0] if first == "project" else request.cookies.get(PROJECT_COOKIE)
     named = _find(request, actor, wanted) if wanted else None

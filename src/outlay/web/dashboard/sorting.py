@@ -1,4 +1,4 @@
-"""Tables that the server sorts: by a link for each column, and a menu where there is no head."""
+"""Tables that the server sorts: with a link per column, and a menu where there are no headings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from outlay.web.http.params import read_text
 Row = TypeVar("Row")
 
 SORTING: Final = frozenset({"sort", "order"})
-"""Parameters of a table that sorts."""
+"""Parameters of a sortable table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class SortableColumn:
     title: str
     is_number: bool = True
     note: str = ""
-    """What has to be known of its numbers."""
+    """A remark on its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a table is sorted by."""
+    """The sort order of a table."""
 
     column: str
     is_descending: bool
@@ -37,18 +37,18 @@ class Order:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The head of a column, which sorts."""
+    """The heading of a sortable column."""
 
     title: str
     is_number: bool
     note: str
     sort_url: str
     state: str
-    """As `aria-sort` has it."""
+    """The value of `aria-sort`."""
 
 
 def read_order(params: QueryParams, columns: Mapping[str, SortableColumn], default: str) -> Order:
-    """What a query string asks a table to be sorted by: names from A, numbers from the largest."""
+    """The sort order in a query string: by default, names ascending and numbers descending."""
     name = read_text(params, "sort") or default
     if name not in columns:
         raise Invalid(f"`sort` must be one of {', '.join(columns)}.", field="sort")
@@ -64,7 +64,7 @@ def sort_rows(
     values: Mapping[str, Callable[[Row], Any]],
     tie: Callable[[Row], Any],
 ) -> list[Row]:
-    """The rows in order; those that are equal by `tie`, whichever way the column is sorted."""
+    """The rows in order; equal ones by `tie`, in either direction."""
     found = sorted(rows, key=tie)
     found.sort(key=values[order.column], reverse=order.is_descending)
     return found
@@ -73,9 +73,10 @@ def sort_rows(
 def heads_of(
     columns: Mapping[str, SortableColumn], order: Order, links: Links, **kept: str
 ) -> Sequence[Head]:
-    """Heads whose links turn the order round, or begin with another column; on the first page.
+    """Headings whose links reverse the order, or sort by another column, starting on the first
+    page.
 
-    `kept` are parameters that the links set besides.
+    `kept` are further parameters that the links set.
     """
     found = []
     for name, column in columns.items():
@@ -96,6 +97,6 @@ def heads_of(
 
 
 def error_rate_of(totals: Totals) -> float:
-    """What a column of error rates is sorted by: below all others without a request to fail."""
+    """The sort value of an error rate; below all others if no request could fail."""
     rate = totals.error_rate
     return -1 if rate is None else rate

@@ -1,4 +1,4 @@
-"""Styles, scripts, fonts and icons: small, compressed once, cached for ever by their hash."""
+"""Styles, scripts, fonts and icons: minified, compressed once, cached permanently by their hash."""
 
 import gzip
 import hashlib
@@ -27,15 +27,15 @@ COMPRESSED: Final = frozenset({"css", "js", "svg"})
 COMMENT: Final = re.compile(
     rb"^[ \t]*(?://[^\n]*|/\*(?:(?!\*/).)*\*/[ \t]*)$", re.MULTILINE | re.DOTALL
 )
-"""Comments that have their lines to themselves."""
+"""Comments on lines of their own."""
 INDENT: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
 CSS_SPACE: Final = re.compile(
-    rb"""("[^"]*"|'[^']*')|\s*([{};,>])\s*|(:)[ ]+|\s*\n\s*"""  # strings keep theirs
+    rb"""("[^"]*"|'[^']*')|\s*([{};,>])\s*|(:)[ ]+|\s*\n\s*"""  # strings keep their spaces
 )
-"""White space of a style sheet that has no meaning: around punctuation, and at ends of lines."""
+"""White space of a style sheet without meaning: around punctuation, and at line ends."""
 
 IMPORT: Final = re.compile(rb'^@import "(\w+\.css)";$', re.MULTILINE)
-"""A style sheet of the same folder that is sent as part of this one."""
+"""A style sheet of the same folder that is included in this one."""
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 
@@ -91,28 +91,29 @@ def _imports_of(entry: Traversable) -> list[str]:
 
 
 def without_comments(source: bytes) -> bytes:
-    """A script or style as it is sent, without indentation, too; lines keep their numbers.
+    """A script or style as it is sent, without comments and indentation; line numbers do not
+    change.
 
-    No text of ours goes over several lines, where the space before them would be part of it.
+    No string spans several lines, where leading space would be part of it.
     """
     bare = COMMENT.sub(lambda comment: b"\n" * comment[0].count(b"\n"), source)
     return INDENT.sub(b"", bare)
 
 
 def without_space(sheet: bytes) -> bytes:
-    """A style sheet without white space that has no meaning."""
+    """A style sheet without meaningless white space."""
     return CSS_SPACE.sub(lambda found: found[1] or found[2] or found[3] or b"\n", sheet)
 
 
 @cache
 def release_digest() -> str:
-    """One hash over all files: scripts import each other by plain names below it."""
+    """One hash over all files: scripts below it import each other by plain names."""
     parts = [f"{path}{entry.digest}" for path, entry in sorted(static_files().items())]
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:8]
 
 
 def static_url(path: str) -> str:
-    """The address of a file, which changes when any file does."""
+    """The URL of a file, which changes if any file does."""
     if path not in static_files():
         raise KeyError(path)
     return f"/static/{release_digest()}/{path}"
@@ -122,7 +123,7 @@ def static_url(path: str) -> str:
     "/static/{release}/{path:path}", dependencies=[Depends(Open("styles and scripts hold no data"))]
 )
 def get_static(request: Request, release: str, path: str) -> Response:
-    """A file; the release in its address makes it immutable."""
+    """A file; immutable, because its URL contains the release."""
     entry = static_files().get(path)
     if entry is None:
         raise NotFound("There is no such file.")

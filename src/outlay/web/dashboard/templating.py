@@ -1,7 +1,5 @@
-"""Jinja's environment, and what every page has around it."""
+"""Jinja's environment, and the context of every page."""
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -12,12 +10,14 @@ from starlette.responses import HTMLResponse
 
 from outlay.domain.actor import Actor
 from outlay.domain.errors import OutlayError
+from outlay.domain.freshness import Freshness
 from outlay.domain.period import Period
 from outlay.web.dashboard import dates, formatting
 from outlay.web.dashboard.dates import describe_clock, describe_date, describe_dates
 from outlay.web.dashboard.navigation import lock_of, page_at
 from outlay.web.dashboard.page_query import refused_of
 from outlay.web.dashboard.places import discovered_path, key_path, project_path
+from outlay.web.dashboard.refreshing import is_fragment, page_response
 from outlay.web.dashboard.refusals import Refusal, describe_refusal
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.dashboard.static_files import static_url
@@ -26,7 +26,6 @@ from outlay.wire.json_money import dump_json
 
 THEME_COOKIE: Final = "outlay_theme"
 THEMES: Final = ("system", "light", "dark")
-FRAGMENT_HEADER: Final = "x-fragment"
 
 MODULES: Final = (
     "api",
@@ -47,18 +46,16 @@ MODULES: Final = (
     "multiselect",
     "navigate",
     "pointing",
+    "question",
     "scale",
     "selection",
     "series",
     "tip",
 )
-"""Scripts that every page needs: fetched at once rather than one after the other."""
+"""Scripts that every page needs: preloaded together rather than one after the other."""
 
 REFUSALS: Final = frozenset({"plan-required", "role-required"})
 """Error codes for which the page explains what is missing."""
-
-_CLOCK: Final = re.compile(r"<!--live-clock-->.*?<!--/live-clock-->", re.DOTALL)
-"""The part of a page that shows its freshness."""
 
 _UNSAFE_IN_SCRIPT: Final = str.maketrans(
     {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
@@ -66,7 +63,8 @@ _UNSAFE_IN_SCRIPT: Final = str.maketrans(
 
 
 def embed_json(value: object) -> Markup:
-    """JSON for a `<script type="application/json">`, with nothing that could end it."""
+    """JSON for a `<script type="application/json">`, without anything that could end the
+    element."""
     return Markup(dump_json(value).decode().translate(_UNSAFE_IN_SCRIPT))  # noqa: S704 - escaped on this line
 
 
@@ -98,11 +96,11 @@ def render_page(
     status: int = 200,
     **context: Any,
 ) -> HTMLResponse:
-    """A page in its shell, or its inside alone for the fragment navigator."""
+    """A page with its frame, or its content only, for in-place navigation."""
     theme = request.cookies.get(THEME_COOKIE, "system")
     period: Period | None = context.get("period")
     zone = period.timezone if period else actor.timezone if actor else "UTC"
-    is_fragment = request.headers.get(FRAGMENT_HEADER) == "page"
+    is_inside = is_fragment(request)
     if status == 200 and refused_of(request).errors:
         status = 400
     body = environment.get_template(template).render(
@@ -111,22 +109,18 @@ def render_page(
         page_zone=zone,
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        shell=None if actor is None or is_fragment else shell_of(request, actor),
-        base="fragment.html" if is_fragment else "layout.html",
+        shell=None if actor is None or is_inside else shell_of(request, actor),
+        base="fragment.html" if is_inside else "layout.html",
         running=_running(actor, context),
         **context,
     )
-    tag = _tag_of(body)
-    headers = {"Vary": "X-Fragment", "ETag": tag}
-    if "freshness" in context:
-        headers["Outlay-As-Of"] = describe_clock(context["freshness"].data_through, zone)
-    if is_fragment and status == 200 and request.headers.get("if-none-match") == tag:
-        return HTMLResponse(b"", 304, headers=headers)
-    return HTMLResponse(body, status, headers=headers)
+    freshness: Freshness | None = context.get("freshness")
+    as_of = describe_clock(freshness.data_through, zone) if freshness else None
+    return page_response(request, body, status, as_of)
 
 
 def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
-    """The foot of every sheet of paper: whose page it is, what it shows, of when and as of when."""
+    """The footer of printed pages: organization, page, period and date."""
     parts = [actor.organization_name] if actor else []
     parts.append(context["title"])
     period: Period | None = context.get("period")
@@ -135,12 +129,6 @@ def _running(actor: Actor | None, context: Mapping[str, Any]) -> str:
     if "freshness" in context:
         parts.append(f"as of {describe_date(context['freshness'].data_through)}")
     return " · ".join(parts)
-
-
-def _tag_of(body: str) -> str:
-    """A weak ETag: two pages that differ in how fresh they are alone have the same."""
-    digest = hashlib.blake2b(_CLOCK.sub("", body).encode(), digest_size=12).hexdigest()
-    return f'W/"{digest}"'
 
 
 def render_error(

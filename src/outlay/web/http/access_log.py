@@ -1,7 +1,7 @@
-"""One log line, and one span where traces are on, for each request that is served. Pure ASGI.
+"""One log line, and one span if traces are enabled, for each request that is served. Pure ASGI.
 
-A line has the route as it is declared, such as `/invitation/{secret}`, never the path: paths hold
-ids and secrets. No header, query or body is logged.
+A line has the declared route, such as `/invitation/{secret}`, never the path: paths contain ids and
+secrets. No header, query or body is logged.
 """
 
 import logging
@@ -19,20 +19,20 @@ from outlay.kit.tracing import Span, Tracer
 logger = logging.getLogger("outlay.access")
 
 RECORD: Final = "outlay.request_record"
-"""Where in the scope of a request stands what is logged of it."""
+"""The key of a request's record in its scope."""
 
 UNROUTED: Final = "(none)"
-"""The route of a request to a path that nothing is served under."""
+"""The route of a request to an unknown path."""
 
 _QUIET_ROUTES: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 _QUIET_PREFIX: Final = "/static/"
-"""Asked for all the time and by nobody in particular: logged at level debug."""
+"""Requested continuously by probes: logged at level debug."""
 
 _REQUEST_IDS: Final = frozenset({b"x-outlay-request-id", b"x-request-id", b"request-id"})
 
 
 class RequestRecord:
-    """What is known of a request while it is served."""
+    """The data of a request for its log line."""
 
     __slots__ = ("organization_id", "principal", "request_id", "route", "status")
 
@@ -43,7 +43,7 @@ class RequestRecord:
         self.organization_id = ""
         self.request_id = ""
         self.status = 0
-        """0 where the client left before an answer began."""
+        """0 if the client left before an answer began."""
 
     def fields(self, method: str, seconds: float) -> dict[str, str | int | float]:
         """The fields of the log line; those without a value are left out."""
@@ -60,14 +60,14 @@ class RequestRecord:
 
 
 def note_route(scope: Scope, route: str) -> None:
-    """Note under which declared path a request is served."""
+    """Record the declared path of a request."""
     record: RequestRecord | None = scope.get(RECORD)
     if record is not None:
         record.route = route
 
 
 def note_principal(scope: Scope, principal: Actor | ApiKey | None) -> None:
-    """Note who has been let in."""
+    """Record the authenticated caller."""
     record: RequestRecord | None = scope.get(RECORD)
     if record is None or principal is None:
         return
@@ -81,7 +81,7 @@ def note_principal(scope: Scope, principal: Actor | ApiKey | None) -> None:
 
 
 class AccessLog:
-    """Around an application: notes how each request ended."""
+    """Wraps an application and records how each request ended."""
 
     def __init__(self, app: ASGIApp, tracer: Tracer | None) -> None:
         self._app = app
@@ -116,7 +116,7 @@ class AccessLog:
 
 
 def _request_id(headers: list[tuple[bytes, bytes]]) -> str:
-    # Ours is the last: an upstream's own id may come before it.
+    # Outlay's header is the last one: an upstream's own id may precede it.
     for name, value in reversed(headers):
         if name in _REQUEST_IDS:
             return value.decode("latin-1")
@@ -127,14 +127,15 @@ def _log(route: str, fields: dict[str, str | int | float]) -> None:
     is_quiet = route in _QUIET_ROUTES or route.startswith(_QUIET_PREFIX)
     level = logging.DEBUG if is_quiet else logging.INFO
     if logger.isEnabledFor(level):
-        # Made here: `logger.log` would look for the line of code that called it, for 3 µs.
+        # Created here, because `logger.log` would search the calling line of code, which takes 3
+        # µs.
         made = logger.makeRecord(logger.name, level, "", 0, "request", (), None)
         setattr(made, FIELDS, fields)
         logger.handle(made)
 
 
 def _describe(span: Span, method: str, record: RequestRecord) -> None:
-    """By OpenTelemetry's conventions for HTTP servers."""
+    """Attributes according to OpenTelemetry's conventions for HTTP servers."""
     span.rename(f"{method} {record.route}")
     span.set(
         {

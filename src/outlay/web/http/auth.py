@@ -1,4 +1,4 @@
-"""What a route demands of whoever asks, declared on each route."""
+"""Policies: what a route requires of the caller, declared on each route."""
 
 import binascii
 from abc import ABC, abstractmethod
@@ -29,33 +29,33 @@ _BOTH: Final = frozenset({Channel.SESSION, Channel.TOKEN})
 
 
 ADMITTED: Final = "outlay.admitted"
-"""Where in the scope of a request stands who has been let in."""
+"""The key of the authenticated caller in a request's scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy(ABC):
-    """What a route demands; each declares exactly one, or the tests fail.
+    """The requirements of a route; each declares exactly one policy, or the tests fail.
 
-    The route asks `admit` before it reads the body. As a dependency of the handler, a policy hands
-    over whom it has let in.
+    The route calls `admit` before it reads the body. As a dependency of the handler, a policy
+    provides the authenticated caller.
     """
 
     max_body: int = field(default=MAX_BODY, kw_only=True)
-    """How many bytes the route reads at most."""
+    """Maximum number of body bytes that the route reads."""
 
     async def __call__(self, request: Request) -> Actor | None:
-        """Who has been let in; None where nobody has to say who they are."""
+        """The authenticated caller; None if no authentication is required."""
         admitted: Actor | None = request.scope[ADMITTED]
         return admitted
 
     @abstractmethod
     async def admit(self, request: Request) -> Actor | None:
-        """Who asks; raises Unauthenticated or NotPermitted."""
+        """The caller; raises Unauthenticated or NotPermitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requires(Policy):
-    """A permission, by session or access token: the actor who has it."""
+    """A permission, by session or access token; provides the actor who has it."""
 
     permission: Permission
     channels: frozenset[Channel] = _BOTH
@@ -86,7 +86,8 @@ class OnPage(Requires):
 
 @dataclass(frozen=True, slots=True)
 class ByToken(Requires):
-    """A permission, by access token: for programs that send usage, also without a database."""
+    """A permission, by access token: for programs that send usage, which also works without a
+    database."""
 
     channels: frozenset[Channel] = frozenset({Channel.TOKEN})
 
@@ -97,7 +98,7 @@ class ByToken(Requires):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn(Policy):
-    """Anybody with a session, for what is not about data."""
+    """Anyone with a session, for what is not about data."""
 
     @override
     async def admit(self, request: Request) -> Actor:
@@ -106,7 +107,7 @@ class SignedIn(Policy):
 
 @dataclass(frozen=True, slots=True)
 class Open(Policy):
-    """Nothing: the route is for everybody."""
+    """No requirements: the route is open to everyone."""
 
     reason: str
     """Why."""
@@ -114,12 +115,12 @@ class Open(Policy):
 
     @override
     async def admit(self, request: Request) -> None:
-        """Let everybody pass."""
+        """Admit everyone."""
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorOnly(Policy):
-    """The operator token of this process, which lies in the data directory."""
+    """The operator token of this process, which is in the data directory."""
 
     @override
     async def admit(self, request: Request) -> None:
@@ -130,11 +131,11 @@ class OperatorOnly(Policy):
 
 
 RECORDS_USAGE: Final = ByToken(Permission.USAGE_RECORD, max_body=MAX_INGEST)
-"""What every endpoint for usage from elsewhere demands."""
+"""The policy of every endpoint that receives usage."""
 
 
 def _entered(actor: Actor, request: Request) -> Actor:
-    """The actor of a request, whose work is from now on for their organization."""
+    """The actor of a request; the current unit of work is bound to their organization."""
     enter_tenant(actor.organization_id)
     return replace(actor, request_id=request_id_of(request))
 
@@ -146,18 +147,18 @@ def services_of(request: Request) -> Services:
 
 
 def request_id_of(request: Request) -> str:
-    """The id that the answer and the audit trail carry."""
+    """The request id in the response and in the audit trail."""
     request_id: str = request.scope["request_id"]
     return request_id
 
 
 def remote_of(request: Request) -> str:
-    """The address of the client, behind trusted proxies the one that they name."""
+    """The address of the client; behind trusted proxies, the one that they report."""
     return request.client.host if request.client else "unknown"
 
 
 def base_url(request: Request) -> str:
-    """How browsers reach this server, without a slash at the end."""
+    """The URL at which browsers reach this server, without a trailing slash."""
     return services_of(request).settings.public_url or str(request.base_url).rstrip("/")
 
 
@@ -172,7 +173,7 @@ def session_token(request: Request) -> str | None:
 
 
 def session_actor(request: Request) -> Actor:
-    """Who is signed in; raises Unauthenticated when nobody is."""
+    """The signed-in actor; raises Unauthenticated without one."""
     token = session_token(request)
     if not token:
         raise Unauthenticated("Sign in first.")
@@ -188,8 +189,9 @@ def bearer_token(request: Request) -> str | None:
 def access_token(request: Request) -> str | None:
     """The access token of a request: the bearer token, or the password of Basic authentication.
 
-    Whatever the user name: spreadsheets and BI tools ask for one. A password that is no access
-    token is somebody else's: of a proxy in front that asks for one itself and passes it on.
+    The user name is ignored: spreadsheets and BI tools require one. A password that is not an
+    access token belongs to someone else, such as a proxy in front that requires one itself and
+    passes it on.
     """
     scheme, _, coded = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
@@ -202,7 +204,7 @@ def access_token(request: Request) -> str | None:
 
 
 def token_actor(request: Request) -> Actor:
-    """Whose access token a request carries; raises Unauthenticated without a good one."""
+    """The owner of a request's access token; raises Unauthenticated if the token is not valid."""
     return services_of(request).access.actor_of_token(required_token(request))
 
 
@@ -218,7 +220,7 @@ def required_token(request: Request) -> str:
 
 
 def set_session(response: Response, token: str, request: Request) -> None:
-    """Put a session into the browser."""
+    """Set the session cookie."""
     response.set_cookie(
         SECURE_COOKIE if is_secure(request) else PLAIN_COOKIE,
         token,
@@ -231,6 +233,6 @@ def set_session(response: Response, token: str, request: Request) -> None:
 
 
 def clear_session(response: Response) -> None:
-    """Take the session out of the browser."""
+    """Delete the session cookie."""
     response.delete_cookie(PLAIN_COOKIE, path="/", httponly=True, samesite="lax")
     response.delete_cookie(SECURE_COOKIE, path="/", httponly=True, secure=True, samesite="lax")

@@ -1,4 +1,4 @@
-"""The body of a request: bounded as it arrives and as it is decompressed."""
+"""The body of a request, limited while it arrives and while it is decompressed."""
 
 import zlib
 from typing import Final
@@ -12,19 +12,19 @@ from outlay.domain.errors import Invalid
 MIB: Final = 1024 * 1024
 
 MAX_BODY: Final = 256 * 1024
-"""Bytes that a route reads at most, unless its policy says otherwise."""
+"""Maximum number of bytes that a route reads, unless its policy says otherwise."""
 MAX_FORM: Final = 32 * 1024
-"""For forms of people who have shown no credential yet."""
+"""For forms of unauthenticated users."""
 MAX_INGEST: Final = 32 * MIB
-"""For usage that is sent, before and after decompression."""
+"""For usage data, before and after decompression."""
 
 MAX_GZIP_MEMBERS: Final = 10_000
-"""Each takes its time, even an empty one of 20 bytes; senders write one."""
+"""Each member takes time, even an empty one of 20 bytes; senders write one."""
 _CHUNK: Final = 64 * 1024
 
 
 class BodyTooLarge(Invalid):
-    """The request body is larger than is taken."""
+    """The request body is too large."""
 
     default_code = ErrorCode.BODY_TOO_LARGE
 
@@ -34,10 +34,10 @@ class BodyTooLarge(Invalid):
 
 
 async def read_body(request: Request) -> bytes:
-    """The body of a request, decompressed where it is gzip.
+    """The body of a request, decompressed if it is gzip.
 
-    The policy of the route bounds what is read. Raises BodyTooLarge for what decompresses to more
-    than MAX_INGEST, Invalid `encoded-body` for an encoding other than gzip, and `malformed-gzip`.
+    The policy of the route limits what is read. Raises BodyTooLarge if it decompresses to more than
+    MAX_INGEST, Invalid `encoded-body` for an encoding other than gzip, and `malformed-gzip`.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip", ""):
@@ -52,7 +52,7 @@ async def read_body(request: Request) -> bytes:
 
 
 def decompress(body: bytes) -> bytes:
-    """The content of one or more gzip members; stops at the bounds, not after them."""
+    """The content of one or more gzip members; stops at the limits, not after them."""
     view, position = memoryview(body), 0
     pieces: list[bytes] = []
     room, members = MAX_INGEST, 0

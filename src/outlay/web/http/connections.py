@@ -1,8 +1,8 @@
-"""The connections of one server: how many there may be, and for how long they may say nothing.
+"""The connections of one server: their maximum number, and for how long they may be silent.
 
-At a ceiling, the connection that has kept the server waiting longest for a request makes room for
-the new one: first among those that wait for a head, then among those that wait for a body. A new
-one is refused only when all others have a request under way.
+At the maximum, the connection that the server has waited for longest makes room for the new one:
+first among those without a request head, then among those without a complete body. A new one is
+refused only if all others have a request in progress.
 """
 
 import asyncio
@@ -17,32 +17,33 @@ from outlay.settings import EdgeSettings
 SWEEP_SECONDS: Final = 1.0
 
 RESERVED_FILES: Final = 96
-"""Open files for ledger, directory, cube, logs and listening."""
+"""Open files for ledger, directory, cube, logs and listening socket."""
 MIN_CONNECTIONS: Final = 16
 MAX_CONNECTIONS: Final = 10_000
 
 
 class Stage(IntEnum):
-    """How far the request on a connection has come; the first two make room for others."""
+    """The progress of the request on a connection; in the first two stages it makes room for
+    others."""
 
     HEAD = 0
-    """It is waited for; nothing, or not all of its head, is there."""
+    """Waiting for the head of a request, or the rest of it."""
     BODY = 1
     SERVING = 2
 
 
 class Connection(Protocol):
-    """What is asked of a connection."""
+    """The interface of a connection."""
 
     def check(self, now: float) -> None:
-        """End it if its time, in monotonic seconds, is over."""
+        """Close it if its deadline, in monotonic seconds, has passed."""
 
     def make_room(self) -> None:
-        """End it for another one."""
+        """Close it in favour of another one."""
 
 
 class _Pool:
-    """Some connections, by stage, each in the order in which it got there."""
+    """Some connections by stage, each in the order of reaching it."""
 
     __slots__ = ("count", "waiting")
 
@@ -58,14 +59,14 @@ class _Pool:
 
 
 class Connections:
-    """Counts the connections of a server and ends those whose time is over."""
+    """Counts the connections of a server and closes those whose deadline has passed."""
 
     def __init__(self, settings: EdgeSettings) -> None:
         self.settings = settings
         self.most = settings.max_connections or derived_ceiling()
         self.most_per_client = settings.max_connections_per_client or max(1, self.most // 2)
         self.refused = 0
-        """How many were refused, or ended to make room."""
+        """The number of connections that were refused, or closed to make room."""
         self._all = _Pool()
         self._clients: dict[str, _Pool] = {}
         self._pools: dict[Connection, tuple[_Pool, str]] = {}
@@ -76,7 +77,7 @@ class Connections:
         return len(self._pools)
 
     def add(self, connection: Connection, address: str) -> bool:
-        """Take a new connection; False when there is no room for it."""
+        """Add a new connection; False if there is no room for it."""
         client = (
             "" if is_among(address, self.settings.trusted_proxies) else neighbourhood_of(address)
         )
@@ -95,7 +96,7 @@ class Connections:
         return True
 
     def move(self, connection: Connection, before: Stage, after: Stage) -> None:
-        """Note that the request on a connection has come to another stage."""
+        """Record that the request on a connection has reached another stage."""
         known = self._pools.get(connection)
         if known is None:
             return
@@ -106,7 +107,7 @@ class Connections:
                 pool.waiting[after][connection] = None
 
     def remove(self, connection: Connection) -> None:
-        """Forget a connection that is being closed."""
+        """Remove a connection that is being closed."""
         known = self._pools.pop(connection, None)
         if known is None:
             return
@@ -119,7 +120,7 @@ class Connections:
             self._clients.pop(client, None)
 
     def close(self) -> None:
-        """End all connections and look after none any more: the server stops."""
+        """Close all connections and stop watching them, because the server stops."""
         self._is_closed = True
         if self._timer is not None:
             self._timer.cancel()
@@ -150,7 +151,8 @@ class Connections:
 
 
 def derived_ceiling() -> int:
-    """How many connections the limit of open files allows, as each may need one to an upstream."""
+    """The maximum number of connections under the limit on open files, as each may need one to an
+    upstream."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if files == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS

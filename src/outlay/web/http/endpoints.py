@@ -1,4 +1,4 @@
-"""What an endpoint declares by its signature: its parameters and its answers."""
+"""What an endpoint's signature declares: its parameters and its answers."""
 
 import inspect
 from collections.abc import Callable
@@ -9,10 +9,10 @@ from outlay.web.http.parameters import Params
 
 
 def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
-    """The types of answers that an endpoint's annotation names; none where it names others.
+    """The answer types in an endpoint's return annotation; empty if there are none.
 
     The route encodes what `-> UsageActivity` returns. An endpoint that encodes its answer itself,
-    for a status of its own, has `-> Annotated[Response, Acknowledgement]`.
+    to set the status, has `-> Annotated[Response, Acknowledgement]`.
     """
     annotation = inspect.signature(endpoint).return_annotation
     kinds = get_args(annotation) or (annotation,)
@@ -20,12 +20,12 @@ def answers_of(endpoint: Callable[..., Any]) -> tuple[type[Answer], ...]:
 
 
 def writes_itself(endpoint: Callable[..., Any]) -> bool:
-    """Whether an endpoint returns its answer as a response."""
+    """Whether an endpoint returns a response instead of an answer."""
     return get_origin(inspect.signature(endpoint).return_annotation) is Annotated
 
 
 def params_of(endpoint: Callable[..., Any]) -> type[Params] | None:
-    """The type of parameters that an endpoint takes from the query string, if it declares one."""
+    """The type of the query parameters that an endpoint declares, if any."""
     for parameter in inspect.signature(endpoint).parameters.values():
         kind = get_args(parameter.annotation)[:1]
         if kind and isinstance(kind[0], type) and issubclass(kind[0], Params):

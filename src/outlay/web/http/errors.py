@@ -1,4 +1,4 @@
-"""Domain errors as HTTP answers: one table of statuses, one shape (RFC 9457)."""
+"""Domain errors as HTTP responses: one table of statuses, one format (RFC 9457)."""
 
 import errno
 from typing import Final
@@ -39,7 +39,7 @@ _STATUS_OF_CODE: Final = {
     ErrorCode.UNKNOWN_MEDIA_TYPE: 415,
     ErrorCode.LOOP_DETECTED: 508,
 }
-"""Statuses finer than the class of the error."""
+"""More specific statuses than that of the error's class."""
 
 TITLES: Final = {
     400: "Bad request",
@@ -76,7 +76,7 @@ def problem(
     request: Request | None = None,
     retry_after: int | None = None,
 ) -> Response:
-    """An `application/problem+json` answer."""
+    """An `application/problem+json` response."""
     body = {
         "type": f"/problems/{code}",
         "title": TITLES.get(status, "Error"),
@@ -102,8 +102,8 @@ def problem(
 def _challenge(request: Request | None) -> str:
     """How to authenticate (RFC 9110, RFC 7617).
 
-    A browser that reads of Basic asks its user for a password over the page and keeps it: what
-    pages fetch is told of Bearer alone.
+    A browser that is offered Basic asks its user for a password and keeps it, so requests of pages
+    are only offered Bearer.
     """
     is_browser = request is not None and "sec-fetch-site" in request.headers
     return _BEARER if is_browser else f"{_BEARER}, {_BASIC}"
@@ -114,7 +114,7 @@ _BASIC: Final = 'Basic realm="Outlay", charset="UTF-8"'
 
 
 def is_out_of_files(error: BaseException | None) -> bool:
-    """Whether an error comes of having no file descriptors left, in this process or the machine."""
+    """Whether an error means that this process or the machine has no file descriptors left."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}:
             return True
@@ -123,7 +123,7 @@ def is_out_of_files(error: BaseException | None) -> bool:
 
 
 def out_of_files() -> Unavailable:
-    """What is told then."""
+    """The error for that case."""
     return Unavailable(
         "The server has no file descriptors left. Try again in a moment. If this persists, raise "
         "the limit (ulimit -n).",
@@ -132,5 +132,5 @@ def out_of_files() -> Unavailable:
 
 
 def wants_html(request: Request) -> bool:
-    """Whether a person's browser asks, rather than a program."""
+    """Whether the request is from a person's browser rather than a program."""
     return "text/html" in request.headers.get("accept", "")

@@ -1,11 +1,11 @@
-"""What is wrong with a body or parameter, as a sentence that says how to mend it."""
+"""Errors in a body or parameter, as sentences that say how to fix them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 
 class Form(NamedTuple):
-    """What a text must look like: for programs, and for people."""
+    """The required form of a text: as a pattern, and in words."""
 
     pattern: str
     wanted: str
@@ -18,7 +18,7 @@ PRICE: Final = Form(
 DAY: Final = Form(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "Must be a date such as 2026-11-21.")
 
 FORMS: Final[Mapping[str, Form]] = {form.pattern: form for form in (PRICE, DAY)}
-"""Every pattern that a field of the API has; the tests look for others."""
+"""Every pattern that a field of the API has; a test checks that none is missing."""
 
 NEEDED: Final = "This field is required."
 
@@ -49,7 +49,7 @@ _SENTENCES: Final[Mapping[str, Callable[[Mapping[str, Any]], str]]] = {
 
 
 def describe_fault(fault: Mapping[str, Any]) -> str:
-    """What to tell about an error that Pydantic has found."""
+    """The sentence for an error found by Pydantic."""
     sentence = _SENTENCES.get(fault["type"])
     if sentence is not None:
         return sentence(fault.get("ctx", {}))

@@ -1,4 +1,4 @@
-"""What proxies in front of this server say of a request: who asks, and over which scheme."""
+"""Headers of proxies in front of this server: the client's address and scheme."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from outlay.kit.addresses import Network, is_among, origin_of
 
 
 def see_behind_proxies(scope: Scope, trusted: Sequence[Network]) -> None:
-    """Put the real client and scheme into a request, where the peer may say which they are.
+    """Put the real client and scheme into a request, if the peer may state them.
 
     `Forwarded` (RFC 7239) is not read: a proxy that writes one of the two headers passes on
     whatever a client writes into the other.

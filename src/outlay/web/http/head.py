@@ -1,4 +1,4 @@
-"""HEAD: what GET would answer, without its body, on every path that has a GET."""
+"""HEAD: the headers of GET's response, without its body, on every path that has a GET."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS_ONLY: Final = "outlay.headers_only"
-"""Where in the scope of a request stands that its body is not sent."""
+"""The key in a request's scope that says that its body is not sent."""
 
 
 class HeadAsGet:
-    """Serves HEAD by the routes of GET. Pure ASGI."""
+    """Serves HEAD with the routes of GET. Pure ASGI."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -32,15 +32,15 @@ class HeadAsGet:
 
 
 def is_head(request: Request) -> bool:
-    """Whether only the headers of an answer are wanted."""
+    """Whether only the headers of a response are requested."""
     return HEADERS_ONLY in request.scope
 
 
 def headers_of(response: Response) -> Response:
-    """An answer without its body, which is then never made where it would be made piece by piece.
+    """A response without its body, which is not created if it would be streamed.
 
-    Nor does it say how long it would be: of some answers that is not known before they are made,
-    and who is told a length asks for ranges of it, which there are not.
+    It has no length: that is often unknown before the body is created, and clients that are given a
+    length request ranges, which are not supported.
     """
     answer = Response(status_code=response.status_code)
     answer.raw_headers = [

@@ -1,4 +1,4 @@
-"""Security headers and an id on every response, and refusal of cross-site writes. Pure ASGI."""
+"""Security headers and an id on every response, and rejection of cross-site writes. Pure ASGI."""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -42,7 +42,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SecurityHeaders:
-    """Adds the headers above; answers are not stored anywhere unless they say so themselves."""
+    """Adds the headers above; responses are not stored anywhere unless they say so themselves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -70,10 +70,10 @@ class SecurityHeaders:
 
 
 class SameOriginWrites:
-    """Refuses unsafe requests that a browser sends from another site (Fetch Metadata).
+    """Rejects unsafe requests that a browser sends from another site (Fetch Metadata).
 
-    As Go's CrossOriginProtection: `Sec-Fetch-Site` decides where it is sent; else `Origin` must
-    name this host; a request with neither does not come from a browser.
+    Like Go's CrossOriginProtection: `Sec-Fetch-Site` decides if it is sent; otherwise `Origin` must
+    be this host; a request with neither is not from a browser.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -97,9 +97,9 @@ class SameOriginWrites:
 
 
 def is_same_origin(headers: Headers, host: str) -> bool:
-    """Whether a request's own headers say that this site, or no browser, made it.
+    """Whether a request, by its own headers, is from this site or not from a browser.
 
-    `host` is what browsers reach this server as.
+    `host` is the name by which browsers reach this server.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:

@@ -1,9 +1,9 @@
-"""Which names the server answers to.
+"""The host names that the server answers to.
 
-A page of somebody else can point its own name at this machine after it has been loaded (DNS
-rebinding) and then ask here as if it were of this site; its requests carry its name in `Host`.
-Such a name is never an address, so addresses are always answered: probes of load balancers and
-orchestrators use them.
+After it has been loaded, a foreign page can point its own name at this machine (DNS rebinding) and
+then send requests here as if to its own site; they carry that name in `Host`. Such a name is never
+an IP address, so addresses are always answered: probes of load balancers and orchestrators use
+them.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from outlay.settings import Settings
 from outlay.web.http.plain import send_plain
 
 _OPEN_PATHS: Final = (b"/v1/", b"/healthz", b"/readyz")
-"""Answered under every name: they say nothing, or take a credential that no browser adds."""
+"""Answered under every name: they reveal nothing, or require a credential that no browser adds."""
 
 
 _MAX_SHOWN: Final = 100
 
 
 class TrustedHosts:
-    """The names of one server."""
+    """The host names of one server."""
 
     def __init__(self, settings: Settings) -> None:
         named = urlsplit(settings.public_url).hostname or ""
@@ -49,17 +49,17 @@ class TrustedHosts:
 
 
 async def refuse_host(scope: Scope, send: Send) -> None:
-    """Say that this is not the server that was meant, and how it becomes that."""
+    """The error for a request to another host name, with how to add that name."""
     host = host_of(scope["headers"])
     body = (
-        f"This server is not {host[:_MAX_SHOWN]!r}. If it is to be reached by that name, set "
+        f"This server is not {host[:_MAX_SHOWN]!r}. To serve this name, set "
         "OUTLAY_PUBLIC_URL or add the name to OUTLAY_TRUSTED_HOSTS.\n"
     ).encode()
     await send_plain(send, 421, body)
 
 
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
-    """The host that a request names, in lower case and without its port; empty for none."""
+    """The host in a request, in lower case and without its port; empty if there is none."""
     for name, value in headers:
         if name == b"host":
             host = value.decode("latin-1").strip().lower()

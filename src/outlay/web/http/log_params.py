@@ -39,13 +39,13 @@ class ConditionParams(Params):
     """Filters of single requests."""
 
     min_latency_ms: Annotated[
-        int | None, Number("Only requests that took at least so long.", 0, MAX_LATENCY_MS)
+        int | None, Number("Only requests that took at least this long.", 0, MAX_LATENCY_MS)
     ] = None
-    min_cost: Annotated[int | None, Usd("Only requests that cost at least so much, USD.")] = None
+    min_cost: Annotated[int | None, Usd("Only requests that cost at least this many USD.")] = None
     error_code: Annotated[
         tuple[str, ...],
         Labels(
-            "Why a request failed, repeatable: values are alternatives.",
+            "Why a request failed, repeatable: values are combined with OR.",
             MAX_ERROR_CODES,
         ),
     ] = ()
@@ -59,15 +59,15 @@ class ConditionParams(Params):
     ] = ()
     has_reported_cost: Annotated[bool | None, Flag("Whether the sender reported a cost.")] = None
     has_computed_cost: Annotated[
-        bool | None, Flag("Whether the price book has a price for everything that was used.")
+        bool | None, Flag("Whether the price book has a price for all of the usage.")
     ] = None
     missing: Annotated[
         str,
-        Label("A meter, counter or context without a price, or a counter that is not understood."),
+        Label("A meter, counter or context without a price, or an unknown counter."),
     ] = ""
 
     def conditions(self) -> LogConditions:
-        """What a request must meet."""
+        """The conditions on a request."""
         latency_ms = self.min_latency_ms
         return LogConditions(
             min_duration_us=None if latency_ms is None else latency_ms * 1000,
@@ -85,7 +85,7 @@ class ConditionParams(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class PlaceParams(Params):
-    """The order and the page of the log, and one hour of it."""
+    """The order and the page of the log, and a single hour of it."""
 
     hour: Annotated[
         str | None, Instant("Only the hour that begins at this instant, within the period.")
@@ -93,21 +93,22 @@ class PlaceParams(Params):
     sort: Annotated[LogSort, Choice("The order.", LogSort)] = LogSort.TIME
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
     cursor: Annotated[
-        str | None, Text("`next` or `previous` of another page of the same question.")
+        str | None, Text("`next` or `previous` of another page of the same query.")
     ] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class LogParams(PlaceParams, ConditionParams, FilterParams):
-    """A question about single requests."""
+    """Parameters of a question about single requests."""
 
     def log_query(self, actor: Actor, analytics: Analytics, interval: Interval) -> LogQuery:
-        """The requests that are wanted, of those that the actor may see, summed by `interval`."""
+        """The query for requests that the actor may see, summed by `interval`."""
         usage = own_requests_only(actor, self.query(actor, analytics))
         return self.log_query_of(usage, interval)
 
     def log_query_of(self, usage: UsageQuery, interval: Interval | None = None) -> LogQuery:
-        """The single requests of a question, summed by `interval` instead of its own."""
+        """The query for the single requests of a question, summed by `interval` instead of the
+        question's own."""
         usage = _in_hour(usage, self.hour)
         return LogQuery(
             usage=usage if interval is None else replace(usage, interval=interval),
@@ -124,7 +125,7 @@ LOG: Final = LogParams.names()
 
 
 def _in_hour(query: UsageQuery, text: str | None) -> UsageQuery:
-    """The question, about the hour that begins at an instant."""
+    """The question, limited to the hour that begins at an instant."""
     if text is None:
         return query
     try:

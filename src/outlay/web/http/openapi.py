@@ -1,4 +1,4 @@
-"""The OpenAPI description: how to authenticate, and that every error is one shape."""
+"""The OpenAPI document: authentication, errors, and what FastAPI does not add itself."""
 
 from importlib.resources import files
 from typing import Any, Final
@@ -16,7 +16,7 @@ from outlay.web.http.schemas import components_of, reference_to
 from outlay.wire.native import EVENT_SCHEMA
 
 API_PREFIX: Final = "/api/v1"
-"""Where the JSON API is served."""
+"""The prefix of the JSON API."""
 
 _CODES: Final = "Stable, for programs:\n\n" + "\n".join(
     f"* `{code}`: {code.meaning}" for code in ErrorCode
@@ -52,7 +52,7 @@ ERRORS: Final = {
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
-    """The description of an application's JSON API."""
+    """The OpenAPI document of an application's JSON API."""
     if app.openapi_schema:
         return app.openapi_schema
     schema = get_openapi(
@@ -78,7 +78,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
     found = components_of([kind for kinds in answers.values() for kind in kinds])
     for name in schemas.keys() & found.keys():
         if "enum" not in found[name]:
-            raise RuntimeError(f"two types of answers have the name {name}")
+            raise RuntimeError(f"two answer types have the name {name}")
     if unclear := [name for name in schemas if "__" in name]:
         raise RuntimeError(f"give these types names of their own: {', '.join(unclear)}")
     schemas.update(found, Problem=PROBLEM, UsageEvent=EVENT_SCHEMA)
@@ -91,7 +91,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
 
 
 def answer_types(app: FastAPI) -> dict[tuple[str, str], tuple[type[Answer], ...]]:
-    """The types that endpoints answer with, by method and path."""
+    """The answer types of endpoints, by method and path."""
     return {
         (method.lower(), str(context.path_format)): answers_of(context.endpoint)
         for context in iter_route_contexts(app.routes)
@@ -103,7 +103,7 @@ def answer_types(app: FastAPI) -> dict[tuple[str, str], tuple[type[Answer], ...]
 def _complete(
     operation: dict[str, Any], method: str, path: str, answers: tuple[type[Answer], ...]
 ) -> None:
-    """Add what FastAPI does not know of an operation: its id, its answers and errors."""
+    """Add what FastAPI does not know about an operation: its id, its answers and errors."""
     operation["operationId"] = to_camel(_words(method, path))
     if answers:
         content: dict[str, Any] = {"schema": reference_to(answers)}
@@ -135,7 +135,7 @@ def _words(method: str, path: str) -> str:
 
 
 def read_example(method: str, path: str) -> Any:
-    """The example of an endpoint, None when there is none."""
+    """The example of an endpoint; None if there is none."""
     file = files("outlay.web.http.examples").joinpath(example_name(method, path))
     return orjson.loads(file.read_bytes()) if file.is_file() else None
 

@@ -42,18 +42,18 @@ class Parameter(ABC):
 
     meaning: str
     name: str = field(default="", kw_only=True)
-    """As it is sent; that of the field in camelCase when it is left out."""
+    """As it is sent; by default the name of the field in camelCase."""
 
     @abstractmethod
     def read(self, params: QueryParams) -> object:
-        """Its value; None when it is not given. Invalid says what is wrong with it."""
+        """Its value; None if it is not given. Raises Invalid, saying what is wrong."""
 
     @abstractmethod
     def schema(self) -> Schema:
         """The JSON Schema of its values."""
 
     def described(self, default: object) -> Schema:
-        """How OpenAPI describes it, with the value that it has when it is not given."""
+        """Its description in OpenAPI, with its default value."""
         schema = self.schema()
         if isinstance(default, str | int) and "default" not in schema:
             schema["default"] = default
@@ -76,19 +76,19 @@ class Params:
 
     @override
     def __init_subclass__(cls, without: Iterable[str] = ()) -> None:
-        """`without`: fields of bases that this endpoint does not read."""
+        """`without`: fields of bases that this endpoint does not have."""
         super().__init_subclass__()
         cls._hidden = cls._hidden | frozenset(without)
 
     @classmethod
     def parse(cls, params: QueryParams) -> Self:
-        """The values of a query string, which may have other parameters as well."""
+        """The values in a query string, which may also have other parameters."""
         found = {name: each.read(params) for name, each in cls.parameters().items()}
         return cls(**{name: value for name, value in found.items() if value is not None})
 
     @classmethod
     async def of(cls, request: Request) -> Self:
-        """The values of a request's query string; Invalid for a parameter that is not declared."""
+        """The values in a request's query string; raises Invalid for an undeclared parameter."""
         check_names(request.query_params, cls.names())
         return cls.parse(request.query_params)
 
@@ -101,12 +101,12 @@ class Params:
 
     @classmethod
     def names(cls) -> frozenset[str]:
-        """The names of the parameters, as they are sent."""
+        """The names of the parameters as they are sent."""
         return frozenset(parameter.name for parameter in cls.parameters().values())
 
     @classmethod
     def described(cls) -> list[Schema]:
-        """How OpenAPI describes the parameters."""
+        """The description of the parameters in OpenAPI."""
         defaults = {each.name: each.default for each in fields(cls)}
         found = [each.described(defaults[name]) for name, each in cls.parameters().items()]
         return sorted(found, key=lambda parameter: str(parameter["name"]))
@@ -137,7 +137,7 @@ class Text(Parameter):
 
 @dataclass(frozen=True)
 class Label(Text):
-    """A text as events may have it."""
+    """A text that is valid in events."""
 
     @override
     def read(self, params: QueryParams) -> str | None:
@@ -164,7 +164,7 @@ class Texts(Parameter):
 
 @dataclass(frozen=True)
 class Labels(Texts):
-    """A few texts as events may have them, repeatable."""
+    """Several texts that are valid in events, repeatable."""
 
     most: int
 
@@ -246,7 +246,7 @@ class Flag(Parameter):
 
 @dataclass(frozen=True)
 class Word(Parameter):
-    """One of a few words."""
+    """One of several words."""
 
     words: tuple[str, ...]
 
@@ -304,7 +304,7 @@ class Choices(Parameter):
 
 
 def checked_label(text: str, name: str) -> str:
-    """A text that an event may have."""
+    """A text that is valid in events."""
     if len(text) > MAX_TEXT or not text.isprintable() or "\ufffd" in text:
         raise Invalid(f"`{name}` must have at most {MAX_TEXT} printable characters.", field=name)
     return text

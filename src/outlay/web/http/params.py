@@ -1,4 +1,4 @@
-"""Query strings, name by name: texts → values. Errors say which parameter is wrong, and how."""
+"""Reading single parameters of query strings. Errors name the parameter and say what is wrong."""
 
 import re
 from collections.abc import Collection
@@ -17,7 +17,7 @@ from outlay.domain.period import Interval
 from outlay.domain.tag import PREFIX, Tag
 
 ANY_TAG: Final = "tag:key"
-"""Stands for filters by registered tags, `tag:team=search`, whatever their keys."""
+"""Stands for all filters by registered tags, `tag:team=search`."""
 
 USD_PATTERN: Final = r"[0-9]{1,7}(\.[0-9]{1,12})?"
 
@@ -43,7 +43,7 @@ def check_names(
 
 
 def read_text(params: QueryParams, name: str) -> str | None:
-    """A parameter that is given at most once; None when it is left out or empty."""
+    """A parameter that may be given once; None if it is missing or empty."""
     values = params.getlist(name)
     if len(values) > 1:
         raise Invalid(f"`{name}` can be given only once.", field=name)
@@ -51,7 +51,7 @@ def read_text(params: QueryParams, name: str) -> str | None:
 
 
 def read_word(params: QueryParams, name: str, words: Collection[str]) -> str | None:
-    """One of a few words."""
+    """One of several words."""
     text = read_text(params, name)
     if text is not None and text not in words:
         raise Invalid(f"`{name}` must be {' or '.join(words)}.", field=name)
@@ -59,20 +59,20 @@ def read_word(params: QueryParams, name: str, words: Collection[str]) -> str | N
 
 
 def read_choice(params: QueryParams, name: str, kind: type[_Choice]) -> _Choice | None:
-    """One of the values of an enumeration; Invalid names them."""
+    """One of the values of an enumeration; raises Invalid, listing them."""
     text = read_text(params, name)
     return None if text is None else parse_choice(text, name, kind)
 
 
 def read_choices(params: QueryParams, name: str, kind: type[_Choice]) -> tuple[_Choice, ...]:
-    """Values of an enumeration, each once. Invalid names the values that there are."""
+    """Values of an enumeration, without repetitions; raises Invalid, listing the allowed values."""
     return tuple(
         parse_choice(text, name, kind) for text in dict.fromkeys(params.getlist(name)) if text
     )
 
 
 def parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
-    """A text as a value of an enumeration; Invalid names the values that there are."""
+    """A text as a value of an enumeration; raises Invalid, listing the allowed values."""
     try:
         return kind(text)
     except ValueError as error:
@@ -85,7 +85,7 @@ def parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
 
 
 def read_flag(params: QueryParams, name: str) -> bool | None:
-    """True or false; None when it is not given."""
+    """True or false; None if it is not given."""
     text = read_text(params, name)
     if text not in {None, "true", "false"}:
         raise Invalid(f"`{name}` must be true or false.", field=name)
@@ -95,7 +95,7 @@ def read_flag(params: QueryParams, name: str) -> bool | None:
 def read_number(
     params: QueryParams, name: str, default: int | None, *, least: int = 1, most: int
 ) -> int | None:
-    """A whole number; Invalid when it is not one, or too small or large."""
+    """A whole number; raises Invalid if it is not one, or out of range."""
     text = read_text(params, name)
     if text is None:
         return default
@@ -116,7 +116,7 @@ def read_usd(params: QueryParams, name: str) -> int | None:
 
 
 def read_date(params: QueryParams, name: str) -> date | None:
-    """A day, `2026-11-20` and no other way to write it."""
+    """A day in the form `2026-11-20` only."""
     text = read_text(params, name)
     if text is None:
         return None
@@ -138,7 +138,7 @@ def _bad_date(name: str, text: str) -> Invalid:
 
 
 def read_groupings(params: QueryParams, name: str = "groupBy") -> tuple[Grouping, ...]:
-    """Dimensions, separated by commas; none when the parameter is not given."""
+    """Dimensions, separated by commas; empty if the parameter is not given."""
     text = read_text(params, name)
     return tuple(_grouping(part, name) for part in (text or "").split(",") if text)
 
@@ -152,7 +152,7 @@ def _grouping(text: str, name: str) -> Grouping:
 def read_dimension(
     params: QueryParams, offered: Collection[Dimension], default: Dimension
 ) -> Dimension:
-    """The one dimension of `groupBy`, which is among those offered."""
+    """The one dimension of `groupBy`, which must be among those offered."""
     dimensions = read_groupings(params) or (default,)
     for dimension in offered:
         if dimensions == (dimension,):

@@ -1,4 +1,4 @@
-"""Short answers that are sent as a whole, without FastAPI."""
+"""Short responses that are sent at once, without FastAPI."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ JSON: Final = "application/json"
 
 
 async def send_plain(send: Send, status: int, body: bytes, content_type: str = TEXT) -> None:
-    """Send an answer that nobody stores."""
+    """Send a response that must not be stored."""
     headers = [
         (b"content-type", content_type.encode()),
         (b"content-length", str(len(body)).encode()),

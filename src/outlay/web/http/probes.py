@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`: what load balancers and Prometheus ask a process."""
+"""`/healthz`, `/readyz` and `/metrics`, for load balancers and Prometheus."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ from outlay.web.http.refusals import Refusals
 
 
 class Probes:
-    """Answers under the paths of `handlers`, without a credential."""
+    """Answers on the paths in `handlers`, without authentication."""
 
     def __init__(self, services: Services, refusals: Refusals, connections: Connections) -> None:
         self._services = services
@@ -31,25 +31,25 @@ class Probes:
         }
 
     def start(self) -> None:
-        """Share the metrics with the processes that serve beside this one."""
+        """Start sharing the metrics with other worker processes."""
         self._exchange.start()
 
     def close(self) -> None:
-        """Be ready no more, and share no further metrics."""
+        """Stop being ready and sharing metrics."""
         self._is_closing = True
         self._exchange.stop()
 
     async def _healthz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process answers."""
+        """Whether the process responds."""
         await send_plain(send, 200, b"ok\n")
 
     async def _readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """The process accepts requests: it knows callers, and the ledger accepts events."""
+        """Whether the process accepts requests: it knows callers, and the ledger accepts events."""
         reason = self._reason()
         await send_plain(send, 503 if reason else 200, f"{reason or 'ready'}\n".encode())
 
     def _reason(self) -> str | None:
-        """Why requests would be refused, None when they would not."""
+        """Why requests would be refused; None if they would not."""
         services = self._services
         if self._is_closing:
             return "The server is shutting down."

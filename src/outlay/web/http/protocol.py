@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what a client may say, and how long it may take."""
+"""HTTP/1.1 of uvicorn, with limits on what a client may send and how long it may take."""
 
 import asyncio
 import logging
@@ -21,11 +21,11 @@ MAX_HEAD_BYTES: Final = 64 * 1024
 MAX_HEADERS: Final = 200
 
 MIN_PROGRESS: Final = 1024
-"""Bytes of a body that must come within its time: less is as good as nothing."""
+"""Bytes of a body that must arrive within its time: less counts as no progress."""
 LINGER_SECONDS: Final = 2.0
-"""For a client to read its answer, when it has not sent all of its request."""
+"""How long a client that has not sent all of its request may read its answer."""
 LINGER_BYTES: Final = 256 * 1024
-"""What it may go on sending meanwhile; nobody reads it."""
+"""How much it may still send meanwhile; it is discarded."""
 
 _CONTINUE: Final = b"HTTP/1.1 100 "
 _CLOSE: Final = b"connection: close\r\n"
@@ -34,7 +34,7 @@ _log = logging.getLogger("outlay.http")
 
 
 class _HeadTooLarge(Exception):
-    """The head of a request is larger than is taken."""
+    """The head of a request is too large."""
 
 
 class _NotOneHost(Exception):
@@ -50,7 +50,8 @@ _NO_NEWS: Final = (
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Not what a relayed answer that breaks off looks like, nor what strangers or stops cause."""
+    """Whether a log record is neither a relayed answer that breaks off nor caused by clients or
+    shutdowns."""
     kind = record.exc_info[0] if record.exc_info else None
     is_stop = kind is not None and issubclass(kind, asyncio.CancelledError)
     return not is_stop and not str(record.msg).startswith(_NO_NEWS)
@@ -62,8 +63,9 @@ _log.addFilter(_is_news)
 class _JoinedHead:
     """A transport that writes the head of an answer together with the first piece of its body.
 
-    Uvicorn writes them one after the other, which would be two system calls for a short answer.
-    An answer before the end of the request is the last one on its connection, and says so.
+    Uvicorn writes them one after the other, which would be two system calls for a short answer. An
+    answer that is sent before the end of the request is the last one on its connection, and says
+    so.
     """
 
     __slots__ = ("_cycle", "_head", "_is_new", "_protocol", "_transport")
@@ -76,7 +78,7 @@ class _JoinedHead:
         self._is_new = True
 
     def write(self, data: bytes) -> None:
-        """Write, or hold back until there is more."""
+        """Write, or buffer until there is more."""
         if self._is_new and not data.startswith(_CONTINUE):
             if self._cycle.more_body and self._cycle.keep_alive:
                 self._cycle.keep_alive = False
@@ -89,13 +91,13 @@ class _JoinedHead:
             self._transport.write(data)
 
     def flush(self) -> None:
-        """Write what is held back."""
+        """Write what is buffered."""
         if self._head:
             self._transport.write(self._head)
             self._head = b""
 
     def close(self) -> None:
-        """Close after all has been written."""
+        """Close after everything has been written."""
         self.flush()
         if self._cycle.more_body and self._cycle.response_complete:
             self._protocol.linger()
@@ -110,8 +112,8 @@ class _JoinedHead:
 class BoundedProtocol(HttpToolsProtocol):
     """Answers 431 to a head that is too large, 408 to one that takes too long, and closes.
 
-    A request without exactly one Host is answered 400 (RFC 9112, section 3.2): somebody in between
-    might have meant another one.
+    A request without exactly one Host is answered with 400 (RFC 9112, section 3.2): an intermediary
+    might have read another one.
     """
 
     _head_bytes = 0
@@ -120,13 +122,14 @@ class BoundedProtocol(HttpToolsProtocol):
     _is_lingering = False
     _stage = Stage.HEAD
     _is_idle = False
-    """Whether nothing of the next request has come; uvicorn ends that after a few seconds."""
+    """Whether nothing of the next request has arrived; uvicorn closes such connections after a few
+    seconds."""
     _came = 0
-    """Bytes, since the deadline was set; while lingering, since that began."""
+    """Bytes received since the deadline was set; while lingering, since that began."""
     _unsent = 0
-    """Bytes of answers that the client had not taken when it was last looked at."""
+    """Bytes of answers that the client had not read at the last check."""
     _taken_at = 0.0
-    """When it last took some of them, or owed nothing."""
+    """When it last read some of them, or had nothing to read."""
 
     def __init__(self, connections: Connections, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]  # whatever uvicorn passes on
@@ -138,7 +141,10 @@ class BoundedProtocol(HttpToolsProtocol):
     # A connection's life
 
     @override
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(
+        self,
+        transport: asyncio.Transport,  # type: ignore[override]  # as uvicorn declares it
+    ) -> None:
         super().connection_made(transport)
         now = time.monotonic()
         self._taken_at = now
@@ -167,8 +173,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def linger(self) -> None:
         """Close once the client has its answer.
 
-        It is still sending. Closing at once would reset the connection, and many clients would
-        lose the answer over that (RFC 9112, section 9.6).
+        The client is still sending. Closing at once would reset the connection, and many clients
+        would then lose the answer (RFC 9112, section 9.6).
         """
         self._is_lingering = True
         self._came = 0
@@ -178,11 +184,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self.flow.resume_reading()
 
     def make_room(self) -> None:
-        """Close for another connection."""
+        """Close in favour of another connection."""
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """Close when the client has taken too long to send its request, or to take its answer."""
+        """Close if the client takes too long to send its request, or to read its answer."""
         unsent = self.transport.get_write_buffer_size()
         if not unsent or unsent < self._unsent:
             self._taken_at = now
@@ -209,10 +215,10 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._stage is Stage.BODY:
-            is_to_be_told = not self.cycle.response_started
+            is_answered = not self.cycle.response_started
         else:
-            is_to_be_told = self._came > 0
-        if is_to_be_told:
+            is_answered = self._came > 0
+        if is_answered:
             self._say(408, b"The request took too long to arrive.")
         self.transport.close()
 
@@ -226,7 +232,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._held.move(self, self._stage, stage)
             self._stage = stage
 
-    # What the parser finds
+    # Callbacks of the parser
 
     @override
     def on_message_begin(self) -> None:
@@ -284,7 +290,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _say(self, status: int, body: bytes) -> None:
-        """Answer without asking the application."""
+        """Answer without calling the application."""
         self.transport.write(
             STATUS_LINE[status]
             + b"content-type: text/plain; charset=utf-8\r\n"
@@ -301,7 +307,7 @@ class BoundedProtocol(HttpToolsProtocol):
         complete = cycle.on_response
 
         def on_response() -> None:
-            joined.flush()  # an answer to HEAD has no body to go with
+            joined.flush()  # an answer to HEAD has no body
             complete()
 
         cycle.on_response = on_response

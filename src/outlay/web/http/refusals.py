@@ -1,7 +1,7 @@
-"""Calls that never became requests: without a good key, or to a path that there is none of.
+"""Calls that never become requests: without a valid key, or to an unknown path.
 
-Nobody's usage shows them, so they are counted here, and named in the log once a minute at most:
-whoever operates the server sees that a client has an old key or a wrong base URL.
+They appear in nobody's usage, so they are counted here, and logged at most once a minute: the
+operator sees that a client has an old key or a wrong base URL.
 """
 
 import logging
@@ -18,11 +18,11 @@ logger = logging.getLogger(__name__)
 
 LOG_SECONDS: Final = 60.0
 MAX_SHOWN: Final = 80
-"""Characters of a stranger's path in the log."""
+"""Maximum length of an untrusted path in the log."""
 
 
 class Reason(StrEnum):
-    """Why a call was refused before anything was done for it."""
+    """Why a call was refused at the start."""
 
     NO_KEY = "no_key"
     WRONG_KEY = "wrong_key"
@@ -31,26 +31,26 @@ class Reason(StrEnum):
 
     @property
     def label(self) -> str:
-        """What it is called in logs and on pages."""
+        """Its name in logs and on pages."""
         return self.value.replace("_", " ")
 
 
 class Refusals:
-    """How many of them there were since the start."""
+    """Counts of refused calls since the start."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = dict.fromkeys(Reason, 0)
         self._lock = threading.Lock()
         self._logged_at = float("-inf")
         self._since = 0
-        """Refused since the last line of the log."""
+        """Refused calls since the last line in the log."""
 
     def note_credential(self, shown: str | None, scope: Scope) -> None:
-        """Count a call without a good key."""
+        """Count a call without a valid key."""
         self.note(Reason.WRONG_KEY if shown else Reason.NO_KEY, scope)
 
     def note(self, reason: Reason, scope: Scope) -> None:
-        """Count one; the log says which it was, unless it has just named another."""
+        """Count a call and log it, unless another one was logged just before."""
         with self._lock:
             self.counts[reason] += 1
             self._since += 1
@@ -70,6 +70,6 @@ class Refusals:
 
 
 def refused_calls(request: Request) -> dict[Reason, int]:
-    """How many calls this server has refused since its start, by those reasons that there were."""
+    """The number of refused calls since the start, by reason."""
     counts: Mapping[str, int] = request.app.state.refused()
     return {reason: counts[reason] for reason in Reason if counts.get(reason)}

@@ -1,4 +1,4 @@
-"""Results of questions as answers: what endpoints, files and pages have in common."""
+"""Results of questions as answers: shared by endpoints, files and pages."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -38,7 +38,7 @@ from outlay.wire.json_money import Money, MoneyStyle, dump_json
 
 
 def json_answer(value: object, style: MoneyStyle = MoneyStyle.NUMBER) -> Response:
-    """A JSON answer, its amounts in one style."""
+    """A JSON response, its amounts in one style."""
     return Response(dump_json(value, style), media_type="application/json")
 
 
@@ -71,15 +71,16 @@ def render_meta(
     comparison: Comparison | None = None,
     groups_overlap: bool | None = None,
 ) -> Meta:
-    """What every answer says about itself; `groups_overlap` where the question does not tell."""
+    """The metadata of every answer; `groups_overlap` overrides that of the question."""
     verified = freshness.verified
     compared = comparison if comparison and comparison.is_compared else None
+    through = render_instant(freshness.data_through)
     return Meta(
         **period_fields(query.period),
         interval=query.interval,
         currency="USD",
-        as_of=render_instant(freshness.data_through),
-        data_through=render_instant(freshness.data_through),
+        as_of=through,
+        data_through=through,
         unpriced_request_count=total.unpriced_requests,
         partly_priced_request_count=total.partly_priced_requests,
         estimated_request_count=total.estimated_requests,
@@ -96,7 +97,7 @@ def render_meta(
 
 
 def head_of_file(meta: Meta, group_by: Sequence[str] | None = None) -> dict[str, Any]:
-    """What a file says about itself: in JSON an object, in other formats a list of names."""
+    """The metadata of a file: an object in JSON, a list of names in other formats."""
     grouped = {} if group_by is None else {"groupBy": [*group_by]}
     return {**grouped, "meta": msgspec.to_builtins(meta)}
 
@@ -107,7 +108,7 @@ def render_period(period: Period) -> PeriodAnswer:
 
 
 def period_fields(period: Period) -> dict[str, Any]:
-    """The fields of a PeriodAnswer, for answers that have more."""
+    """The fields of a PeriodAnswer, for answers with further fields."""
     return {
         "preset": period.preset,
         "from_date": period.from_date.isoformat(),
@@ -135,7 +136,7 @@ def render_activity(
 ) -> UsageActivity:
     """The answer of `/api/v1/analytics/activity`: one item per step, each with its breakdown.
 
-    With a comparison every item, the totals and their entries have `earlier` beside them.
+    With a comparison, every item, the totals and their entries have `earlier`.
     """
     return UsageActivity(**activity_fields(query, result, freshness, comparison))
 
@@ -146,7 +147,7 @@ def activity_fields(
     freshness: Freshness,
     comparison: Comparison | None = None,
 ) -> dict[str, Any]:
-    """The fields of a UsageActivity, for answers that have more."""
+    """The fields of a UsageActivity, for answers with further fields."""
     levels = (result.group_by, query.then_by)
     return {
         "group_by": ",".join(level.value for level in levels if level) or None,
@@ -196,7 +197,7 @@ def _earlier_entry(comparison: Comparison | None, entry: ResultEntry) -> CoreTot
 def render_entry(
     entry: ResultEntry, step: int | None = None, earlier: CoreTotals | UnsetType = UNSET
 ) -> Entry:
-    """One group, in a step or over the whole period: what it is and its main measures."""
+    """One group, in a step or over the whole period: its identity and main measures."""
     return measured(
         Entry,
         entry.total if step is None else entry.at(step),
@@ -206,7 +207,7 @@ def render_entry(
 
 
 def entry_fields(entry: ResultEntry, step: int | None = None) -> dict[str, Any]:
-    """The fields of an Entry that are not measures, or are not as the measures have it."""
+    """The fields of an Entry that are not measures, or that differ from the measures."""
     fields: dict[str, Any] = {"key": entry.key, "label": entry.label, "kind": entry.kind}
     if entry.kind is EntryKind.OTHER:
         fields["member_count"] = entry.members
@@ -222,7 +223,7 @@ def entry_fields(entry: ResultEntry, step: int | None = None) -> dict[str, Any]:
 
 
 _OF_REQUESTS = ("request_count", "error_count", "client_error_count", "error_rate")
-"""What a kind of usage does not have: a request counts once, whatever its kinds."""
+"""Fields that a kind of usage does not have: a request counts once, whatever its kinds."""
 
 
 def render_series(
@@ -265,7 +266,7 @@ def render_series(
 
 
 def render_points(result: Breakdown, freshness: Freshness) -> list[Point]:
-    """When each step is, and whether its numbers can still grow."""
+    """The time of each step, and whether its numbers can still grow."""
     return [Point(**_point_fields(step, freshness)) for step in result.steps]
 
 

@@ -1,7 +1,7 @@
-"""Routes that let somebody in before they read what is sent, and read no more than they say.
+"""Routes that authenticate callers before they read the body, and that limit the body.
 
-FastAPI reads and parses a body before it asks the dependencies of a route. Here the policy that a
-route declares is asked first, the body is bounded while it arrives, and only then is it parsed.
+FastAPI reads and parses a body before it calls the dependencies of a route. Here the route's policy
+is checked first, the body is limited while it arrives, and only then is it parsed.
 """
 
 from collections.abc import Callable, Coroutine
@@ -36,7 +36,7 @@ _MULTIPART: Final = "multipart/"
 
 
 class GuardedRoute(APIRoute):
-    """A route that asks its policy before it touches the body."""
+    """A route that checks its policy before it reads the body."""
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -52,14 +52,14 @@ class GuardedRoute(APIRoute):
             bounded = Request(request.scope, _bounded(request.receive, policy.max_body))
             if has_body:
                 _check_media_type(request)
-                # Here, not by FastAPI, which makes a 400 of whatever goes wrong while it reads.
+                # Here, not in FastAPI, which turns any error while reading into a 400.
                 await bounded.body()
             try:
                 response = await answer(bounded)
             except Exception as error:
-                # Whoever raises an error that they have in a variable makes a cycle of it, its
-                # traceback and their frame, around the whole body. It is cut here: a large body is
-                # too few objects to make Python look for it.
+                # An error that is kept in a variable forms a cycle with its traceback and frame,
+                # which holds the whole body. The cycle is broken here: a large body is too few
+                # objects to trigger garbage collection.
                 clear_frames(error.__traceback__)
                 if isinstance(error, RequestValidationError):
                     raise _malformed(error) from None
@@ -101,7 +101,7 @@ class Router(APIRouter):
 
 
 def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
-    """An endpoint that writes its answer as JSON, in the thread that made it."""
+    """An endpoint that writes its answer as JSON, in the thread that created it."""
 
     @wraps(endpoint)
     def write(**values: Any) -> Response:
@@ -112,13 +112,13 @@ def _writing(endpoint: Callable[..., Answer]) -> Callable[..., Response]:
 
 
 def _served_as(declared: str, path: str) -> str:
-    """The path of a route with the prefix under which it was asked for; FastAPI keeps it apart."""
+    """The path of a route including the prefix, which FastAPI stores separately."""
     has_prefix = path.startswith(f"{API_PREFIX}/") and not declared.startswith(API_PREFIX)
     return f"{API_PREFIX}{declared}" if has_prefix else declared
 
 
 def policy_of(dependant: Dependant) -> Policy:
-    """The one policy that a route, or its router, declares."""
+    """The only policy that a route, or its router, declares."""
     found = {
         dependency.call
         for dependency in dependant.dependencies
@@ -130,14 +130,14 @@ def policy_of(dependant: Dependant) -> Policy:
 
 
 def _check_length(request: Request, bound: int) -> None:
-    """Refuse a body by the length that it is announced with."""
+    """Refuse a body by its announced length."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > bound:
         raise BodyTooLarge(bound)
 
 
 def _check_media_type(request: Request) -> None:
-    """No form here has a file in it, so none needs an encoding that can carry one."""
+    """Forms here have no files, so they do not need an encoding that supports files."""
     media_type = request.headers.get("content-type", "").strip().lower()
     if media_type.startswith(_MULTIPART):
         raise Invalid(
@@ -147,7 +147,7 @@ def _check_media_type(request: Request) -> None:
 
 
 def _bounded(receive: Receive, bound: int) -> Receive:
-    """`receive`, raising BodyTooLarge once more than `bound` bytes have come."""
+    """`receive`, raising BodyTooLarge once more than `bound` bytes have arrived."""
     size = 0
 
     async def receive_within_bound() -> Message:
@@ -167,6 +167,6 @@ def _malformed(error: RequestValidationError) -> Invalid:
     kind, *place = first["loc"]
     name = ".".join(map(str, place))
     detail = describe_fault(first)
-    if first["type"] != "value_error":  # our validators write whole sentences
+    if first["type"] != "value_error":  # Outlay's own validators write whole sentences
         detail = f"`{name or kind}`: {detail}"
     return Invalid(detail, field=name or str(kind))

@@ -19,13 +19,13 @@ _MONEY: Final = {
 _MEANINGS: Final[Mapping[str, str]] = {
     **{measure.api_name: measure.meaning for measure in MEASURES},
     "totalTokens": "input plus output tokens",
-    "errorRate": "errorCount / (requestCount - clientErrorCount); null without a denominator",
+    "errorRate": "errorCount / (requestCount - clientErrorCount); null if the denominator is 0",
 }
-"""Of fields that are measures."""
+"""Descriptions of fields that are measures."""
 
 
 def components_of(kinds: Sequence[type[Answer]]) -> dict[str, Schema]:
-    """The schemas of types, and of all that they consist of, by name."""
+    """The schemas of types, and of all types they contain, by name."""
     _, components = msgspec.json.schema_components(
         kinds, schema_hook=_schema_of, ref_template=REFERENCE
     )
@@ -37,7 +37,7 @@ def components_of(kinds: Sequence[type[Answer]]) -> dict[str, Schema]:
 
 
 def reference_to(kinds: Sequence[type[Answer]]) -> Schema:
-    """The schema of an answer that is one of some types."""
+    """A reference to the schema of an answer that is one of some types."""
     references = [{"$ref": REFERENCE.format(name=kind.__name__)} for kind in kinds]
     return references[0] if len(references) == 1 else {"anyOf": references}
 

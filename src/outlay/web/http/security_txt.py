@@ -1,4 +1,4 @@
-"""`/.well-known/security.txt` (RFC 9116): whom to tell of a vulnerability."""
+"""`/.well-known/security.txt` (RFC 9116): the contact for reporting vulnerabilities."""
 
 from datetime import timedelta
 from typing import Final
@@ -12,16 +12,17 @@ from outlay.web.http.auth import Open, services_of
 from outlay.web.http.routes import Router
 
 LIFETIME: Final = timedelta(days=180)
-"""How long it may be relied on after it has been read."""
+"""How long the file may be relied on after it was read."""
 
 router = Router(
-    dependencies=[Depends(Open("who finds a hole has no account"))], include_in_schema=False
+    dependencies=[Depends(Open("people who find vulnerabilities have no account"))],
+    include_in_schema=False,
 )
 
 
 @router.get("/.well-known/security.txt")
 def get_security_txt(request: Request) -> PlainTextResponse:
-    """The contact that the operator has set; NotFound when there is none."""
+    """The contact that the operator has set; raises NotFound if there is none."""
     services = services_of(request)
     contact = services.settings.security_contact
     if not contact:

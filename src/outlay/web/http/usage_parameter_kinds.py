@@ -25,9 +25,9 @@ from outlay.web.http.params import (
 
 @dataclass(frozen=True)
 class PresetName(Parameter):
-    """A named period, in whatever case.
+    """A named period, in any case.
 
-    Its schema has no default: generated clients would send it beside `from` and `to`.
+    Its schema has no default: generated clients would send it together with `from` and `to`.
     """
 
     @override
@@ -101,7 +101,7 @@ class OneDimension(Parameter):
 
 @dataclass(frozen=True)
 class Filter(Parameter):
-    """Values of a dimension, repeatable. An empty one stands for usage without a value."""
+    """Values of a dimension, repeatable. An empty one selects usage without a value."""
 
     dimension: Dimension
 
@@ -144,5 +144,5 @@ _DIMENSIONS: Final = "|".join([*OF_CELLS, "tag:[a-z][a-z0-9_.-]{0,39}"])
 
 
 def _any_case(text: str) -> str:
-    """A pattern of a word in whatever case."""
+    """A pattern for a word in any case."""
     return "".join(f"[{c}{c.upper()}]" if c.isalpha() else c for c in text)

@@ -1,4 +1,4 @@
-"""Parameters of questions about usage, and the questions that they ask."""
+"""Parameters of questions about usage, and the resulting questions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,14 +18,14 @@ from outlay.web.http.parameters import Choice, Day, Direction, Number, Params, T
 from outlay.web.http.usage_parameter_kinds import Bucket, Filter, Groupings, PresetName, TagFilters
 from outlay.wire.json_money import MoneyStyle
 
-_ALTERNATIVES: Final = "Filter, repeatable: values of one are alternatives."
+_ALTERNATIVES: Final = "Filter, repeatable: values of one filter are combined with OR."
 DEFAULT_TOP: Final = 10
 Values = tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MoneyParams(Params):
-    """How a JSON answer is written."""
+    """The format of a JSON answer."""
 
     money: Annotated[
         MoneyStyle,
@@ -49,12 +49,12 @@ class PeriodParams(Params):
             f"Without a preset and days: `{Preset.LAST_30_DAYS}`."
         ),
     ] = None
-    timezone: Annotated[str | None, Text("IANA name; the organization's if not given.")] = None
+    timezone: Annotated[str | None, Text("IANA name; default: the organization's.")] = None
 
     def period(
         self, actor: Actor, analytics: Analytics, default: Preset = Preset.LAST_30_DAYS
     ) -> Period:
-        """The period; `default` when neither a preset nor a day is given."""
+        """The period; `default` if neither a preset nor a day is given."""
         is_open = self.preset is None and self.from_date is None and self.to_date is None
         return analytics.resolve_period(
             actor.organization_id,
@@ -67,7 +67,7 @@ class PeriodParams(Params):
 
 @dataclass(frozen=True, kw_only=True)
 class UsageParams(PeriodParams):
-    """A question about usage; endpoints leave out what they do not read."""
+    """Parameters of a question about usage; endpoints leave out what they do not use."""
 
     compare: Annotated[
         Compare | None,
@@ -121,7 +121,7 @@ class UsageParams(PeriodParams):
     rank_by: Annotated[Rank, Choice("The measure that entries are ranked by.", Rank)] = Rank.COST
 
     def filters(self) -> Mapping[Grouping, Values]:
-        """The filters that are given, by dimension."""
+        """The given filters, by dimension."""
         found: dict[Grouping, Values] = {}
         for name, parameter in self.parameters().items():
             if isinstance(parameter, Filter) and (values := getattr(self, name)):
@@ -130,13 +130,13 @@ class UsageParams(PeriodParams):
         return found
 
     def interval(self, period: Period) -> Interval:
-        """The length of a step: as given, or one that fits the period."""
+        """The length of a step: as given, or suitable for the period."""
         if self.bucket is None or self.bucket == "auto":
             return choose_interval(period)
         return self.bucket
 
     def beside(self, period: Period, default: Compare = Compare.NONE) -> Earlier | None:
-        """The period to compare with, None for none."""
+        """The period to compare with; None for none."""
         if self.compare_from is not None and self.compare is not Compare.CUSTOM:
             raise Invalid("`compareFrom` requires `compare=custom`.", field="compareFrom")
         return earlier_of(period, self.compare or default, self.compare_from)
@@ -151,7 +151,8 @@ class UsageParams(PeriodParams):
         group_by: Grouping | None = None,
         levels: int = 1,
     ) -> UsageQuery:
-        """The question; `group_by` is the default, `levels` the most dimensions, one or two."""
+        """The question; `group_by` is the default, `levels` the maximum number of dimensions, one
+        or two."""
         period = self.period(actor, analytics, default_preset)
         if len(self.group_by) > levels:
             raise Invalid(
@@ -192,7 +193,7 @@ class BreakdownParams(UsageParams, without=COMPARISON):
 
 @dataclass(frozen=True, kw_only=True)
 class OwnBreakdownParams(BreakdownParams, without=("user_id", "member_id", "group_id")):
-    """The same of one's own usage."""
+    """A breakdown over time of the caller's own usage."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +203,12 @@ class FilterParams(UsageParams, without=(*COMPARISON, *STEPS)):
 
 @dataclass(frozen=True, kw_only=True)
 class TableParams(FilterParams, MoneyParams):
-    """The same of a JSON answer."""
+    """A period and filters, for a JSON answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserViewParams(Params):
-    """What of a table of users is shown."""
+    """The shown part of a table of users."""
 
     sort: Annotated[UserSort, Choice("The column to sort by.", UserSort)] = UserSort.COST
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
@@ -215,11 +216,11 @@ class UserViewParams(Params):
     page: Annotated[int, Number("Which page.", 1, 1_000_000)] = 1
     page_size: Annotated[int, Number("Rows per page.", 1, MAX_PAGE_SIZE)] = 50
     selected: Annotated[
-        Values, Texts("Ids of users whose totals are wanted, whatever the page; repeatable.")
+        Values, Texts("Ids of users whose totals are requested, on any page; repeatable.")
     ] = ()
 
     def view(self) -> UserView:
-        """What of the table is shown."""
+        """The shown part of the table."""
         return UserView(
             sort=self.sort,
             is_descending=self.is_descending,
@@ -236,9 +237,10 @@ QUERY: Final = BreakdownParams.names()
 OWN_QUERY: Final = OwnBreakdownParams.names()
 COMPARE: Final = UsageParams.names() - QUERY
 CARRIED: Final = PERIOD | COMPARE
-"""What travels from page to page; `static/js/navigate.js` has the same list."""
+"""Parameters that are carried along from page to page; `static/js/navigate.js` has the same
+list."""
 
 
 def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
-    """The question about the usage attributed to the actor."""
+    """The question, limited to the usage attributed to the actor."""
     return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})

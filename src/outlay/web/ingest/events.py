@@ -33,7 +33,7 @@ _EVENTS: Final = {"anyOf": [{"type": "array", "maxItems": MAX_EVENTS, "items": _
     openapi_extra={"requestBody": json_body(_EVENTS)},
     responses={
         409: {
-            "description": "Some events are in conflict with what is on record.",
+            "description": "Some events conflict with recorded ones.",
             "content": {"application/json": {"schema": reference_to((Acknowledgement,))}},
         }
     },
@@ -45,8 +45,8 @@ async def post_events(
 
     Each event is accepted, a duplicate, or a conflict (its id was used for other content).
 
-    Nothing is stored when any event is malformed. With a conflict the status is 409, and the other
-    events are stored; each result says which outcome its event had.
+    Nothing is stored if any event is malformed. With a conflict the status is 409, and the other
+    events are stored; the results have the outcome of each event.
     """
     return outcome_response(*await record_body(request, actor, parse_events))
 

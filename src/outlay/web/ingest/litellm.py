@@ -1,4 +1,4 @@
-"""`POST /v1/ingest/litellm`: what LiteLLM's `generic_api` logger posts, unchanged."""
+"""`POST /v1/ingest/litellm`: the unchanged payloads of LiteLLM's `generic_api` logger."""
 
 from functools import partial
 from typing import Annotated, Final
@@ -25,13 +25,15 @@ NAMES: Final = frozenset({"teams"})
 async def post_litellm(
     request: Request,
     actor: Annotated[Actor, Depends(RECORDS_USAGE)],
-    teams: Annotated[Teams, Query(description="What LiteLLM's teams become.")] = Teams.PROJECTS,
+    teams: Annotated[
+        Teams, Query(description="What LiteLLM's teams are mapped to.")
+    ] = Teams.PROJECTS,
 ) -> Annotated[Response, Acknowledgement]:
-    """Record LiteLLM's log: an array, one payload per line, or a single one; errors as well.
+    """Record LiteLLM's log: an array, one payload per line, or a single one; including failures.
 
-    A call counts once, however often it is posted. A payload that contradicts what is on record of
-    its call is kept as a conflict. The status is 200 even then: LiteLLM drops or repeats a whole
-    batch, never a part of it.
+    A call counts once, however often it is posted. A payload that contradicts the recorded call is
+    kept as a conflict. The status is 200 even then: LiteLLM drops or repeats a whole batch, never a
+    part of it.
     """
     check_names(request.query_params, NAMES)
     parse = partial(parse_payloads, teams=teams)

@@ -42,7 +42,7 @@ _REQUEST_BODY: Final[dict[str, Any]] = {
 }
 
 
-@router.post("/api/public/otel/v1/traces", include_in_schema=False)  # where Langfuse's SDK sends
+@router.post("/api/public/otel/v1/traces", include_in_schema=False)  # Langfuse's SDK sends there
 @router.post(
     "/v1/traces",
     openapi_extra={"requestBody": _REQUEST_BODY},
@@ -53,9 +53,9 @@ async def post_traces(
 ) -> Annotated[Response, TraceAcknowledgement]:
     """Record the model calls among the spans of traces; all other spans are skipped.
 
-    Where several spans describe one call, the innermost counts. Spans that cannot be recorded, such
-    as one from the future, are rejected in a partial success, as OTLP defines it. Spans with tokens
-    that were skipped, and that no call below them explains, are reported there as a warning.
+    If several spans describe one call, the innermost counts. Spans that cannot be recorded, for
+    example with a time in the future, are rejected in a partial success, as OTLP defines it.
+    Skipped spans with tokens that no call below them explains are reported there as a warning.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     parse = _PARSERS.get(media_type)

@@ -48,8 +48,8 @@ def refusal_response(dialect: Dialect, error: OutlayError, event_id: str = "") -
     return PreparedResponse(status, [*headers, (dialect.id_header, request_id.encode())], body)
 
 
-async def send_response(send: Send, told: PreparedResponse) -> None:
+async def send_response(send: Send, response: PreparedResponse) -> None:
     """Send a complete response."""
-    status, headers, body = told
+    status, headers, body = response
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

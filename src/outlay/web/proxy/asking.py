@@ -1,4 +1,4 @@
-"""Requesting usage in streams, and remembering the upstreams that reject this.
+"""Requesting usage in streams, and detecting the upstreams that reject this.
 
 `stream_options` is OpenAI's; some compatible APIs reject every request that has it. If the client
 did not send it, such an error is not passed on: the request is sent again without it.

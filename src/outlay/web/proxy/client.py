@@ -55,16 +55,16 @@ class Client:
     def has_left(self) -> bool:
         """Whether the client has disconnected.
 
-        After the body, `receive` has nothing to report until the client disconnects. It is polled
-        without waiting: its coroutine is stepped to where it would wait, and closed there. That
-        costs a hundredth of a task that waits alongside every request.
+        After the body, `receive` returns nothing until the client disconnects. It is polled without
+        waiting: its coroutine is stepped to where it would wait, and closed there. That costs a
+        hundredth of a task that waits alongside every request.
         """
         if not self.is_gone and self._has_body:
             waiting = cast("Coroutine[Any, Any, Message]", self._receive())
             try:
                 waiting.send(None)
-            except StopIteration as told:
-                self.is_gone = told.value["type"] == "http.disconnect"
+            except StopIteration as received:
+                self.is_gone = received.value["type"] == "http.disconnect"
             finally:
                 waiting.close()
         return self.is_gone

@@ -28,7 +28,7 @@ class Deadline:
     def __init__(self, sweeper: "DeadlineSweeper") -> None:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("only a task can be patient")
+            raise RuntimeError("only a task can have deadlines")
         self._task = task
         self._sweeper = sweeper
         self.expires_at = _NEVER

@@ -29,6 +29,7 @@ from outlay.web.proxy.asking import REFUSALS, UsageAsking, read_ahead
 from outlay.web.proxy.client import Client, ClientGone
 from outlay.web.proxy.credentials import credential_of, secret_header, without_credential
 from outlay.web.proxy.deadlines import Deadline, DeadlineExceeded, DeadlineSweeper
+from outlay.web.proxy.drain import Drain
 from outlay.web.proxy.endpoints import Endpoint
 from outlay.web.proxy.followed import FollowedResponses
 from outlay.web.proxy.headers import listed_by, request_headers, response_headers
@@ -117,9 +118,7 @@ class _Relay:
         """When the last bytes of the answer arrived."""
         self._first_token: float | None = None
         """When the first event with content arrived."""
-        self._drains_until: float | None = None
-        """When reading without the client ends; None while the client is connected."""
-        self._drained_bytes = 0
+        self._drain = Drain(client, forwarder.settings, forwarder.metrics)
 
     async def run(self) -> None:
         """Serve the request to its end."""
@@ -154,8 +153,7 @@ class _Relay:
                 await self._say(500, ErrorCode.INTERNAL, text, exchange.request_id)
         finally:
             self._metrics.in_flight -= 1
-            if self._drains_until is not None:
-                self._metrics.draining -= 1
+            self._drain.end()
 
     # Admitting
 
@@ -198,10 +196,10 @@ class _Relay:
         self, status: int, code: str, message: str, request_id: str, *, is_final: bool = False
     ) -> None:
         """Answer with an error in the client's dialect."""
-        told = error_response(
+        error_answer = error_response(
             self._endpoint.dialect, status, code, message, request_id, is_final=is_final
         )
-        await self._put(*told, more=False)
+        await self._put(*error_answer, more=False)
 
     # Sending on and relaying back
 
@@ -271,7 +269,7 @@ class _Relay:
                 held, passed = passed, held
             elif answer.is_complete:
                 await self._finish(exchange, self._outcome(response, reader))
-            if passed and self._is_there():
+            if passed and self._drain.is_client_there():
                 await self._put(response.status, headers, passed)
         rest = reader.finish()
         if is_timed and answer.has_content and self._first_token is None:
@@ -284,30 +282,13 @@ class _Relay:
         """The next bytes of the answer; raises UpstreamFailure after the deadline."""
         chunk = await self._from_upstream(response.read(), self._settings.idle_seconds)
         self._arrived = now = time.monotonic()
-        if self._drains_until is not None:
-            self._drained_bytes += len(chunk)
-            if now > self._drains_until or self._drained_bytes > self._settings.drain_bytes:
-                raise UpstreamFailure("client-gone", "The client has disconnected.")
+        if self._drain.until is not None:
+            self._drain.count(len(chunk), now)
         elif now > self._started + self._settings.total_seconds:
             raise UpstreamFailure(
                 "upstream-timeout", "The provider did not finish its answer in time.", status=504
             )
         return chunk
-
-    def _is_there(self) -> bool:
-        """Whether to send to the client; starts draining if it has disconnected."""
-        if self._drains_until is None and self._client.has_left():
-            self._begin_drain()
-        return self._drains_until is None
-
-    def _begin_drain(self) -> None:
-        """Continue reading without the client, to get the usage; raises UpstreamFailure if not
-        allowed.
-        """
-        if self._metrics.draining >= self._settings.max_drains:
-            raise UpstreamFailure("client-gone", "The client has disconnected.")
-        self._metrics.draining += 1
-        self._drains_until = time.monotonic() + self._settings.drain_seconds
 
     async def _put(
         self, status: int, headers: list[tuple[bytes, bytes]], body: bytes, *, more: bool = True
@@ -403,4 +384,4 @@ class _Relay:
                 is_final=failure.is_final,
             )
         # If the answer has begun, the server closes the connection in the middle of it: the only
-        # way to tell a client that it is incomplete.
+        # way to show a client that it is incomplete.

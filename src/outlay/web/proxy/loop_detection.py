@@ -14,7 +14,7 @@ from outlay.wire.caller import Headers
 
 HOPS_HEADER: Final = "x-outlay-hops"
 MAX_HOPS: Final = 4
-"""Most installations that a request may have passed through before this one."""
+"""Maximum number of installations that a request may have passed through before this one."""
 
 _ID_LETTERS: Final = 16
 _ID: Final = re.compile(rf"\b[0-9a-f]{{{_ID_LETTERS}}}\b")

@@ -36,7 +36,7 @@ ROUTE: Final = "/v1/responses/{response_id}"
 _METHODS: Final = {False: "GET", True: "POST"}
 MAX_BODY: Final = 64 * 1024
 MAX_ASKED: Final = 4
-"""Most upstreams that are asked for an unknown id."""
+"""Maximum number of upstreams that are asked for an unknown id."""
 _SPEAKERS: Final = ("openai", "azure")
 """Providers that are asked first, because the dialect is theirs."""
 
@@ -117,11 +117,11 @@ class _Poll:
         except UpstreamFailure as failure:
             if self._has_begun:
                 return  # the server closes the connection, because the answer is incomplete
-            told = error_response(
+            error_answer = error_response(
                 OPENAI, failure.status, failure.code, failure.message, is_final=False
             )
-            await self._client.start(told.status, told.headers)
-            await self._client.write(told.body, more=False)
+            await self._client.start(error_answer.status, error_answer.headers)
+            await self._client.write(error_answer.body, more=False)
 
     def _asked(self, headers: Headers) -> list[Followed]:
         """The upstreams to ask: the origin of the answer, or all if it is unknown."""

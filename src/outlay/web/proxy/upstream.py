@@ -204,8 +204,10 @@ class _Response:
 
 def _failure(error: Exception) -> UpstreamFailure:
     if is_out_of_files(error):
-        told = out_of_files()
-        return UpstreamFailure(told.code, told.message, status=503, is_unsent=True, is_ours=True)
+        refusal = out_of_files()
+        return UpstreamFailure(
+            refusal.code, refusal.message, status=503, is_unsent=True, is_ours=True
+        )
     match error:
         case aiohttp.ConnectionTimeoutError():
             text = "The connection to the provider timed out."

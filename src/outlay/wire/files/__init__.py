@@ -1,1 +1,1 @@
-"""Files of other systems: column mappings, and rows → reports."""
+"""Files of other systems: column mappings, and conversion of rows to reports."""

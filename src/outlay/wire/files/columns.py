@@ -62,7 +62,7 @@ def list_in(value: Any) -> list[Any]:
 
 
 def whole_number(value: Any, name: str) -> int:
-    """A count, written as 1200, 1,200 or 1200.0; Invalid for anything else."""
+    """A count, written as 1200, 1,200 or 1200.0; raises Invalid for anything else."""
     if type(value) is int:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit():
@@ -78,7 +78,7 @@ def whole_number(value: Any, name: str) -> int:
 
 
 def real_number(value: Any, name: str) -> Decimal:
-    """A finite number; Invalid for anything else."""
+    """A finite number; raises Invalid for anything else."""
     try:
         number = Decimal(str(value).replace(",", ""))
     except InvalidOperation as error:

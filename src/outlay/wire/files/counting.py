@@ -48,7 +48,7 @@ class Counting:
         self._ignored = mapping.ignored or ()
 
     def is_cached(self, row: Row) -> bool:
-        """Whether a row is an answer from a cache, which used nothing."""
+        """Whether a row is an answer from a cache, which used no tokens."""
         return any(str(get(row)) in values for get, values in self._unused)
 
     def counted(self, row: Row, *, provider: str, is_ok: bool) -> Counted:
@@ -85,15 +85,15 @@ class Counting:
     def _counted(self, row: Row, provider: str) -> Counted:
         fields = self._fields
         incoming, outgoing = fields.count(row, "input_tokens"), fields.count(row, "output_tokens")
-        told = object_in(fields.value(row, "usage_object"))
-        if told:
+        usage_object = object_in(fields.value(row, "usage_object"))
+        if usage_object:
             counts = {
                 "prompt_tokens": incoming,
                 "completion_tokens": outgoing,
                 **{name: fields.count(row, name) for name in _CACHED},
             }
             given = {name: count for name, count in counts.items() if count is not None}
-            return read_counters({**told, **given})
+            return read_counters({**usage_object, **given})
         if incoming is None and outgoing is None:
             details = count_details(object_in(fields.value(row, "usage_details")))
             total = fields.count(row, "total_tokens")

@@ -19,7 +19,7 @@ from outlay.wire.files.columns import (
 from outlay.wire.files.mapping import Columns, FileMapping
 
 MAX_REQUESTS = 1_000_000
-"""Most requests that one row can stand for."""
+"""Maximum number of requests per row."""
 
 
 class Fields:
@@ -57,7 +57,7 @@ class Fields:
         return tuple(text for text in found if text)
 
     def count(self, row: Row, name: str) -> int | None:
-        """A field as a count; None if it is empty, Invalid if it is not a count."""
+        """A field as a count; None if it is empty, raises Invalid if it is not a count."""
         value = self.value(row, name)
         if value is None:
             return None
@@ -67,7 +67,7 @@ class Fields:
         return count
 
     def number(self, row: Row, name: str) -> Decimal | None:
-        """A field as a number; None if it is empty, Invalid if it is not a number."""
+        """A field as a number; None if it is empty, raises Invalid if it is not a number."""
         value = self.value(row, name)
         return None if value is None else real_number(value, self.shown(name))
 

@@ -84,15 +84,15 @@ class Answers(StrEnum):
 
 
 class Spread(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How a row that stands for an unknown number of requests is split.
+    """How a row that covers an unknown number of requests is split.
 
-    Its tokens are spread over as many events as necessary for none to have more input than the
-    limit, so that prices by input size apply as they did.
+    Its tokens are spread over as many events as needed to keep the input of each below the limit,
+    so that prices by input size apply as they did.
     """
 
     column: str
     limits: dict[str, int]
-    """Most input tokens of one event, by value of the column."""
+    """Maximum input tokens of one event, by value of the column."""
     otherwise: int
     """The limit for all other values."""
 
@@ -115,7 +115,7 @@ class FileMapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unused: dict[str, list[str]] = {}
     """Values by column that mark rows without usage."""
     values: dict[str, dict[str, str]] = {}
-    """Our value by the file's value in lower case, for a field such as `status`."""
+    """Outlay's value by the file's value in lower case, for a field such as `status`."""
     identity: list[str] = []
     """Columns that identify a row without an id; by default all columns do."""
     identity_except: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""Rows of a file → usage reports, according to its mapping."""
+"""Conversion of file rows to usage reports, according to the mapping."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import Final
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.latency import MAX_DURATION_US
 from outlay.domain.money import MAX_PUSD
 from outlay.domain.usage import TokenUsage
@@ -123,7 +124,7 @@ class ReportReader:
         project = self._called(row, "project", names)
         duration_us, first_token_us = self._timing(row, time_us - self._assumed.shift_us)
         return UsageReport(
-            event_id=self._event_id(row),
+            event_id=EventId(self._event_id(row)),
             event_time_us=time_us,
             provider=provider,
             mapping=mapping,
@@ -194,7 +195,7 @@ class ReportReader:
         amount = money_of(value)
         if amount is None:
             raise self._fields.wrong("cost", "an amount in USD", value)
-        # With one's own provider key, the upstream's charge is not part of the router's.
+        # With a customer's own provider key, the upstream's charge is not part of the router's.
         amount += self._fields.number(row, "cost_upstream") or 0
         pusd = int((amount * self._rate(row)).scaleb(12).to_integral_value(ROUND_HALF_EVEN))
         if not self._assumed.is_bill and not 0 <= pusd <= MAX_PUSD:
@@ -297,7 +298,7 @@ class ReportReader:
         return event_id if seen == 1 else f"{event_id}:{seen}"
 
     def _pieces(self, row: Row, report: UsageReport) -> int:
-        """How many events a row becomes; at least one if it has any usage."""
+        """The number of events that a row becomes; at least one if it has any usage."""
         usage = report.usage or TokenUsage()
         value = self._fields.value(row, "requests")
         if value is not None:

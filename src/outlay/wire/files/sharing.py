@@ -7,6 +7,7 @@ from typing import Final
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
+from outlay.domain.ids import EventId
 from outlay.domain.meter import METERS
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -27,7 +28,7 @@ def shared(report: UsageReport, pieces: int) -> Sequence[UsageReport]:
         found.append(
             replace(
                 report,
-                event_id=f"{report.event_id[: MAX_TEXT - 10]}#{index}",
+                event_id=EventId(f"{report.event_id[: MAX_TEXT - 10]}#{index}"),
                 usage=None if report.usage is None else usage,
                 meters=meters,
                 reported_cost_pusd=None if cost is None else _share(cost, index, pieces),

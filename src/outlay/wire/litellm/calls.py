@@ -65,7 +65,7 @@ def operation_of(call_type: str) -> str:
 
 
 def is_poll(call_type: str, report: UsageReport) -> bool:
-    """Whether a call only started or polled something and used nothing itself."""
+    """Whether a call only started or polled something and used no tokens itself."""
     is_administrative = call_type in _ADMINISTRATIVE or (
         call_type.startswith("a") and call_type[1:] in _ADMINISTRATIVE
     )
@@ -77,7 +77,7 @@ def settled(call_type: str, report: UsageReport, *, is_cached: bool) -> UsageRep
     """The report adjusted to its call type: batches get batch prices and the batch's id.
 
     A response that is only queued has counts of zero, which do not predict its usage. An answer
-    from LiteLLM's own cache used nothing.
+    from LiteLLM's own cache used no tokens.
     """
     if is_cached:  # not the request whose answer, with its id, was cached
         return replace(report, response_id="")

@@ -21,6 +21,7 @@ import msgspec
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT, Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import (
@@ -85,7 +86,7 @@ _PAYLOAD: Final = {
     "description": "LiteLLM's StandardLoggingPayload; most of it is skipped.",
     "required": ["startTime"],
     "properties": {
-        "litellm_call_id": {"description": "Text; `id` stands in where it is missing."},
+        "litellm_call_id": {"description": "Text; `id` is used if it is missing."},
         "startTime": {"type": ["number", "string"], "description": "Seconds since the epoch."},
     },
 }
@@ -139,7 +140,7 @@ def _report(payload: _Payload, at: int, teams: Teams) -> UsageReport | None:
     call_type = text_of(payload.call_type)
     counted = _counted(payload, metadata, has_failed=has_failed)
     report = UsageReport(
-        event_id=f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id,
+        event_id=EventId(f"{call_id[: MAX_TEXT - 8]}:failure" if has_failed else call_id),
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,
@@ -203,9 +204,8 @@ def _owners_of(metadata: Fields, teams: Teams) -> tuple[str, tuple[str, ...], di
 
 def _user_of(metadata: Fields) -> str:
     """The owner of the key: the e-mail address, which other systems know too, or the id."""
-    return text_of(metadata.get("user_api_key_user_email")) or text_of(
-        metadata.get("user_api_key_user_id")
-    )
+    email = text_of(metadata.get("user_api_key_user_email"))
+    return email or text_of(metadata.get("user_api_key_user_id"))
 
 
 def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counted:
@@ -221,7 +221,7 @@ def _counted(payload: _Payload, metadata: Fields, *, has_failed: bool) -> Counte
 
 
 def _caller(metadata: Fields, payload: _Payload) -> Caller:
-    """The claims in the caller's headers, as far as LiteLLM forwards them."""
+    """The claims in the caller's headers, if LiteLLM forwards them."""
     headers = {
         name.lower().encode(errors="ignore"): value.encode(errors="ignore")
         for found in (
@@ -256,7 +256,7 @@ def _status(code: int | None) -> Status:
 
 
 def _code(value: object) -> int | None:
-    """An HTTP status; None for anything else, as failures without one have a word or nothing."""
+    """An HTTP status; None for anything else: failures without one have a word or nothing."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and 100 <= int(text) <= 599 else None
 

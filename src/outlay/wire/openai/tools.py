@@ -62,7 +62,7 @@ def read_items(output: Sequence[object]) -> list[Item]:
 
 
 def note_tool_usage(answer: Answer, usage: Fields | None) -> None:
-    """Note the usage of other models by tools: it is billed, and the list has no price for it."""
+    """Note the usage of other models by tools: it is billed, but has no list price."""
     for name, counts in (usage or {}).items():
         if isinstance(counts, dict) and any(
             type(count) is int and count > 0 for count in counts.values()

@@ -9,7 +9,7 @@ from outlay.wire.openai.tools import Item, note_tool_usage, note_tools
 
 
 class _Body(msgspec.Struct):
-    """A complete answer without anomalies; its text is skipped, because there are token counts."""
+    """A complete answer of the usual shape; its text is skipped, because there are token counts."""
 
     usage: dict[str, Any]
     id: str = ""

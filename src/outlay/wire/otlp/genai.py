@@ -2,14 +2,15 @@
 
 Sources: OpenTelemetry GenAI semantic conventions (current names and those they replaced),
 OpenInference, Traceloop's OpenLLMetry, Langfuse's and LiteLLM's attributes, OpenRouter's Broadcast,
-and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` lists
-them in a table.
+and the cost attributes of OpenLIT, Sentry and Logfire. `docs/guides/opentelemetry.md` has a table
+of them.
 """
 
 from collections.abc import Mapping
 from typing import Any, Final
 
 from outlay.domain.event import Status, UsageSource, status_of_code
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.wire.answer import count_of, text_of, tier_context
@@ -222,7 +223,9 @@ def report_of(span: Span) -> UsageReport | None:
     provider, mapping = route_of(text_of(first_of(found, *_PROVIDER)), model or "unknown")
     first_token_us = _first_token_us(found, start_us)
     return UsageReport(
-        event_id=text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}",
+        event_id=EventId(
+            text_of(found.get("litellm.call_id")) or f"{span.trace_id}:{span.span_id}"
+        ),
         event_time_us=start_us,
         provider=provider,
         mapping=mapping,
@@ -348,9 +351,9 @@ def _first_token_us(found: Attributes, start_us: int) -> int | None:
 
 
 def _is_stream(found: Attributes) -> bool | None:
-    """Whether the answer was streamed; None if the span does not tell."""
-    told = first_of(found, *_STREAM)
-    return None if told is None else told in (True, "true", "True")
+    """Whether the answer was streamed; None if the span does not say."""
+    stated = first_of(found, *_STREAM)
+    return None if stated is None else stated in (True, "true", "True")
 
 
 def _app(found: Attributes) -> str:

@@ -73,7 +73,7 @@ def _vercel(span: Span) -> Span:
     step = text_of(found.get("ai.operationId")).rpartition(".")[2]
     if not step.startswith("do"):
         return span
-    told: dict[str, Value] = {
+    more: dict[str, Value] = {
         "gen_ai.operation.name": _STEPS.get(step, step.removeprefix("do").lower()),
         "gen_ai.request.model": found.get("ai.model.id"),
         "gen_ai.system": found.get("ai.model.provider"),
@@ -87,7 +87,7 @@ def _vercel(span: Span) -> Span:
         "session.id": found.get("ai.telemetry.metadata.sessionId"),
         "gen_ai.agent.name": found.get("ai.telemetry.functionId"),
     }
-    return _add(span, told)
+    return _add(span, more)
 
 
 def _claude_code(span: Span) -> Span:
@@ -99,7 +99,7 @@ def _claude_code(span: Span) -> Span:
         count_of(_number(found.get(name)))
         for name in ("input_tokens", "cache_read_tokens", "cache_creation_tokens")
     ]
-    told: dict[str, Value] = {
+    more: dict[str, Value] = {
         "gen_ai.request.model": found.get("model"),
         "gen_ai.system": "anthropic",
         "gen_ai.response.time_to_first_chunk": _seconds(found.get("ttft_ms")),
@@ -107,11 +107,11 @@ def _claude_code(span: Span) -> Span:
         "http.response.status_code": found.get("status_code"),
     }
     if counts[0] is not None:
-        told["gen_ai.usage.input_tokens"] = sum(count or 0 for count in counts)
+        more["gen_ai.usage.input_tokens"] = sum(count or 0 for count in counts)
     if found.get("success") in (False, "false"):
         # Its `error` has the provider's text, which may quote user data.
-        told["error.type"] = text_of(str(found.get("status_code") or "error"))
-    return _add(span, told)
+        more["error.type"] = text_of(str(found.get("status_code") or "error"))
+    return _add(span, more)
 
 
 def _logfire(span: Span) -> Span:
@@ -127,12 +127,12 @@ def _logfire(span: Span) -> Span:
     if kind is None or asked.get("stream") is not True:
         return span
     if kind == "log":
-        told = {
+        more = {
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": asked.get("model"),
             "gen_ai.request.stream": True,
         }
-        return _add(_lasting(span, found.get("duration")), told)
+        return _add(_lasting(span, found.get("duration")), more)
     has_counts = first_of(found, *_COUNTS) is not None
     if has_counts or span.is_error or found.get("error.type"):
         return span
@@ -168,18 +168,18 @@ _RULES: Final[Sequence[Callable[[Span], Span]]] = (
 )
 
 
-def _add(span: Span, told: Mapping[str, Value]) -> Span:
+def _add(span: Span, more: Mapping[str, Value]) -> Span:
     """A span with further attributes, unless it has them already."""
     found = span.attributes
-    return _say(span, {name: value for name, value in told.items() if _is_new(found, name, value)})
+    return _say(span, {name: value for name, value in more.items() if _is_new(found, name, value)})
 
 
 def _is_new(found: Attributes, name: str, value: Value) -> bool:
     return value is not None and value != "" and found.get(name) in (None, "")
 
 
-def _say(span: Span, told: Mapping[str, Value]) -> Span:
-    return replace(span, attributes={**span.attributes, **told}) if told else span
+def _say(span: Span, more: Mapping[str, Value]) -> Span:
+    return replace(span, attributes={**span.attributes, **more}) if more else span
 
 
 def _lasting(span: Span, duration_s: Value) -> Span:

@@ -21,10 +21,10 @@ from outlay.domain.errors import Invalid
 from outlay.wire.answer import Fields, list_of, object_of, text_of
 
 MAX_SPANS: Final = 20_000
-"""Most spans in one body."""
+"""Maximum number of spans in one body."""
 
 MAX_DEPTH: Final = 20
-"""Deepest nesting of an attribute that is read."""
+"""Maximum nesting of attributes that are read."""
 
 ERROR: Final = 2
 """The status code of a failed span."""
@@ -59,7 +59,7 @@ class Span:
 
 
 def parse_protobuf(body: bytes) -> list[Span]:
-    """The spans of an ExportTraceServiceRequest; Invalid if the body is not one."""
+    """The spans of an ExportTraceServiceRequest; raises Invalid if the body is not one."""
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
@@ -88,9 +88,8 @@ def parse_protobuf(body: bytes) -> list[Span]:
 
 
 def parse_json(body: bytes) -> list[Span]:
-    """The spans of the JSON form; Invalid, naming the span and the field, if the body is
-    malformed.
-    """
+    """The spans of the JSON form; raises Invalid with the span and the field if the body is
+    malformed."""
     try:
         request = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -178,8 +177,8 @@ def _json_span(span: Fields, shared: Attributes, scope: str, index: int) -> Span
 def _json_id(span: Fields, name: str, index: int) -> str:
     value = span.get(name)
     try:
-        return bytes.fromhex(value).hex()  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+        return bytes.fromhex(value if isinstance(value, str) else "-").hex()
+    except ValueError as error:
         raise _wrong(index, name, f"hexadecimal digits, not {value!r}"[:200]) from error
 
 
@@ -244,7 +243,7 @@ def _double(value: object) -> float | None:
 
 
 def _objects(owner: Fields, name: str) -> list[Fields]:
-    """A list of objects; empty if it is missing, Invalid for anything else."""
+    """A list of objects; empty if it is missing, raises Invalid for anything else."""
     found = owner.get(name)
     if found is None:
         return []

@@ -45,14 +45,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Columns, rows and the metadata of both."""
+    """Columns, rows and their metadata."""
 
     columns: Sequence[Column]
     rows: Iterable[Sequence[Cell]]
     head: Mapping[str, Any]
     """What is known before the first row: the query and the window."""
     totals: Mapping[str, int]
-    """The window's totals by column, each request counted once, as far as known."""
+    """The window's totals by column, each request counted once, if known."""
     has_overlap: bool = False
     """Whether a request can be in several rows, so that rows sum to more than the totals."""
     is_part: bool = False

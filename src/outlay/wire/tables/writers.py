@@ -13,7 +13,7 @@ Writer = Callable[[IO[bytes], Table, FileStyle], dict[str, Any]]
 
 
 def write_ndjson(file: IO[bytes], table: Table, style: FileStyle) -> dict[str, Any]:
-    """One JSON object per row and line, then one line `{"trailer": …}`."""
+    """One JSON object per row and line, then a line `{"trailer": …}`."""
     tally = Tally(table.columns)
     file.writelines(line for _, line in tally.lines(table.rows, style.money))
     trailer = tally.trailer(table)

@@ -158,7 +158,7 @@ class _Subtotals:
 
     @classmethod
     def of(cls, columns: Sequence[Column]) -> "_Subtotals | None":
-        """None if there is nothing to group by, or each value has only one row."""
+        """None if there is nothing to group by, or if each value has only one row."""
         ordered = _in_sheet_order(columns)
         ids = [index for index, column in enumerate(columns) if column.kind is ColumnKind.ID]
         is_stepped = any(column.kind in _TIMES for column in columns)

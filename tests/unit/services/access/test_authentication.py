@@ -22,7 +22,7 @@ def access(directory: Directory, clock: FixedClock) -> Access:
 
 @pytest.fixture
 def text(administration: Administration, operator: Actor, owner: Member) -> str:
-    """A token that ends in a day."""
+    """A token that expires in a day."""
     _, made = administration.tokens.create(
         operator,
         description="t",
@@ -34,7 +34,7 @@ def text(administration: Administration, operator: Actor, owner: Member) -> str:
 
 
 @pytest.mark.parametrize("token", ["", "ota", "ota_", "ota__x", "ota_x_", "otl_x_y"])
-def test_what_is_no_token(token: str) -> None:
+def test_malformed_token_is_refused(token: str) -> None:
     with pytest.raises(Unauthenticated):
         parse_token(token)
 
@@ -48,7 +48,7 @@ def test_a_token_names_its_member_and_scopes(access: Access, text: str, owner: M
         access.actor_of_token(text + "x")
 
 
-def test_a_token_ends(
+def test_expired_token_is_refused(
     administration: Administration, access: Access, text: str, operator: Actor, clock: FixedClock
 ) -> None:
     clock.instant = NOW + timedelta(days=1)
@@ -60,6 +60,6 @@ def test_a_token_ends(
         access.actor_of_token(text)
 
 
-def test_nobody_is_signed_in_with_an_unknown_session(access: Access) -> None:
+def test_unknown_session_is_refused(access: Access) -> None:
     with pytest.raises(Unauthenticated):
         access.actor_of_session("made up")

@@ -1,4 +1,4 @@
-"""Failures on the audit trail: the first, the second, the fourth, the eighth."""
+"""Failures in the audit trail: the first, the second, the fourth, the eighth."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from outlay.services.access import failed_sign_ins
 from outlay.services.access.failed_sign_ins import note_failure
 from outlay.services.access.sign_in_throttle import Attempt
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 
 
 def noted(administration: Administration, operator: Actor) -> list[object]:

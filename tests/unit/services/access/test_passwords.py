@@ -1,4 +1,4 @@
-"""Passwords: which are taken, and that hashing is bounded."""
+"""Passwords: which are accepted, and that hashing is bounded."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor

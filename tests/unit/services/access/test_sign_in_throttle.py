@@ -1,4 +1,4 @@
-"""Slowing down who guesses, without keeping out who knows."""
+"""Slowing down password guessing without locking out the account's owner."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -66,7 +66,7 @@ def test_refused_attempts_do_not_count(throttle: Throttle, clock: FixedClock) ->
     fail(throttle, 1)
 
 
-def test_another_place_is_not_kept_out_before_the_account_is(throttle: Throttle) -> None:
+def test_other_places_are_blocked_only_with_the_account(throttle: Throttle) -> None:
     fail(throttle, FREE_OF_ACCOUNT_HERE)
     for number in range(FREE_OF_ACCOUNT - FREE_OF_ACCOUNT_HERE):
         fail(throttle, 1, f"198.51.{number}.1")
@@ -74,7 +74,7 @@ def test_another_place_is_not_kept_out_before_the_account_is(throttle: Throttle)
         fail(throttle, 1, "203.0.113.1")
 
 
-def test_a_known_browser_is_counted_by_itself(throttle: Throttle) -> None:
+def test_known_browser_is_counted_separately(throttle: Throttle) -> None:
     device = throttle.device_of("ada")
     for number in range(FREE_OF_ACCOUNT):
         fail(throttle, 1, f"198.51.{number}.1")
@@ -98,7 +98,7 @@ def test_success_forgets_failures_and_time_does_too(
     fail(throttle, FREE_OF_ACCOUNT_HERE)
 
 
-def test_an_attempt_that_could_not_be_made_is_withdrawn(throttle: Throttle) -> None:
+def test_attempt_that_fails_for_other_reasons_is_withdrawn(throttle: Throttle) -> None:
     for _ in range(FREE_OF_ACCOUNT_HERE + 3):
         throttle.withdraw(throttle.begin("ada", "192.0.2.1", ""))
 

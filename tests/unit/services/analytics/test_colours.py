@@ -10,7 +10,8 @@ KEYS = [f"key-{number:02}" for number in range(30)]
 
 @st.composite
 def pages(draw: st.DrawFn) -> tuple[list[str], dict[str, int], list[list[str]]]:
-    """Values by cost, what each remembers, and the lists by three metrics, the first by cost."""
+    """Values by cost, the stored slot of each, and the lists by three metrics, the first by
+    cost."""
     keys = draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=24))
     lists = [keys[:8]]
     lists += [draw(st.permutations(keys))[:8] for _ in range(2)] if keys else []

@@ -1,4 +1,4 @@
-"""Names of values: what has been set up, also when it is gone."""
+"""Labels of values: those of configured objects, including deleted ones."""
 
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
@@ -25,7 +25,7 @@ def test_names_survive_deletion(
     assert read_labels(directory, OrganizationId("another"), Dimension.PROJECT) == {}
 
 
-def test_what_is_the_same_everywhere_needs_no_directory(directory: Directory) -> None:
+def test_shared_constant_labels_need_no_directory(directory: Directory) -> None:
     directory.close()
 
     assert read_labels(directory, OrganizationId("org"), Dimension.STATUS) == {

@@ -1,4 +1,4 @@
-"""A window of the log as parts that are read one after the other."""
+"""A window of the log, in parts that are read one after the other."""
 
 from datetime import UTC, datetime
 
@@ -11,11 +11,11 @@ from outlay.services.analytics.log_windows import GAP_ROWS, PART_ROWS, Span, cut
 PERIOD = Period(start_bucket=100, end_bucket=200, timezone="UTC")
 
 
-def test_without_more_knowledge_it_is_one_part() -> None:
+def test_period_is_one_part_without_known_buckets() -> None:
     assert cut_spans(PERIOD, None, None, []) == [Span(100, 200, 0)]
 
 
-def test_adjoining_buckets_are_one_part_unless_an_edge_lies_between() -> None:
+def test_adjacent_buckets_are_one_part_unless_separated_by_an_edge() -> None:
     matching = [150, 149, 148, 120]
 
     assert cut_spans(PERIOD, matching, None, []) == [Span(148, 151, 0), Span(120, 121, 0)]
@@ -52,7 +52,7 @@ def test_small_gaps_are_read_along() -> None:
     assert far == [Span(150, 151, 1), Span(148, 149, 1)]
 
 
-def test_a_part_lies_in_one_step() -> None:
+def test_part_is_within_one_step() -> None:
     start = datetime(2026, 11, 1, tzinfo=UTC)
     steps = [
         Step(start_bucket=100, end_bucket=150, label="a", start=start),

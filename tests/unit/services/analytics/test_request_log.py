@@ -1,4 +1,4 @@
-"""Pages of the request log: in every order each request is on one of them, both ways."""
+"""Pages of the request log: in every order each request is on one of them, in both directions."""
 
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from outlay.domain.answers import ZERO, Breakdown, Totals
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import NO_MERGES
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.period import BUCKET_US, Interval, Period, steps_of
 from outlay.domain.query import UsageQuery
 from outlay.domain.questions import Buckets
@@ -59,7 +59,7 @@ class Cube:
 
 
 class Analytics:
-    """The part of the service that the log asks."""
+    """The part of the service that the log uses."""
 
     def breakdown_in(self, _: object, query: UsageQuery) -> Breakdown:
         steps = steps_of(query.period, query.interval)
@@ -67,7 +67,7 @@ class Analytics:
 
 
 class Ledger:
-    """Events in memory; their number is their sequence number."""
+    """Events in memory; their position is their sequence number."""
 
     def __init__(self, events: list[UsageEvent]) -> None:
         self.events = events
@@ -134,7 +134,7 @@ def _signed(place: LogPosition, order: LogOrder) -> tuple[int, ...]:
 
 @st.composite
 def events(draw: st.DrawFn) -> list[UsageEvent]:
-    """Requests of few times and values, so that many are equal."""
+    """Requests with few different times and values, so that many are equal."""
     facts = st.tuples(
         st.integers(0, BUCKETS - 1),
         st.integers(0, 2),
@@ -194,7 +194,7 @@ def usage(interval: Interval = Interval.HOUR) -> UsageQuery:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts small enough for a few events to be in many."""
+    """Parts so small that a few events span many."""
     monkeypatch.setattr(log_windows, "PART_ROWS", 4)
     monkeypatch.setattr(log_windows, "GAP_ROWS", 1)
     monkeypatch.setattr(request_log, "PART_ROWS", 4)
@@ -235,8 +235,8 @@ def test_paging_in_any_order_gives_each_request_once(
     page = log.page(plan_of(log, cube, query), limit)
     assert page.preceding is None
     forward += [entry.seq for entry in page.entries]
-    # What comes in meanwhile is on none of the pages.
-    late = [replace(event, event_id=f"late {event.event_id}") for event in made]
+    # Events recorded meanwhile are on none of the pages.
+    late = [replace(event, event_id=EventId(f"late {event.event_id}")) for event in made]
     later, cube = [*made, *late], Cube([*made, *late])
     ledger.events = later
     last = page

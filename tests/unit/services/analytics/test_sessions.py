@@ -1,4 +1,4 @@
-"""Sessions: what each has cost by model, project, key, user and app."""
+"""Sessions: their cost by model, project, key, user and app."""
 
 from dataclasses import replace
 from typing import Any, cast
@@ -23,7 +23,7 @@ QUERY = SessionQuery(
 
 
 class Cube:
-    """Two sessions."""
+    """A cube with two sessions."""
 
     def ask(self, question: Any) -> Any:
         match question:

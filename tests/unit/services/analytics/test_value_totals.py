@@ -1,4 +1,4 @@
-"""Totals of all values of a dimension, and of everything around them."""
+"""Totals of all values of a dimension, and the totals around them."""
 
 from typing import Any, cast
 
@@ -16,7 +16,7 @@ QUERY = UsageQuery(organization_id=OrganizationId("org"), merges=NO_MERGES, peri
 
 
 def cube(rows: dict[str, int], total: int) -> Any:
-    """A cube that has so many requests of each value, and so many in all."""
+    """A cube with a number of requests of each value, and in total."""
 
     class Cube:
         def ask(self, question: Any) -> Any:
@@ -35,7 +35,7 @@ def test_requests_without_a_value_are_unattributed() -> None:
     assert (found.unattributed.requests, found.total.requests) == (2, 5)
 
 
-def test_groups_overlap_so_their_total_is_asked_for() -> None:
+def test_total_of_overlapping_groups_is_queried() -> None:
     found = read_value_totals(cube({"a": 3, "b": 3}, 4), QUERY, Dimension.GROUP)
 
     assert found.total.requests == 4

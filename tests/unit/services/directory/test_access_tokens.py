@@ -1,4 +1,4 @@
-"""Access tokens: no more rights and no longer life than what they were made with."""
+"""Access tokens: never more rights or a longer life than what created them."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ def actor(operator: Actor, owner: Member) -> Actor:
     return replace(operator, member_id=owner.member_id, email=owner.email, channel=Channel.SESSION)
 
 
-def test_a_token_has_no_more_rights_than_its_maker(
+def test_token_has_no_more_rights_than_its_creator(
     administration: Administration, actor: Actor
 ) -> None:
     few = replace(actor, scopes=frozenset({Scope.USAGE_READ}), channel=Channel.TOKEN)
@@ -30,7 +30,7 @@ def test_a_token_has_no_more_rights_than_its_maker(
         administration.tokens.create(actor, description="t", scopes=[])
 
 
-def test_a_token_made_with_another_ends_with_it(
+def test_token_created_with_another_expires_with_it(
     administration: Administration, actor: Actor
 ) -> None:
     tokens = administration.tokens
@@ -48,9 +48,7 @@ def test_a_token_made_with_another_ends_with_it(
         tokens.revoke(actor, child.token_id)
 
 
-def test_a_token_that_has_expired_already_is_not_made(
-    administration: Administration, actor: Actor
-) -> None:
+def test_token_with_a_past_expiry_is_refused(administration: Administration, actor: Actor) -> None:
     with pytest.raises(Invalid) as refused:
         administration.tokens.create(actor, description="t", scopes=Scope, expires_at=NOW)
     assert refused.value.field == "expiresAt"

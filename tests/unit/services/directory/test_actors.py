@@ -20,7 +20,7 @@ def test_an_actor_has_the_role_and_organization_of_the_member(
     assert not actor.is_operator
 
 
-def test_who_has_left_or_never_was_is_no_actor(
+def test_removed_or_unknown_member_is_no_actor(
     administration: Administration, directory: Directory, operator: Actor, owner: Member
 ) -> None:
     organization = administration.organizations.organization_of(operator)

@@ -1,4 +1,4 @@
-"""Groups: who was in them from when to when."""
+"""Groups: their dated memberships."""
 
 from datetime import timedelta
 
@@ -37,7 +37,7 @@ def test_a_member_joins_and_leaves_at_an_instant(
     assert sorted(spans) == [(to_us(joined), to_us(left)), (to_us(NOW), None)]
 
 
-def test_nobody_is_in_a_group_twice_at_once(
+def test_memberships_in_a_group_cannot_overlap(
     groups: Groups, operator: Actor, owner: Member, group_id: GroupId
 ) -> None:
     groups.add_member(operator, group_id, owner.member_id)
@@ -46,7 +46,7 @@ def test_nobody_is_in_a_group_twice_at_once(
             groups.add_member(operator, group_id, owner.member_id, since)
 
 
-def test_nobody_leaves_before_joining(
+def test_membership_cannot_end_before_it_begins(
     groups: Groups, operator: Actor, owner: Member, group_id: GroupId
 ) -> None:
     with pytest.raises(NotFound):

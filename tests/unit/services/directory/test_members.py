@@ -1,4 +1,4 @@
-"""Members: invited, changed, removed; somebody always stays owner."""
+"""Members: invited, changed, removed; there is always an owner."""
 
 from datetime import timedelta
 
@@ -33,9 +33,7 @@ def test_an_invitation_is_revoked_once(administration: Administration, operator:
         members.revoke_invitation(operator, invitation.invitation_id)
 
 
-def test_the_last_owner_stays(
-    administration: Administration, operator: Actor, owner: Member
-) -> None:
+def test_last_owner_stays(administration: Administration, operator: Actor, owner: Member) -> None:
     members = administration.members
     with pytest.raises(Conflict):
         members.remove(operator, owner.member_id)

@@ -1,4 +1,4 @@
-"""Organizations: names and slugs of their own, and which one is meant."""
+"""Organizations: unique names and slugs, and finding one by name."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_names_and_slugs_are_taken_once(administration: Administration) -> None:
         organizations.update(other, name="Acme")
 
 
-def test_the_only_one_needs_no_name(administration: Administration) -> None:
+def test_only_organization_needs_no_name(administration: Administration) -> None:
     organizations = administration.organizations
     assert organizations.find_by_name(None) is None
     acme = organizations.create("Acme")

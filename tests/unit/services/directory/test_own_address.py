@@ -12,7 +12,7 @@ from outlay.settings import Settings
 
 @pytest.fixture
 def own(tmp_path: Path) -> OwnAddress:
-    """An installation behind a public URL, whose server listens on port 4100."""
+    """An installation with a public URL, whose server listens on port 4100."""
     settings = Settings(data=tmp_path, public_url="https://usage.example.com")
     info = ServerInfo(7, "http://127.0.0.1:4100", "t")
     settings.server_path.write_bytes(msgspec.json.encode(info))
@@ -30,12 +30,12 @@ def own(tmp_path: Path) -> OwnAddress:
         "http://[::1]:4100",
     ],
 )
-def test_other_spellings_of_it_are_the_same(own: OwnAddress, url: str) -> None:
+def test_other_spellings_of_the_address_are_included(own: OwnAddress, url: str) -> None:
     assert own.includes(url)
 
 
 @pytest.mark.parametrize(
     "url", ["https://usage.example.com:8443", "http://127.0.0.1:4101", "https://example.com"]
 )
-def test_another_port_or_host_is_somebody_else(own: OwnAddress, url: str) -> None:
+def test_other_port_or_host_is_not_this_installation(own: OwnAddress, url: str) -> None:
     assert not own.includes(url)

@@ -1,4 +1,4 @@
-"""Projects: names are their own while they are in use."""
+"""Projects: names are unique among current projects."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_a_name_is_taken_until_its_project_is_deleted(projects: Projects, operat
     assert names(projects, operator) == ["Web"]
 
 
-def test_a_project_is_renamed_but_not_to_anothers_name(projects: Projects, operator: Actor) -> None:
+def test_project_cannot_be_renamed_to_an_existing_name(projects: Projects, operator: Actor) -> None:
     web, app = projects.create(operator, "Web"), projects.create(operator, "App")
 
     assert projects.rename(operator, web.project_id, "Site").name == "Site"
@@ -40,7 +40,7 @@ def test_a_project_is_renamed_but_not_to_anothers_name(projects: Projects, opera
     assert names(projects, operator) == ["App", "Site"]
 
 
-def test_a_project_is_found_by_name_or_id_or_made(projects: Projects, operator: Actor) -> None:
+def test_project_is_found_by_name_or_id_or_created(projects: Projects, operator: Actor) -> None:
     made, is_new = projects.ensure(operator, "Web")
 
     assert is_new
@@ -48,7 +48,7 @@ def test_a_project_is_found_by_name_or_id_or_made(projects: Projects, operator: 
     assert projects.ensure(operator, made.project_id) == (made, False)
 
 
-def test_projects_of_others_are_not_there(
+def test_foreign_projects_are_not_found(
     administration: Administration, projects: Projects, operator: Actor
 ) -> None:
     project = projects.create(operator, "Web")

@@ -21,7 +21,7 @@ def test_a_key_is_registered_once_and_removed_once(
         tags.remove(operator, "team")
 
 
-def test_there_is_room_for_some_keys(administration: Administration, operator: Actor) -> None:
+def test_number_of_keys_is_limited(administration: Administration, operator: Actor) -> None:
     tags = administration.tags
     for number in range(MAX_KEYS):
         tags.add(operator, f"key-{number}")

@@ -1,4 +1,4 @@
-"""Noticing that the directory has changed."""
+"""Detecting changes of the directory."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_everything_is_refreshed_once_for_each_change(
     assert seen == ["first", "later"]
 
 
-def test_damage_keeps_nothing_else_from_being_refreshed_and_is_met_again(
+def test_damaged_row_does_not_stop_other_refreshes_and_is_reported_again(
     administration: Administration, operator: Actor, directory: Directory
 ) -> None:
     seen: list[str] = []

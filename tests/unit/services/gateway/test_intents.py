@@ -1,4 +1,4 @@
-"""The gateway's way to the ledger: together, in order, and nothing lost when it cannot write."""
+"""The gateway's batches for the ledger: together, in order, and nothing lost if it cannot write."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from tests.factories import NOW, make_event
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import LimitReached, OutlayError, Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.services.gateway import intents as journal_module
 from outlay.services.gateway.intents import IntentLog
@@ -26,7 +26,7 @@ AWAY = Unavailable(
 
 
 class Submission(NamedTuple):
-    """What was handed over, and its answer."""
+    """A submission and its future."""
 
     events: Sequence[UsageEvent]
     intents: Sequence[Intent]
@@ -35,17 +35,17 @@ class Submission(NamedTuple):
     done: Future[list[Outcome]]
 
     def commit(self) -> None:
-        """What it holds is on disk."""
+        """Resolve the future as if it were on disk."""
         self.done.set_result([Outcome.ACCEPTED] * len(self.events))
 
 
 class HeldLedger:
-    """A ledger that commits when a test says so."""
+    """A ledger that commits when a test does so."""
 
     def __init__(self) -> None:
         self.failure: str | None = None
         self.refusal: OutlayError | None = None
-        """Why nothing is accepted, while there is a reason."""
+        """Why nothing is accepted, if there is a reason."""
         self.submitted: list[Submission] = []
 
     def submit(
@@ -56,7 +56,7 @@ class HeldLedger:
         settled: Sequence[Settled] = (),
         refused: Refused | None = None,
     ) -> Future[list[Outcome]]:
-        """Take a submission, or refuse it."""
+        """Accept a submission, or refuse it."""
         if self.refusal:
             raise self.refusal
         taken = Submission(events, intents, settled, refused, Future())
@@ -65,7 +65,7 @@ class HeldLedger:
 
 
 class Bench:
-    """A journal over a ledger that a test holds."""
+    """An IntentLog with a ledger that the test controls."""
 
     def __init__(self, folder: Path) -> None:
         self.ledger = HeldLedger()
@@ -73,7 +73,7 @@ class Bench:
         self.journal = IntentLog(cast(Ledger, self.ledger), self.rescue)
 
     async def submission(self, number: int) -> Submission:
-        """The submission of a number, from 0, once it has been made."""
+        """The submission with a number, from 0, once it was made."""
         for _ in range(400):
             if len(self.ledger.submitted) > number:
                 return self.ledger.submitted[number]
@@ -81,7 +81,7 @@ class Bench:
         raise AssertionError(f"only {len(self.ledger.submitted)} submissions")
 
     async def overdue(self, count: int) -> None:
-        """Until so many outcomes wait."""
+        """Wait until this many outcomes are overdue."""
         for _ in range(400):
             if self.journal.overdue == count:
                 return
@@ -98,7 +98,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 
 def run(scenario: Callable[[], Awaitable[None]]) -> None:
-    """Run a scenario in a loop of its own, whatever loops other tests have left behind."""
+    """Run a scenario in a separate event loop, whatever other tests have left behind."""
 
     async def limited() -> None:
         await asyncio.wait_for(cast(Any, scenario()), 20)
@@ -108,7 +108,7 @@ def run(scenario: Callable[[], Awaitable[None]]) -> None:
 
 
 def intent(number: int) -> Intent:
-    return Intent(OrganizationId("org_test"), f"request-{number}", b"begun")
+    return Intent(OrganizationId("org_test"), EventId(f"request-{number}"), b"begun")
 
 
 def pair(event: UsageEvent) -> Settled:
@@ -193,7 +193,7 @@ def test_unavailable_ledger_refuses_requests_and_keeps_outcomes(bench: Bench) ->
         await bench.journal.settle(event)
         assert bench.journal.overdue == 1
         bench.ledger.refusal = None
-        with pytest.raises(Unavailable):  # while an outcome waits, nobody is let through
+        with pytest.raises(Unavailable):  # while an outcome is waiting, nothing is admitted
             await bench.journal.open(intent(2))
         retried = await bench.submission(0)
         assert (list(retried.events), list(retried.settled)) == ([event], [pair(event)])
@@ -221,7 +221,7 @@ def test_failed_commit_keeps_every_outcome_for_a_retry(bench: Bench) -> None:
 
 
 def test_submitted_batch_is_immutable(bench: Bench) -> None:
-    """The ledger's thread cuts outcomes by the length of what was submitted."""
+    """The ledger's thread splits outcomes by the length of what was submitted."""
     first, second = make_event(), make_event()
 
     async def scenario() -> None:
@@ -310,7 +310,7 @@ def test_outcome_is_kept_if_its_request_was_cancelled(
         task.cancel()
         await asyncio.sleep(0)
         handed.done.set_exception(AWAY)
-        (await bench.submission(1)).commit()  # it is tried again
+        (await bench.submission(1)).commit()  # it is retried
         await bench.overdue(0)
         assert list(bench.ledger.submitted[1].events) == [event]
 

@@ -1,4 +1,4 @@
-"""What is held for a request is at least what it can cost, as far as it says."""
+"""A reservation is at least what the request can cost, as far as it states that."""
 
 import json
 from collections.abc import Mapping
@@ -41,7 +41,7 @@ def held(
     operation: str = "chat",
     book: PriceBook = BOOK,
 ) -> int:
-    """Pico-USD held for a body."""
+    """Pico-USD reserved for a body."""
     raw = body if isinstance(body, bytes) else json.dumps({"model": model, **body}).encode()
     return highest_cost(
         book,
@@ -54,7 +54,7 @@ def held(
 
 
 def output_held(body: Mapping[str, Any] | bytes, **changes: Any) -> int:
-    """Tokens of output held, to the nearest: the input of the bodies here is small."""
+    """Reserved output tokens, rounded: the input of the bodies here is small."""
     return held(body, **changes) // OUTPUT[changes.get("model", "gpt-5.5")]
 
 
@@ -184,7 +184,7 @@ def test_input_is_reserved_at_the_highest_rate() -> None:
         {"messages": [{"content": [{"image_url": {"url": "data:,"}}] * 6}]},
     ],
 )
-def test_everything_that_may_be_input_is_reserved(body: dict[str, Any]) -> None:
+def test_all_possible_input_is_reserved(body: dict[str, Any]) -> None:
     assert held({"max_tokens": 1, **body}) >= 30_000 * 5_000_000
 
 
@@ -236,7 +236,7 @@ NUMBERS = st.one_of(
 
 
 def lenient(value: Any) -> int | None:
-    """What a server that is not strict takes a maximum for; None for no maximum."""
+    """What a lenient server takes for a maximum; None for no maximum."""
     try:
         number = int(float(value)) if isinstance(value, int | float | str) else 0
     except ValueError:
@@ -255,7 +255,7 @@ def test_no_server_answers_with_more_than_reserved(
 ) -> None:
     """Whatever a server calls its maximum, in whichever order it looks, and however lenient it is.
 
-    It knows OpenAI's two names, or would not be OpenAI's.
+    It knows OpenAI's two names, otherwise it would not be compatible.
     """
     known |= {"max_tokens", "max_completion_tokens"}
     stated = [body[name] for name in preference if name in known and body.get(name) is not None]

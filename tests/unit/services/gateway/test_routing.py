@@ -1,4 +1,4 @@
-"""From the model that a request names to the upstream that answers it."""
+"""From the requested model to the upstream that answers."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def routed(router: Router, operator: Actor, model: str) -> tuple[str, str]:
     return route.upstream.name, route.model
 
 
-def test_without_an_upstream_nothing_is_answered(router: Router, operator: Actor) -> None:
+def test_organization_without_upstream_is_reported(router: Router, operator: Actor) -> None:
     with pytest.raises(NotFound) as refused:
         router.route(operator.organization_id, "openai/gpt-5.5")
     assert refused.value.code == "no-upstream"
@@ -48,7 +48,7 @@ def test_the_only_upstream_answers_every_bare_name(
     assert route.secret == "secret of openai"
 
 
-def test_a_name_of_an_upstream_goes_before_its_provider_and_list_prices_decide_bare_names(
+def test_upstream_name_precedes_provider_and_list_prices_decide_bare_names(
     administration: Administration, router: Router, operator: Actor
 ) -> None:
     add(administration, operator, "openai")
@@ -65,7 +65,7 @@ def test_a_name_of_an_upstream_goes_before_its_provider_and_list_prices_decide_b
         assert refused.value.code == "model-not-found"
 
 
-def test_upstreams_of_others_answer_nothing(
+def test_foreign_upstreams_are_not_used(
     administration: Administration, router: Router, operator: Actor
 ) -> None:
     add(administration, operator, "openai")

@@ -1,4 +1,4 @@
-"""Spend counters in memory: what fits, what counts, and at which cost."""
+"""Spend counters in memory: what fits, what counts, and its cost."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -9,6 +9,7 @@ from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.domain.spend_limit import (
     CounterKey,
     Hold,
@@ -28,13 +29,13 @@ START_US = to_us(NOW) - DAY_US // 2
 
 
 class Commits:
-    """The part of a ledger that counters listen to."""
+    """The part of a ledger that counters use."""
 
     def __init__(self) -> None:
         self.tell: Callable[[Sequence[EventRow]], None] = lambda _: None
 
     def on_commit(self, listener: Callable[[Sequence[EventRow]], None]) -> None:
-        """Have the one listener."""
+        """Set the only listener."""
         self.tell = listener
 
     def append(self, seq: int, cost: int, **changes: Any) -> None:
@@ -70,13 +71,13 @@ def hold_of(amount: int, limit: int, key: CounterKey | None = None) -> Hold:
         scope=key.scope,
         scope_id=key.scope_id,
         interval=LimitInterval.DAY,
-        amount_pusd=limit,
+        amount_pusd=Pusd(limit),
     )
     return Hold(key, wanted, amount)
 
 
 def spent(counters: LocalCounters, key: CounterKey | None = None) -> int:
-    """What is spent, told by the refusal of more than any limit."""
+    """The spent amount, read from the refusal of an amount above any limit."""
     refused = counters.hold([hold_of(10**18, 0, key)], to_us(NOW))
     assert refused is not None
     return refused.spent_pusd
@@ -93,7 +94,7 @@ def test_request_that_fits_exactly_is_admitted(counters: LocalCounters, commits:
 
 
 def test_commits_around_the_first_sum_count_once(counters: LocalCounters, commits: Commits) -> None:
-    """The sum is taken at position 3 while 3 and 4 are told, before and after it."""
+    """The sum is computed at position 3 while 3 and 4 are committed, before and after it."""
 
     def first() -> tuple[int, int]:
         commits.append(3, 100)
@@ -102,7 +103,7 @@ def test_commits_around_the_first_sum_count_once(counters: LocalCounters, commit
 
     counters.start(key_of(), first)
     assert spent(counters) == 1_111
-    commits.append(2, 10)  # told late, and in the sum
+    commits.append(2, 10)  # notified late, and included in the sum
     commits.append(5, 10_000)
     assert spent(counters) == 11_111
 
@@ -112,7 +113,9 @@ def test_second_start_of_a_counter_changes_nothing(
 ) -> None:
     counters.start(key_of(), lambda: (1, 10))
     commits.append(2, 5)
-    counters.start(key_of(), lambda: (1, 99))  # whoever began at the same time, a moment later
+    counters.start(
+        key_of(), lambda: (1, 99)
+    )  # another one that began at the same time, a moment later
     assert spent(counters) == 15
 
 

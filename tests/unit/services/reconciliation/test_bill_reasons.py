@@ -19,7 +19,7 @@ USD = 10**12
 def reasons_of(
     lines: dict[Key, BothSides], hours: Hours | None = None
 ) -> dict[Key, dict[Reason, int]]:
-    """Amounts by line and reason; `web search` and `tax` are no models."""
+    """Amounts by line and reason; `web search` and `tax` are not models."""
     found = BillReasons(
         lines,
         hours or {},

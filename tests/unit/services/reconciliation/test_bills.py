@@ -1,4 +1,4 @@
-"""Files of costs: credits, currencies, pages pasted twice, files that are not whole, other days."""
+"""Cost files: credits, currencies, repeated pages, incomplete files, other time zones."""
 
 import json
 from datetime import UTC, date, datetime
@@ -66,7 +66,7 @@ def test_other_currency_needs_a_rate_and_is_named(tmp_path: Path) -> None:
     bill = read(tmp_path, content, rates={"EUR": Decimal("1.1")})
 
     assert bill.lines[0].cost_pusd == 11 * USD
-    assert bill.notes == ["Amounts in EUR count at 1.1 USD, the rate that was given."]
+    assert bill.notes == ["Amounts in EUR count at 1.1 USD, the given rate."]
 
 
 def test_page_pasted_twice_counts_once(tmp_path: Path) -> None:
@@ -94,8 +94,8 @@ def test_days_are_in_the_given_time_zone(tmp_path: Path) -> None:
     content = page((0, "m", 1), (1, "m", 1), at=START + 8 * 3600)
 
     [note] = read(tmp_path, content).notes
-    told = read(tmp_path, content, timezone="America/Los_Angeles")
+    local = read(tmp_path, content, timezone="America/Los_Angeles")
 
     assert note.startswith("All lines begin at 08:00 UTC")
-    assert told.notes == []
-    assert [line.day for line in told.lines] == [date(2026, 11, 10), date(2026, 11, 11)]
+    assert local.notes == []
+    assert [line.day for line in local.lines] == [date(2026, 11, 10), date(2026, 11, 11)]

@@ -1,4 +1,4 @@
-"""Whose request it was."""
+"""Who a request is attributed to."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ import pytest
 from tests.factories import NOW
 
 from outlay.domain.actor import Actor
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.organization import Member
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
@@ -21,7 +21,7 @@ def attribution(directory: Directory) -> Attribution:
     return Attribution(directory)
 
 
-def test_members_are_meant_by_id_or_address_in_any_case(
+def test_members_are_found_by_id_or_address_in_any_case(
     attribution: Attribution, operator: Actor, owner: Member
 ) -> None:
     org = operator.organization_id
@@ -46,7 +46,7 @@ def test_groups_are_those_of_the_time_of_a_request(
     assert found == ["", group.group_id, group.group_id, ""]
 
 
-def test_unknown_groups_are_left_out_or_kept_as_they_were_said(
+def test_unknown_groups_are_left_out_or_kept_as_reported(
     administration: Administration, attribution: Attribution, operator: Actor
 ) -> None:
     group = administration.groups.create(operator, "Team")
@@ -59,7 +59,7 @@ def test_unknown_groups_are_left_out_or_kept_as_they_were_said(
     }
 
 
-def test_what_a_report_names_and_is_new_is_looked_up(
+def test_new_entities_in_a_report_are_looked_up(
     administration: Administration, attribution: Attribution, operator: Actor, owner: Member
 ) -> None:
     org = operator.organization_id
@@ -69,7 +69,7 @@ def test_what_a_report_names_and_is_new_is_looked_up(
         operator, project_id=project.project_id, description="k", member_id=owner.member_id
     )
     report = UsageReport(
-        event_id="e",
+        event_id=EventId("e"),
         event_time_us=to_us(NOW),
         provider="openai",
         mapping="openai/gpt",

@@ -1,4 +1,4 @@
-"""Files of other systems, row by row: what each export says is what is recorded."""
+"""Files of other systems, row by row: what each export contains is recorded."""
 
 import csv
 import gzip
@@ -18,6 +18,7 @@ from tests.factories import NOW
 
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
+from outlay.domain.ids import EventId
 from outlay.domain.meter import settle_meters
 from outlay.domain.outcome import Outcome
 from outlay.domain.usage import TokenUsage, settle_tokens
@@ -39,7 +40,7 @@ NINE_US = to_us(datetime(2026, 11, 19, 9, tzinfo=UTC))
 
 
 def reports_of(path: Path, **job: Any) -> list[UsageReport]:
-    """The reports of a file whose format is told by its columns; no row is wrong."""
+    """The reports of a file whose format is detected by its columns; no row is invalid."""
     mapping = job.pop("mapping", None) or mapping_for(path, None)
     rows = list(read_import(FileImport(path=path, mapping=mapping, **job), NOW))
     assert [row.fault for row in rows if row.fault] == []
@@ -113,7 +114,7 @@ def test_litellm_spend_logs_in_every_form(tmp_path: Path, form: str) -> None:
     (report,) = reports_of(path)
 
     assert report == UsageReport(
-        event_id="chatcmpl-7",
+        event_id=EventId("chatcmpl-7"),
         event_time_us=NINE_US,
         provider="openai",
         mapping="openai/gpt-5.4",
@@ -552,7 +553,7 @@ def test_every_bundled_format_is_valid_and_detected() -> None:
         assert (mapping.name, bool(mapping.title), bool(mapping.detect)) == (name, True, True)
 
 
-# Mappings of one's own
+# Custom mappings
 
 OWN = b"""
 name = "acme"

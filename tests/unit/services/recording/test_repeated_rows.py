@@ -1,8 +1,9 @@
-"""Lines of a file that tell one answer again and again: the last one counts."""
+"""Lines of a file that repeat one answer: the last one counts."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+from outlay.domain.ids import EventId
 from outlay.domain.usage import TokenUsage
 from outlay.domain.usage_report import UsageReport
 from outlay.services.recording.repeated_rows import WINDOW, ReadRow, last_of_each
@@ -10,7 +11,7 @@ from outlay.services.recording.repeated_rows import WINDOW, ReadRow, last_of_eac
 
 def report(event_id: str, output: int, at_us: int = 0) -> UsageReport:
     return UsageReport(
-        event_id=event_id,
+        event_id=EventId(event_id),
         event_time_us=at_us,
         provider="anthropic",
         mapping="anthropic/claude",
@@ -35,7 +36,7 @@ def test_the_last_line_counts_at_the_time_of_the_first() -> None:
     assert kept(grown) == [grown[1], replace(grown[3], event_time_us=5)]
 
 
-def test_rows_keep_their_order_and_say_what_became_of_them() -> None:
+def test_rows_keep_their_order_and_outcome() -> None:
     found = list(last_of_each(iter(rows_of([report("a", 1), report("a", 2)]))))
 
     assert [(row.number, row.is_superseded, len(row.reports)) for row in found] == [
@@ -44,7 +45,7 @@ def test_rows_keep_their_order_and_say_what_became_of_them() -> None:
     ]
 
 
-def test_lines_that_contradict_each_other_are_left_alone() -> None:
+def test_contradictory_lines_are_left_unchanged() -> None:
     falling = [report("a", 5), report("a", 3)]
     foreign = [report("a", 5), replace(report("a", 7), mapping="anthropic/other")]
 
@@ -53,7 +54,7 @@ def test_lines_that_contradict_each_other_are_left_alone() -> None:
     assert kept([report("a", 5)] * 2) == [report("a", 5)] * 2
 
 
-def test_an_unknown_count_gives_way_to_a_known_one() -> None:
+def test_known_count_replaces_an_unknown_one() -> None:
     unknown = replace(report("a", 0), usage=None)
 
     assert kept([unknown, report("a", 3)]) == [report("a", 3)]

@@ -1,4 +1,4 @@
-"""What is skipped over is counted by name, for a bounded number of names."""
+"""Skipped telemetry is counted by name, with a bounded number of names."""
 
 from datetime import timedelta
 
@@ -17,7 +17,7 @@ from outlay.services.recording.skipped_telemetry import (
 )
 
 
-def test_losses_come_first_then_what_is_most_frequent(clock: FixedClock) -> None:
+def test_losses_come_first_then_the_most_frequent(clock: FixedClock) -> None:
     skipped = SkippedTelemetry(clock)
     elsewhere = SkippedKind(Reason.COUNTED_ELSEWHERE, "lib", "chain")
     loss, rare = SkippedKind(Reason.NO_CALL, "lib", "tool"), SkippedKind(Reason.REJECTED, "", "x")

@@ -1,4 +1,4 @@
-"""Pricing what is on record again."""
+"""Repricing recorded events."""
 
 from dataclasses import replace
 
@@ -29,19 +29,19 @@ def test_an_event_priced_with_the_same_book_stays_as_it_is() -> None:
     assert repriced(BOOK, event) is event
 
 
-def test_a_wrong_cost_is_put_right() -> None:
+def test_wrong_cost_is_corrected() -> None:
     right = priced(gpt())
     wrong = replace(right, cost_pusd=1, input_cost_pusd=1)
 
     assert repriced(BOOK, wrong) == right
 
 
-def test_what_cannot_be_priced_stays_unpriced() -> None:
+def test_unpriceable_usage_stays_unpriced() -> None:
     unknown = make_event(provider="acme", mapping="acme/secret", input_tokens=5)
 
     assert repriced(BOOK, unknown).cost_source is CostSource.UNPRICED
 
 
-def test_usage_that_nobody_counted_is_not_taken_for_none() -> None:
+def test_uncounted_usage_is_not_zero() -> None:
     assert billed_of(make_event(usage_source=UsageSource.UNKNOWN)).usage is None
     assert billed_of(make_event(input_tokens=3)).usage is not None

@@ -15,17 +15,17 @@ from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, Unavailable
 
 SETTINGS: Final = {
-    # What a join does not find is NULL, a name in an expression the column and not its alias: as
-    # everywhere else.
+    # An unmatched join gives NULL, and a name in an expression is the column, not its alias: as in
+    # other databases.
     "join_use_nulls": 1,
     "prefer_column_name_to_alias": 1,
-    # An insert is done when it returns.
+    # An insert has finished when the call returns.
     "async_insert": 0,
     "wait_end_of_query": 1,
 }
 
 _REPLICATED: Final = {
-    # What one replica has acknowledged is what every other one answers from.
+    # Every replica answers with what any other replica has acknowledged.
     "insert_quorum": "auto",
     "insert_quorum_parallel": 0,
     "select_sequential_consistency": 1,
@@ -39,12 +39,12 @@ Values = Mapping[str, str | int | list[str]]
 
 
 class ClickHouse:
-    """One server, or cluster of them, as a process uses it. Thread-safe."""
+    """A ClickHouse server or cluster, as one process uses it. Thread-safe."""
 
     def __init__(self, url: str) -> None:
         """`url` is `clickhouse://user:password@host:8123/database`.
 
-        With `?secure=1` over TLS, with `?cluster=name` tables are replicated over a cluster.
+        `?secure=1` uses TLS; with `?cluster=name` tables are replicated over a cluster.
         `chdb:///folder/database` is the engine in this process, for tests.
         """
         parts = urlsplit(url)
@@ -95,13 +95,13 @@ class ClickHouse:
         return clients[database]
 
     def ask(self, database: str, text: str, values: Values | None = None) -> list[Any]:
-        """The rows that a statement finds; its values are marked by `$name`."""
+        """The rows of a statement, whose parameters are marked by `$name`."""
         with _translated():
             found = self._client(database).query(marked(text, values or {}), dict(values or {}))
             return list(found.result_rows)
 
     def stream(self, database: str, text: str, values: Values) -> Iterator[Any]:
-        """The rows of a statement that may find more than memory holds."""
+        """The rows of a statement, streamed because they may not fit into memory."""
         with (
             _translated(),
             self._client(database).query_rows_stream(marked(text, values), dict(values)) as rows,
@@ -109,7 +109,7 @@ class ClickHouse:
             yield from rows
 
     def run(self, database: str, text: str, token: str = "") -> None:
-        """Run a statement; one that inserts counts once for a token."""
+        """Run a statement; an insert with a token that was used before has no effect."""
         with _translated():
             self._client(database).command(text, settings=_deduplicated(token))
 
@@ -121,7 +121,7 @@ class ClickHouse:
         rows: Sequence[Sequence[Any]],
         token: str,
     ) -> None:
-        """Insert rows as one block; again with the same token adds nothing."""
+        """Insert rows as one block; repeating it with the same token has no effect."""
         with _translated():
             self._client(database).insert(
                 table, rows, column_names=list(columns), settings=_deduplicated(token)
@@ -136,7 +136,7 @@ class ClickHouse:
 
 
 def marked(text: str, values: Values) -> str:
-    """A statement with its parameters in the form of the engine, which needs their types."""
+    """A statement with its parameters in the engine's form, which includes their types."""
 
     def mark(found: re.Match[str]) -> str:
         name = found[1]
@@ -153,7 +153,7 @@ def _deduplicated(token: str) -> dict[str, Any]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise errors of the driver as Unavailable."""
+    """Translate driver errors to Unavailable."""
     try:
         yield
     except ClickHouseError as error:

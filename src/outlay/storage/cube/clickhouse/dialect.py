@@ -1,8 +1,8 @@
-"""The dialect of ClickHouse, for one snapshot.
+"""The ClickHouse dialect for one snapshot.
 
 ClickHouse has no transactions, so a snapshot is two ledger positions. Events up to the first one
-are read from the compacted rollup, those up to the second one from the deltas. Later rows are
-ignored, even if they are already inserted.
+are read from the folded rollup, those up to the second one from the deltas. Later rows are ignored,
+even if they are already inserted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from outlay.storage.cube.rollups import RollupSpec
 
 @dataclass(frozen=True, slots=True)
 class ClickHouseDialect:
-    """The fragments of ClickHouse for a snapshot."""
+    """SQL fragments of ClickHouse for a snapshot."""
 
     folded_seq: int
     loaded_seq: int
@@ -23,7 +23,7 @@ class ClickHouseDialect:
     tag_set: str = "(SELECT DISTINCT tags, key, value FROM tag_set)"
 
     def sum(self, expression: str) -> str:
-        """A sum in 128 bits: that of 64-bit integers wraps silently."""
+        """A 128-bit sum: sums of 64-bit integers overflow silently."""
         return f"sum(toInt128({expression}))"
 
     def select_sums(self, sums: Mapping[str, str]) -> str:
@@ -35,7 +35,7 @@ class ClickHouseDialect:
         return values
 
     def quotient(self, value: str, divisor: int) -> str:
-        """Division of integers that are not negative, rounded down."""
+        """Division of non-negative integers, rounded down."""
         return f"intDiv({value}, {divisor})"
 
     def as_text(self, value: str) -> str:
@@ -48,21 +48,21 @@ class ClickHouseDialect:
         return f"bitAnd(reinterpretAsUInt64(substring(MD5({text}), 9, 8)), {WEIGHT_MASK})"
 
     def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
-        """A measure times the lower and times the upper half of weights."""
+        """A measure times the lower and times the upper half of the weights."""
         return (
             f"sum(toInt128(bitAnd({weight}, {HALF_MASK})) * {measure})",
             f"sum(toInt128(bitShiftRight({weight}, {HALF_BITS})) * {measure})",
         )
 
     def pairs(self, values: str, targets: str) -> str:
-        """A subquery with the columns `value` and `target` over two lists of one length."""
+        """A subquery with the columns `value` and `target` over two lists of equal length."""
         return (
             "(SELECT pair.1 AS value, pair.2 AS target FROM "  # noqa: S608 - names of parameters
             f"(SELECT arrayJoin(arrayZip({values}, {targets})) AS pair))"
         )
 
     def bound(self, column: str, value: str) -> str | int:
-        """The text itself: the engine codes it."""
+        """The text itself: the engine encodes it."""
         return value
 
     def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
@@ -76,11 +76,11 @@ class ClickHouseDialect:
         measures: Sequence[str],
         edges: Sequence[int],
     ) -> str:
-        """The compacted rows and the pending ones."""
+        """The folded rows and the pending ones."""
         return self.every(spec, columns, measures)
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:
-        """The compacted rows and the pending ones."""
+        """The folded rows and the pending ones."""
         wanted = [name for name in spec.dimensions if name in columns]
         names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
         rollup, delta = spec.tables

@@ -14,7 +14,7 @@ KEEP_REPLACED_SECONDS: Final = 600
 
 
 class ClickHouseHome:
-    """Generations of a cube that all nodes share; a new one replaces it on all of them."""
+    """Generations of a cube that all nodes share; a new generation replaces it on all of them."""
 
     is_shared = True
 
@@ -23,7 +23,7 @@ class ClickHouseHome:
         self._base = self._server.database
 
     def open(self, edition: str) -> Cube:
-        """The current cube, created if there is none; CubeMismatch for another version."""
+        """The current cube, created if there is none; raises CubeMismatch for another version."""
         self._prepare()
         return self._cube(self._present() or self._begin(1), edition)
 
@@ -47,7 +47,7 @@ class ClickHouseHome:
         return fresh
 
     def discard(self) -> None:
-        """Remove a fresh cube that was not installed."""
+        """Remove a fresh cube that has not been installed."""
         present = self._present() or 0
         for generation in self._generations():
             if generation > present:
@@ -65,7 +65,7 @@ class ClickHouseHome:
                 self._drop(generation)
 
     def clear(self) -> None:
-        """Replace the current cube by an empty one."""
+        """Replace the current cube with an empty one."""
         self._begin((self._present() or 0) + 1)
 
     def describe(self) -> str:

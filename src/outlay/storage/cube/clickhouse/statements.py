@@ -5,7 +5,7 @@ from typing import Final
 from outlay.storage.cube.rollups import ROLLUPS, RollupSpec
 
 DEDUPLICATED_BLOCKS: Final = 10_000
-"""Inserts per table whose repetition is recognised, as replicated tables have it by default."""
+"""Number of inserts per table that are recognized if repeated: the default of replicated tables."""
 
 _TYPES: Final = {
     "BIGINT": "Int64 CODEC(T64, ZSTD(1))",
@@ -15,13 +15,13 @@ _TYPES: Final = {
 }
 
 SEQ_PER_PARTITION: Final = 1_000_000
-"""Ledger positions per partition of a delta table, which is dropped once it is compacted."""
+"""Ledger positions per partition of a delta table, which is dropped once it is folded."""
 
 _MONTH: Final = "toYYYYMM(toDateTime(toInt64(bucket) * 900, 'UTC'))"
 
 
 def schema(on_cluster: str) -> list[str]:
-    """The statements that make the tables of a cube; replicated, if they are made on a cluster."""
+    """The statements that create the tables of a cube, replicated if there is a cluster."""
     family = "Replicated" if on_cluster else ""
     window = (
         ""
@@ -98,15 +98,15 @@ def schema(on_cluster: str) -> list[str]:
 
 
 def _type(spec: RollupSpec, column: str) -> str:
-    """The type of a column; texts of which there are too many for a dictionary are plain."""
+    """The type of a column; texts with too many values for a dictionary are plain."""
     return "String" if column in spec.uncoded else _TYPES[spec.column_type(column)]
 
 
 def fold(spec: RollupSpec, from_seq: int, through_seq: int, *, is_summed: bool = True) -> str:
-    """The statement that moves deltas into the rollup, summed by cell unless `is_summed` is False.
+    """The statement that folds deltas into the rollup, summed by cell unless `is_summed` is False.
 
-    A sum that does not fit the column is an error, as it would wrap. The order makes the blocks of
-    a repetition the same.
+    A sum that does not fit the column is an error, because it would overflow. Rows are ordered so
+    that a repeated insert has the same blocks.
     """
     rollup, delta = spec.tables
     names = ", ".join(spec.dimensions)

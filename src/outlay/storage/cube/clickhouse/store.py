@@ -1,10 +1,9 @@
-"""The cube on ClickHouse: idempotent loads, and compactions that do not disturb readers.
+"""The cube on ClickHouse: idempotent loads, and folds that do not disturb readers.
 
-ClickHouse has no transactions, so each step is repeatable instead. The range of a load or a
-compaction is planned first. A node that plans from the same position later, such as the successor
-of a loader that crashed or a loader that was delayed, gets the same plan. All inserts carry tokens
-derived from the plan, and ClickHouse skips a block whose token it has seen. The position that
-readers use is moved last.
+ClickHouse has no transactions, so each step can be repeated instead. The range of a load or a fold
+is planned first. A node that later plans from the same position, such as the successor of a crashed
+loader or a delayed loader, gets the same plan. All inserts carry tokens derived from the plan, and
+ClickHouse skips a block whose token it has seen. The position that readers use is moved last.
 """
 
 import time
@@ -26,11 +25,11 @@ from outlay.storage.cube.rollups import CUBE_SCHEMA_VERSION, ROLLUPS
 from outlay.storage.cube.store import CubeMismatch
 
 FOLD_SECONDS: Final = 900.0
-"""As long as a bucket, so that most of its events are compacted into two rows at most."""
+"""The length of a bucket, so that most of its events are folded into at most two rows."""
 FOLD_EVENTS: Final = 2_000_000
 
 KEEP_FOLDED_SECONDS: Final = 600
-"""Deltas are kept this long after a compaction, for snapshots that were opened before it."""
+"""How long deltas are kept after a fold, for snapshots that were opened before it."""
 
 _STATE: Final = (
     "SELECT (SELECT max(through_seq) FROM cube_loaded), (SELECT max(through_seq) FROM cube_fold)"
@@ -38,7 +37,7 @@ _STATE: Final = (
 
 
 class ClickHouseReader(SqlReader):
-    """One snapshot: the positions up to which it is compacted and loaded."""
+    """One snapshot: the positions up to which the cube is folded and loaded."""
 
     def __init__(self, server: ClickHouse, database: str, dialect: ClickHouseDialect) -> None:
         super().__init__(dialect, dialect.loaded_seq)
@@ -63,16 +62,16 @@ class ClickHouseReader(SqlReader):
 
     @override
     def _narrow_differences(self) -> Mapping[str, int]:
-        return {}  # there are no narrow rollups here
+        return {}  # there are no narrow rollups on ClickHouse
 
 
 class ClickHouseCube:
-    """The rollups of one ledger in one database, which other nodes read and may write, too."""
+    """The rollups of one ledger in one database that other nodes read and may write, too."""
 
     def __init__(self, server: ClickHouse, database: str, edition: str) -> None:
-        """Open or create; raises CubeMismatch when the tables are of another version.
+        """Open or create the tables; raises CubeMismatch if they have another version.
 
-        A database that was made of another edition is opened as what it is.
+        A database that was built from another edition is opened as it is.
         """
         self._server = server
         self._database = database
@@ -101,20 +100,20 @@ class ClickHouseCube:
 
     @contextmanager
     def read(self) -> Iterator[ClickHouseReader]:
-        """A snapshot."""
+        """A snapshot of the cube."""
         folded, loaded = self._state()
         dialect = ClickHouseDialect(folded, max(folded, loaded))
         yield ClickHouseReader(self._server, self._database, dialect)
 
     def _state(self) -> tuple[int, int]:
-        """The positions up to which the cube is compacted and loaded."""
+        """The positions up to which the cube is folded and loaded."""
         ((loaded, folded),) = self._server.ask(self._database, _STATE)
         return folded or 0, loaded or 0
 
     # Writing
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where a load from a position is to end: what was planned first."""
+        """The end of a load that starts at a position: the one that was planned first."""
         return self._plan("load", from_seq, through_seq)
 
     def _plan(self, kind: str, from_seq: int, through_seq: int) -> int:
@@ -129,7 +128,7 @@ class ClickHouseCube:
         return int(planned)
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
-        """Add the cells of events (from_seq, through_seq], as planned, and move the position."""
+        """Add the cells of events (from_seq, through_seq] as planned, and move the position."""
         _, loaded = self._state()
         if loaded != from_seq:
             raise CubeMismatch(f"The cube is at event {loaded}, not at {from_seq}.")
@@ -152,7 +151,7 @@ class ClickHouseCube:
         )
 
     def _load_group_sets(self, sets: set[str]) -> None:
-        """Insert the groups of new sets; inserting them twice does no harm."""
+        """Insert the groups of new sets; repeating it is harmless."""
         new = sorted(sets - self._known_sets)
         if new:
             pairs = [(groups, group) for groups in new for group in groups.split(",")]
@@ -168,7 +167,7 @@ class ClickHouseCube:
             self._known_tags.update(new)
 
     def fold(self) -> None:
-        """Move pending rows into the rollups once there are enough of them."""
+        """Fold pending rows into the rollups once there are enough of them."""
         folded, loaded = self._state()
         is_due = time.monotonic() - self._last_fold >= FOLD_SECONDS
         if loaded == folded or (loaded - folded < FOLD_EVENTS and not is_due):
@@ -181,7 +180,7 @@ class ClickHouseCube:
             except Unavailable as error:
                 if "CANNOT_CONVERT_TYPE" not in error.message:
                     raise
-                # A sum that one row cannot hold: the rows stay as they are.
+                # A sum that does not fit one row: the rows stay as they are.
                 moved = statements.fold(spec, folded, through, is_summed=False)
                 self._server.run(self._database, moved, token)
         self._server.insert(
@@ -213,7 +212,7 @@ class ClickHouseCube:
                     self._server.run(self._database, statement)
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Compactions are coarse enough here; there is nothing to rewrite."""
+        """Nothing to compact: folds on ClickHouse are coarse enough."""
         return False
 
     def close(self) -> None:

@@ -1,8 +1,8 @@
 """Cursors of snapshots: each belongs to one snapshot and to the thread that opened it.
 
-A cursor that two threads share runs statements of one in a transaction of the other, which gives
-errors at best and wrong rows at worst. So a snapshot refuses calls from another thread, for example
-from a generator that a server resumes in another one, and calls after its end.
+If two threads share a cursor, statements of one run in a transaction of the other, which causes
+errors at best and wrong rows at worst. So a snapshot refuses calls after its end and calls from
+another thread, for example from a generator that a server resumes in another thread.
 """
 
 import threading
@@ -13,25 +13,25 @@ from typing import Any, Final
 import duckdb
 
 MAX_IDLE: Final = 16
-"""Cursors kept for later snapshots; there are as many as snapshots at a time."""
+"""Cursors kept for later snapshots; there are as many as concurrent snapshots."""
 
 Values = Sequence[object] | Mapping[str, object]
 
 
 class SnapshotCursor:
-    """A cursor for as long as its snapshot lasts."""
+    """A cursor for the lifetime of its snapshot."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor: duckdb.DuckDBPyConnection | None = cursor
         self._owner = threading.get_ident()
 
     def execute(self, text: str, values: Values | None = None) -> "SnapshotCursor":
-        """Run a statement; its rows are fetched from here."""
+        """Run a statement whose rows are fetched from this cursor."""
         self._mine().execute(text, values)
         return self
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """The next row, None after the last."""
+        """The next row; None after the last one."""
         row: tuple[Any, ...] | None = self._mine().fetchone()
         return row
 
@@ -40,7 +40,7 @@ class SnapshotCursor:
         return self._mine().fetchmany(count)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
-        """The rows that are left."""
+        """The remaining rows."""
         return self._mine().fetchall()
 
     def end(self) -> None:
@@ -49,14 +49,14 @@ class SnapshotCursor:
 
     def _mine(self) -> duckdb.DuckDBPyConnection:
         if self._cursor is None:
-            raise RuntimeError("the snapshot of the cube is over: read it inside its `with`")
+            raise RuntimeError("the snapshot of the cube has ended: use it inside its `with` block")
         if threading.get_ident() != self._owner:
             raise RuntimeError("a snapshot of the cube belongs to the thread that opened it")
         return self._cursor
 
 
 class Cursors:
-    """The cursors of a database, idle ones kept. Thread-safe."""
+    """The cursors of a database; idle ones are kept. Thread-safe."""
 
     def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
         self._database = database

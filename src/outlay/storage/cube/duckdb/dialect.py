@@ -1,4 +1,4 @@
-"""The dialect of DuckDB."""
+"""The DuckDB dialect."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
@@ -9,7 +9,8 @@ from outlay.storage.cube.rollups import RollupSpec
 
 
 class DuckDBDialect:
-    """The fragments of DuckDB; its snapshots are transactions, so they need none of their own."""
+    """SQL fragments of DuckDB; its snapshots are transactions, so the fragments do not depend on
+    them."""
 
     group_set = "group_set"
     tag_set = "tag_set"
@@ -19,13 +20,14 @@ class DuckDBDialect:
         self._code_of = code_of
 
     def sum(self, expression: str) -> str:
-        """A sum in 128 bits: that of 64-bit integers is a HUGEINT."""
+        """A 128-bit sum: DuckDB sums 64-bit integers as HUGEINT."""
         return f"sum({expression})"
 
     def select_sums(self, sums: Mapping[str, str]) -> str:
-        """Sums in 64 bits, and all of a row in 128 as well where one needs them.
+        """The sums of a row in 64 bits, and also in 128 bits if one of them needs it.
 
-        The client makes a number of 64 bits of memory, one of 128 of text: six times as slow.
+        The client reads 64-bit numbers from memory but 128-bit ones from text, which is six times
+        slower.
         """
         narrow = [f"TRY_CAST({value} AS BIGINT)" for value in sums.values()]
         columns = [f"{value} AS {name}" for value, name in zip(narrow, sums, strict=True)]
@@ -34,11 +36,11 @@ class DuckDBDialect:
         return ", ".join([*columns, wide])
 
     def read_sums(self, values: tuple[Any, ...]) -> tuple[int, ...]:
-        """The narrow sums, or the wide ones if there are any."""
+        """The 64-bit sums, or the 128-bit ones if there are any."""
         return values[:-1] if values[-1] is None else tuple(values[-1])
 
     def quotient(self, value: str, divisor: int) -> str:
-        """Division of integers that are not negative, rounded down."""
+        """Division of non-negative integers, rounded down."""
         return f"({value}) // {divisor}"
 
     def as_text(self, value: str) -> str:
@@ -51,18 +53,18 @@ class DuckDBDialect:
         return f"CAST(md5_number_lower({text}) & {WEIGHT_MASK} AS BIGINT)"
 
     def weighted_sums(self, weight: str, measure: str) -> tuple[str, str]:
-        """A measure times the lower and times the upper half of weights."""
+        """A measure times the lower and times the upper half of the weights."""
         return (
             f"sum(CAST({weight} & {HALF_MASK} AS HUGEINT) * {measure})",
             f"sum(CAST({weight} >> {HALF_BITS} AS HUGEINT) * {measure})",
         )
 
     def pairs(self, values: str, targets: str) -> str:
-        """A subquery with the columns `value` and `target` over two lists of one length."""
+        """A subquery with the columns `value` and `target` over two lists of equal length."""
         return f"(SELECT unnest({values}) AS value, unnest({targets}) AS target)"
 
     def bound(self, column: str, value: str) -> str | int:
-        """The code of a text: a constant, by which rows are skipped."""
+        """The code of a text: a constant, so that row groups can be skipped."""
         return self._code_of(column, value)
 
     def text(self, column: str, stored: str, alias: str) -> tuple[str, str]:
@@ -79,7 +81,8 @@ class DuckDBDialect:
         measures: Sequence[str],
         edges: Sequence[int],
     ) -> str:
-        """The rollup with the fewest rows that has what is needed, and what is not in it yet."""
+        """The rollup with the fewest rows that has all that is needed, plus what is not in it
+        yet."""
         return source(spec, columns, measures, edges)
 
     def every(self, spec: RollupSpec, columns: Collection[str], measures: Sequence[str]) -> str:

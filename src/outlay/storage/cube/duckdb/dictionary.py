@@ -1,7 +1,8 @@
-"""Texts as small integers: rows are grouped and compared by code, and decoded last.
+"""A dictionary that maps texts to small integers: rows are grouped and compared by code, and
+decoded last.
 
-Each dimension has codes of its own, given in the order in which texts come. They are never changed
-or taken back while the cube lasts, so a code once seen holds for every later snapshot.
+Each dimension has its own codes, assigned in order of appearance. They never change during the
+lifetime of the cube, so a code that was seen once is valid in every later snapshot.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,19 +20,19 @@ SCHEMA: Final = (
     "code INTEGER NOT NULL)"
 )
 UNKNOWN: Final = -1
-"""Stands for a text that no row has."""
+"""The code of a text that no row has."""
 MAX_KEPT: Final = 10_000
-"""Codes kept for questions."""
+"""Maximum number of cached codes."""
 
 
 class Codes:
-    """Codes of the texts in filters, looked up once. Thread-safe."""
+    """Codes of the texts in filters, each looked up once. Thread-safe."""
 
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], int] = {}
 
     def find(self, cursor: SnapshotCursor, dimension: str, text: str) -> int:
-        """The code of a text in the snapshot of a cursor or a later one; UNKNOWN without any."""
+        """The code of a text in the cursor's snapshot or a later one; UNKNOWN if it has none."""
         known = self._kept.get((dimension, text))
         if known is not None:
             return known
@@ -50,7 +51,7 @@ class Codes:
 def encode(
     database: duckdb.DuckDBPyConnection, columns: Mapping[str, Sequence[str]]
 ) -> dict[str, list[int]]:
-    """Columns of texts, by dimension, as columns of codes; new texts get some."""
+    """Columns of texts, by dimension, as columns of codes; new texts are assigned codes."""
     wanted = [(name, text) for name, column in columns.items() for text in set(column)]
     codes = {(name, text): code for name, text, code in _run(database, "find", wanted).fetchall()}
     if missing := [pair for pair in wanted if pair not in codes]:
@@ -67,7 +68,7 @@ def encode(
 def _run(
     database: duckdb.DuckDBPyConnection, statement: str, rows: Sequence[tuple[str | int, ...]]
 ) -> duckdb.DuckDBPyConnection:
-    """Run a statement over rows of the dictionary, or their first columns."""
+    """Run a statement over rows of the dictionary, or over their first columns."""
     names = ("dimension", "value", "code")
     given = dict(zip(names, zip(*rows, strict=True), strict=False))
     return database.execute(

@@ -11,7 +11,7 @@ from outlay.storage.cube.store import Cube
 
 
 class DuckDBHome:
-    """A cube in one file, and a fresh one in another file."""
+    """A cube in one file, and a fresh cube in another file."""
 
     is_shared = False
 
@@ -20,7 +20,7 @@ class DuckDBHome:
         self._fresh_path = path.with_name(f"{path.stem}.rebuild{path.suffix}")
 
     def open(self, edition: str) -> Cube:
-        """The current cube, created if there is none; CubeMismatch for another edition."""
+        """The current cube, created if there is none; raises CubeMismatch for another edition."""
         if self._path.is_dir():
             raise Unavailable(
                 f"{self._path} is a folder, but the cube needs a file of this name. Move the "
@@ -30,7 +30,7 @@ class DuckDBHome:
         return DuckDBCube(self._path, edition)
 
     def is_present(self, cube: Cube) -> bool:
-        """Always: no other node can replace it."""
+        """Always True: no other node can replace it."""
         return True
 
     def fresh(self, edition: str) -> Cube:
@@ -39,7 +39,7 @@ class DuckDBHome:
         return DuckDBCube(self._fresh_path, edition)
 
     def install(self, fresh: Cube, present: Cube) -> Cube:
-        """Make the fresh cube the current one. The present one must have no open snapshots."""
+        """Make the fresh cube the current one. The replaced one must have no open snapshots."""
         fresh.close()
         present.close()
         self.clear()
@@ -47,11 +47,11 @@ class DuckDBHome:
         return self.open(fresh.edition)
 
     def discard(self) -> None:
-        """Remove a fresh cube that was not installed."""
+        """Remove a fresh cube that has not been installed."""
         _remove(self._fresh_path)
 
     def drop_replaced(self) -> None:
-        """Nothing to remove: a replaced file is deleted at once."""
+        """Nothing to do: a replaced file is deleted at once."""
 
     def clear(self) -> None:
         """Remove the current cube."""
@@ -62,7 +62,7 @@ class DuckDBHome:
         return f"DuckDB {duckdb.__version__}"
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Nothing to do: no connections are kept open."""
 
 
 def _remove(path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tables as Parquet, by the engine that is here anyway."""
+"""Writing tables as Parquet with DuckDB, which is installed for the cube."""
 
 import shutil
 import tempfile
@@ -14,7 +14,7 @@ _CHUNK: Final = 20_000
 _COUNT: Final = "BIGINT"
 _LARGEST: Final = 2**63 - 1
 _LARGE_COUNT: Final = "DECIMAL(38, 0)"
-"""For counts beyond 64 bits."""
+"""The type of counts beyond 64 bits."""
 
 
 def write_parquet(
@@ -23,14 +23,14 @@ def write_parquet(
     rows: Iterable[Sequence[str | None]],
     metadata: Callable[[], str | None],
 ) -> None:
-    """Write rows of texts as exact columns; `metadata` is asked for after the last row.
+    """Write rows of texts as exact columns; `metadata` is called after the last row.
 
-    `shape` has each column's name and SQL type. A column of BIGINT with a value that does not fit
+    `shape` has the name and SQL type of each column. A BIGINT column with a value that does not fit
     is written as DECIMAL(38, 0).
     """
     with tempfile.TemporaryDirectory(prefix="outlay-parquet-") as folder:
         path = Path(folder) / "table.parquet"
-        # Beside the file, not in memory: a report may be larger than that.
+        # Next to the file, not in memory: a report may be larger than memory.
         database = duckdb.connect(
             str(Path(folder) / "table.duckdb"),
             config={"memory_limit": "256MB", "threads": 1, "temp_directory": folder},
@@ -49,10 +49,12 @@ def write_parquet(
                 }
                 database.execute(statement, {"cells": orjson.dumps(cells).decode()})
             found = metadata()
-            told = "" if found is None else f", KV_METADATA {{outlay: '{_quoted(found)}'}}"
+            metadata_option = (
+                "" if found is None else f", KV_METADATA {{outlay: '{_quoted(found)}'}}"
+            )
             database.execute(
                 f"COPY ({_select(database, shape)}) TO '{path}' "
-                f"(FORMAT parquet, COMPRESSION zstd{told})"
+                f"(FORMAT parquet, COMPRESSION zstd{metadata_option})"
             )
         finally:
             database.close()
@@ -72,7 +74,7 @@ def _insert(types: Sequence[str]) -> str:
 
 
 def _select(database: duckdb.DuckDBPyConnection, shape: Sequence[tuple[str, str]]) -> str:
-    """What reads the table, counts as BIGINT where all of a column fit."""
+    """The SELECT statement for the table; count columns are BIGINT if all values fit."""
     counts = [name for name, kind in shape if kind == _COUNT]
     fitting: set[str] = set()
     if counts:

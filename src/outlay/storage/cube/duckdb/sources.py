@@ -1,7 +1,7 @@
-"""Chooses the table to read: the rollup with the fewest rows that has all dimensions.
+"""Choosing the table to read: the rollup with the fewest rows that has all dimensions.
 
-A narrow rollup serves the whole cells inside the window; what its edges cut is read from the rollup
-that it is made of, and so are rows that are not folded yet.
+A narrow rollup serves the whole cells in the window. Cells that the window cuts, and rows that are
+not folded yet, are read from the rollup that it is derived from.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,7 +14,8 @@ def source(
 ) -> str:
     """A subquery over some dimensions and measures of a rollup.
 
-    `edges` are the start buckets of the steps and the end of the last; none: single buckets.
+    `edges` are the start buckets of the steps and the end of the last one; empty for single
+    buckets.
     """
     wanted = [name for name in spec.dimensions if name in columns]
     names = ", ".join(dict.fromkeys(("organization_id", "bucket", *wanted, *measures)))
@@ -44,6 +45,6 @@ def _narrowest(
 
 
 def _inside(narrow: NarrowSpec, edges: Sequence[int]) -> tuple[int, int]:
-    """The whole cells of a period."""
+    """The whole cells in a period."""
     grain = narrow.grain
     return -(-edges[0] // grain) * grain, edges[-1] // grain * grain

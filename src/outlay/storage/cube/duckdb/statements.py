@@ -1,4 +1,4 @@
-"""SQL of the cube's tables: named files filled with fragments from closed lists."""
+"""SQL of the cube's tables: named files with fragments from closed lists."""
 
 import secrets
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from outlay.storage.cube.rollups import MAX_MEASURE, NarrowSpec, RollupSpec
 PACKAGE = "outlay.storage.cube.duckdb.sql"
 
 PRIME: Final = 2**31 - 1
-"""Of fingerprints: two numbers below it have a product in 64 bits."""
+"""The modulus of fingerprints: the product of two smaller numbers fits 64 bits."""
 
 
 def schema(spec: RollupSpec) -> list[str]:
@@ -33,7 +33,7 @@ def move(spec: RollupSpec) -> tuple[str, str]:
 
 @cache
 def fold(spec: RollupSpec) -> tuple[str, str]:
-    """Statements that move pending rows into the rollup."""
+    """Statements that fold pending rows into the rollup."""
     rollup, delta = spec.tables
     text = load_sql(PACKAGE, "rollup.fold").format(
         rollup=rollup,
@@ -52,13 +52,14 @@ def schema_of_narrow(narrow: NarrowSpec) -> str:
 
 @cache
 def fold_narrow(narrow: NarrowSpec) -> str:
-    """The statement that adds pending rows to a narrow rollup, before they are moved."""
+    """The statement that folds pending rows into a narrow rollup, before they are folded into its
+    source."""
     return _into_narrow(narrow, _cast_sums(narrow.shape), is_summed=True)
 
 
 @cache
 def move_narrow(narrow: NarrowSpec) -> str:
-    """The same without summing them."""
+    """Like `fold_narrow`, without summing them."""
     return _into_narrow(narrow, ", ".join(narrow.shape.measures), is_summed=False)
 
 
@@ -89,15 +90,17 @@ def _names_of_narrow(narrow: NarrowSpec) -> list[str]:
 
 
 def random_factors(spec: RollupSpec) -> list[int]:
-    """A factor per measure of a rollup, by which fingerprints make one number of a row."""
+    """A random factor per measure of a rollup, with which fingerprints reduce a row to one
+    number."""
     return [secrets.randbelow(PRIME - 1) + 1 for _ in spec.measures]
 
 
 def source_fingerprints(narrows: Sequence[NarrowSpec], factors: Sequence[int]) -> str:
-    """The statement that computes the fingerprint that each narrow rollup of one source must have.
+    """The statement that computes, from one source, the fingerprint that each of its narrow rollups
+    must have.
 
-    A row is a linear combination of its measures, weighted by a hash of the narrow cell that it
-    belongs to; the sum over all rows, modulo a prime, is the same however they are summed.
+    A row is a linear combination of its measures, weighted by a hash of its narrow cell. The sum
+    over all rows, modulo a prime, does not depend on how rows are summed.
     """
     (source,) = {narrow.source for narrow in narrows}
     sums = ", ".join(f"sum({_weight_of_narrow(narrow)} * combined)" for narrow in narrows)
@@ -108,7 +111,7 @@ def source_fingerprints(narrows: Sequence[NarrowSpec], factors: Sequence[int]) -
 
 
 def narrow_fingerprint(narrow: NarrowSpec, factors: Sequence[int]) -> str:
-    """The statement that computes the same of a narrow rollup itself."""
+    """The statement that computes the fingerprint of a narrow rollup itself."""
     combined = _combined(narrow.shape, factors)
     return f"SELECT sum({_weight_of_narrow(narrow)} * ({combined})) FROM {narrow.table}"  # noqa: S608 - constants and integers
 
@@ -118,7 +121,7 @@ def _weight_of_narrow(narrow: NarrowSpec) -> str:
 
 
 def _combined(spec: RollupSpec, factors: Sequence[int]) -> str:
-    """One number of a row's measures, below the prime, in 64-bit arithmetic."""
+    """A row's measures combined into one number below the prime, in 64-bit arithmetic."""
     parts = (
         f"({name} % {PRIME}) * {factor} % {PRIME}"
         for name, factor in zip(spec.measures, factors, strict=True)
@@ -141,7 +144,7 @@ def narrow_differences(narrow: NarrowSpec) -> str:
 
 
 def overflow(spec: RollupSpec, start: int, end: int) -> str:
-    """The statement that finds a cell whose sums need more than one row."""
+    """The statement that finds a cell whose sums do not fit one row."""
     rollup, _ = spec.tables
     excess = " OR ".join(f"sum({name}) > {MAX_MEASURE}" for name in spec.measures)
     return (
@@ -181,17 +184,17 @@ def load(spec: RollupSpec) -> str:
 
 
 def load_group_sets() -> str:
-    """The statement that records the groups behind new group sets."""
+    """The statement that stores the groups of new group sets."""
     return load_sql(PACKAGE, "group_set.load")
 
 
 def load_tag_sets() -> str:
-    """The statement that records the tags in new sets of them."""
+    """The statement that stores the tags of new tag sets."""
     return load_sql(PACKAGE, "tag_set.load")
 
 
 def _stored_type(spec: RollupSpec, column: str) -> str:
-    """The SQL type of a column as it is stored: texts are codes."""
+    """The stored SQL type of a column: texts are codes."""
     return "INTEGER" if column in spec.coded else spec.column_type(column)
 
 

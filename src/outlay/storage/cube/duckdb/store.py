@@ -1,7 +1,8 @@
-"""The cube on DuckDB: one writer, one cursor per snapshot, no indexes, nothing to lose.
+"""The cube on DuckDB: one writer, one cursor per snapshot, no indexes, nothing that cannot be
+rebuilt.
 
-A question runs in one read transaction, so all its statements see the same position of the
-ledger. A connection shared by threads returns wrong rows silently, hence a cursor per snapshot.
+A question runs in one read transaction, so all its statements see the same ledger position. A
+connection that threads share returns wrong rows silently, so each snapshot has its own cursor.
 """
 
 import secrets
@@ -40,7 +41,7 @@ from outlay.storage.cube.rollups import (
 from outlay.storage.cube.store import CubeMismatch
 
 MEMORY_LIMIT: Final = "384MB"
-"""DuckDB's buffer limit: more is not faster below 50 M rows, and the process stays small."""
+"""DuckDB's memory limit: more is not faster below 50 M rows, and the process stays small."""
 
 CHECKPOINT_SIZE: Final = "16MB"
 
@@ -65,9 +66,10 @@ class DuckDBReader(SqlReader):
 
     @override
     def _present(self, query: UsageQuery | RowQuery) -> tuple[str, ...]:
-        """Those that are not zero in the period, by a small rollup; it saves reading many columns.
+        """The measures that are not zero in the period, found with a small rollup; this avoids
+        reading many columns.
 
-        No measure is negative, so all values of a sum of zero are zero.
+        Measures are never negative, so if a sum is zero, so is each of its values.
         """
         whole = UsageQuery(
             organization_id=query.organization_id,
@@ -106,7 +108,7 @@ class DuckDBReader(SqlReader):
         return found
 
     def _row(self, text: str, parameters: Parameters) -> tuple[int, ...]:
-        """The one row of a statement, NULL as 0."""
+        """The single row of a statement, with 0 for NULL."""
         (row,) = self._fetch(text, parameters)
         return tuple(int(value or 0) for value in row)
 
@@ -115,7 +117,7 @@ class DuckDBCube:
     """The rollups of one ledger in one DuckDB file."""
 
     def __init__(self, path: Path, edition: str, *, memory_limit: str = MEMORY_LIMIT) -> None:
-        """Open or create; raises CubeMismatch when the file is damaged or of another edition."""
+        """Open or create the file; raises CubeMismatch if it is damaged or of another edition."""
         is_new = not path.exists()
         try:
             self._database = duckdb.connect(
@@ -168,7 +170,7 @@ class DuckDBCube:
 
     @contextmanager
     def read(self) -> Iterator[DuckDBReader]:
-        """A snapshot, for this thread."""
+        """A snapshot for this thread."""
         try:
             with self._cursors.snapshot() as cursor:
                 yield DuckDBReader(cursor, self._codes)
@@ -188,14 +190,15 @@ class DuckDBCube:
             try:
                 yield self._database
             except BaseException:
-                # After a fatal error there is nothing to undo, and the first error is the one.
+                # After a fatal error there is nothing to roll back, and the first error is the
+                # relevant one.
                 with suppress(duckdb.Error):
                     self._database.execute("ROLLBACK")
                 raise
             self._database.execute("COMMIT")
 
     def plan(self, from_seq: int, through_seq: int) -> int:
-        """Where the load ends: a load that failed has left nothing."""
+        """The end of a load, always `through_seq`: a failed load leaves nothing behind."""
         return through_seq
 
     def load(self, deltas: Deltas, *, from_seq: int, through_seq: int) -> None:
@@ -217,7 +220,7 @@ class DuckDBCube:
                 database.execute(statements.load_tag_sets(), {"sets": sets})
 
     def fold(self) -> None:
-        """Move pending rows into the rollups and note which months they changed."""
+        """Fold pending rows into the rollups and note which months changed."""
         try:
             self._fold(statements.fold_narrow, statements.fold)
         except duckdb.ConversionException:
@@ -244,7 +247,7 @@ class DuckDBCube:
                     database.execute(statement)
 
     def compact_one(self, before_bucket: int) -> bool:
-        """Rewrite one changed month that ended before a bucket; False if there is none."""
+        """Compact one changed month that ended before a bucket; returns False if there is none."""
         with self._transaction() as database:
             months = database.execute("SELECT month FROM changed_month ORDER BY month").fetchall()
             for (month,) in months:
@@ -261,7 +264,7 @@ class DuckDBCube:
     def _compact(
         database: duckdb.DuckDBPyConnection, spec: RollupSpec, start: int, end: int
     ) -> None:
-        """Rewrite a run of buckets, unless a sum needs more than one row."""
+        """Compact a range of buckets, unless a sum does not fit one row."""
         if not database.execute(statements.overflow(spec, start, end)).fetchall():
             for statement in statements.compact(spec, start, end):
                 database.execute(statement)
@@ -281,7 +284,7 @@ def month_buckets(month: date) -> tuple[int, int]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise write errors of the disk as Unavailable."""
+    """Translate write errors of the disk to Unavailable."""
     try:
         yield
     except (duckdb.IOException, duckdb.FatalException) as error:

@@ -1,4 +1,5 @@
--- Every cell of one organization in a run of buckets, compacted and pending rows together: for verify.
+-- Every cell of one organization in a range of buckets, folded and pending rows together: for
+-- verification.
 WITH cell AS (
     SELECT {dimensions}, {sums}
     FROM ({source})

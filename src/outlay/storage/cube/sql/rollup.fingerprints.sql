@@ -1,5 +1,5 @@
--- Sums per organization and day, plain and weighted by a hash of each cell's labels: for verify.
--- Rows with different numbers of groups, or latency bins, stay apart.
+-- Sums per organization and day, plain and weighted by a hash of each cell's labels: for
+-- verification. Rows with different numbers of groups, or different latency bins, stay separate.
 SELECT organization, day, part, count(*) AS cells, {sums}
 FROM (
     SELECT {organization} AS organization, {day} AS day, {part} AS part, {weight} AS weight,

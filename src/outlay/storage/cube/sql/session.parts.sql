@@ -1,4 +1,4 @@
--- Which values some sessions have of some dimensions, and what each combination cost.
+-- The values of some sessions in some dimensions, and the cost of each combination.
 WITH cell AS MATERIALIZED (
     SELECT session_id{columns}, {sums}
     FROM ({source}) AS usage

@@ -1,4 +1,4 @@
--- How many sessions had requests in a period, and their sums.
+-- The number of sessions with requests in a period, and their sums.
 WITH cell AS MATERIALIZED (
     SELECT session_id, {sums}
     FROM ({source}) AS usage

@@ -1,5 +1,5 @@
 -- Measures per step and dimension value: the top values by any rank are kept, the rest is Other.
--- Cells whose requests have all been taken back are no usage, here and in the other questions.
+-- Cells whose requests have all been voided do not count as usage, here and in the other questions.
 WITH cell AS MATERIALIZED (
     SELECT {step} AS step, {column} AS label, {sums}
     FROM ({source}) AS usage

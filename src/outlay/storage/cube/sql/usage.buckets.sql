@@ -1,4 +1,4 @@
--- The buckets in which something matches, newest first, and how many requests each has.
+-- The buckets with matching requests, newest first, and the number of requests in each.
 SELECT bucket, CAST(sum(requests) AS BIGINT) AS requests
 FROM ({source}) AS usage
 WHERE organization_id = $organization_id

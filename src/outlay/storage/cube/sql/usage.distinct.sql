@@ -1,4 +1,4 @@
--- How many values of some dimensions had usage per step, each counted once in it.
+-- The number of values of some dimensions with usage per step, each counted once per step.
 WITH cell AS MATERIALIZED (
     SELECT {step} AS step, {columns}
     FROM ({source}) AS usage

@@ -1,4 +1,4 @@
--- How much of each meter was used per step, and what it cost.
+-- The quantity and cost of each meter per step.
 WITH cell AS MATERIALIZED (
     SELECT {step} AS step, meter, {sums}
     FROM ({source}) AS usage

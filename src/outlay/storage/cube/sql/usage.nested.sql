@@ -1,6 +1,6 @@
--- Measures per step, named value of a first dimension and value of a second one: within each value
--- of the first the top values of the second are kept, the rest is Other. What is kept is found over
--- the whole window first, so that steps are summed for it alone and not for every combination.
+-- Measures per step, named value of a first dimension, and value of a second one: within each value
+-- of the first, the top values of the second are kept, the rest is Other. The kept values are found
+-- over the whole window first, so that only they are summed by step, not every combination.
 WITH cell AS MATERIALIZED (
     SELECT {column} AS label, {second} AS second_label, {ranked_sums}
     FROM ({placing}) AS usage

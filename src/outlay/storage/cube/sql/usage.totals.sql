@@ -1,4 +1,4 @@
--- Measures per step over everything, each event once.
+-- Measures per step over all events, each counted once.
 SELECT {step} AS step, {found}
 FROM ({source}) AS usage
 WHERE organization_id = $organization_id

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outlay.domain.ids import MemberId
+from outlay.domain.ids import MemberId, TokenId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,9 +12,9 @@ class AccessTokenRow(Base):
 
     __tablename__ = "access_token"
 
-    token_id: Mapped[str] = mapped_column(primary_key=True)
+    token_id: Mapped[TokenId] = mapped_column(primary_key=True)
     member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
-    parent_id: Mapped[str | None]
+    parent_id: Mapped[TokenId | None]
     """The access token that created it, if any. No foreign key: rows are copied in the order of
     their keys, in which a child may come first.
     """

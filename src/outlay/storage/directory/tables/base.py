@@ -5,7 +5,16 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, MetaData, String
 from sqlalchemy.orm import DeclarativeBase
 
-from outlay.domain.ids import ApiKeyId, GroupId, MemberId, OrganizationId, ProjectId
+from outlay.domain.ids import (
+    ApiKeyId,
+    GroupId,
+    MemberId,
+    OrganizationId,
+    ProjectId,
+    TokenId,
+    UpstreamId,
+)
+from outlay.domain.money import Pusd
 
 
 class Base(DeclarativeBase):
@@ -23,9 +32,12 @@ class Base(DeclarativeBase):
     # Instants are microseconds since the epoch: too large for PostgreSQL's INTEGER.
     type_annotation_map: ClassVar[dict[Any, Any]] = {
         int: BigInteger,
+        Pusd: BigInteger,
         OrganizationId: String,
         MemberId: String,
         ProjectId: String,
         ApiKeyId: String,
         GroupId: String,
+        TokenId: String,
+        UpstreamId: String,
     }

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outlay.domain.ids import MemberId, OrganizationId
+from outlay.domain.ids import MemberId, OrganizationId, TokenId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -25,6 +25,6 @@ class InvitationRow(Base):
     """The member who accepted it; None while it is open."""
     issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
     """The member who created it; None for the operator."""
-    token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
+    token_id: Mapped[TokenId | None] = mapped_column(ForeignKey("access_token.token_id"))
     """The access token that created it, if any."""
     revoked_at_us: Mapped[int | None]

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import OrganizationId, UpstreamId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -16,6 +16,6 @@ class ModelMappingRow(Base):
         ForeignKey("organization.organization_id"), primary_key=True
     )
     name: Mapped[str] = mapped_column(primary_key=True)
-    upstream_id: Mapped[str] = mapped_column(ForeignKey("upstream.upstream_id"), index=True)
+    upstream_id: Mapped[UpstreamId] = mapped_column(ForeignKey("upstream.upstream_id"), index=True)
     model: Mapped[str]
     created_at_us: Mapped[int]

@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outlay.domain.ids import MemberId
+from outlay.domain.ids import MemberId, TokenId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -16,7 +16,7 @@ class PasswordLinkRow(Base):
     member_id: Mapped[MemberId] = mapped_column(ForeignKey("member.member_id"), index=True)
     issuer_id: Mapped[MemberId | None] = mapped_column(ForeignKey("member.member_id"))
     """The member who created it; None for the operator."""
-    token_id: Mapped[str | None] = mapped_column(ForeignKey("access_token.token_id"))
+    token_id: Mapped[TokenId | None] = mapped_column(ForeignKey("access_token.token_id"))
     """The access token that created it, if any."""
     created_at_us: Mapped[int]
     expires_at_us: Mapped[int]

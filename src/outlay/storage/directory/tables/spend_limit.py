@@ -4,6 +4,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from outlay.domain.ids import OrganizationId
+from outlay.domain.money import Pusd
 from outlay.storage.directory.tables.base import Base
 
 
@@ -18,5 +19,5 @@ class SpendLimitRow(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     scope_id: Mapped[str] = mapped_column(primary_key=True)
     interval: Mapped[str] = mapped_column(primary_key=True)
-    amount_pusd: Mapped[int]
+    amount_pusd: Mapped[Pusd]
     created_at_us: Mapped[int]

@@ -8,7 +8,7 @@ from outlay.storage.directory.tables.base import Base
 
 
 class SsoIdentityRow(Base):
-    """The member with a provider's subject."""
+    """The member that a provider's subject belongs to."""
 
     __tablename__ = "sso_identity"
 

@@ -1,4 +1,4 @@
-"""Tables of tags: the keys that organizations have registered, and the values seen of each."""
+"""Tables of tags: the keys that organizations have registered, and the recorded values of each."""
 
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
@@ -20,7 +20,7 @@ class TagKeyRow(Base):
 
 
 class TagValueRow(Base):
-    """A value seen under a key; their number is bounded."""
+    """A recorded value of a key; their number is bounded."""
 
     __tablename__ = "tag_value"
 

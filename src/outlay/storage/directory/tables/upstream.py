@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, true
 from sqlalchemy.orm import Mapped, mapped_column
 
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import OrganizationId, UpstreamId
 from outlay.storage.directory.tables.base import Base
 
 
@@ -12,7 +12,7 @@ class UpstreamRow(Base):
 
     __tablename__ = "upstream"
 
-    upstream_id: Mapped[str] = mapped_column(primary_key=True)
+    upstream_id: Mapped[UpstreamId] = mapped_column(primary_key=True)
     organization_id: Mapped[OrganizationId] = mapped_column(
         ForeignKey("organization.organization_id"), index=True
     )

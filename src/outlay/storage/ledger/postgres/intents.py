@@ -8,9 +8,8 @@ from outlay.storage.ledger.postgres.keys import columns_of
 from outlay.storage.ledger.rows import Intent
 
 GONE_SECONDS: Final = 2 * 3_600
-"""A node without a heartbeat for this long is gone: its requests have ended, as none lasts longer
-than an hour, and its write-ahead buffer is no longer written to.
-"""
+"""A node without a heartbeat for this long is considered gone. Its requests have ended, as none
+takes longer than an hour, and its write-ahead buffer is no longer written to."""
 
 _PUT: Final = (
     "INSERT INTO request_intent (organization_id, event_id, begun, node_id) "

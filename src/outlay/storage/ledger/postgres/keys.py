@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.outcome import Outcome
 from outlay.storage.ledger import queries
 from outlay.storage.ledger.rows import COLUMN, EventRow, facts_json
@@ -35,7 +35,7 @@ def take_keys(
     drafts: Sequence[EventRow],
     outcomes: list[Outcome],
 ) -> list[EventRow]:
-    """The drafts whose ids were free; they are claimed now."""
+    """The drafts whose ids were free; the ids are claimed now."""
     first: dict[_Key, EventRow] = {}
     for draft in drafts:
         first.setdefault(_key_of(draft), draft)
@@ -73,7 +73,7 @@ def put_keys(writer: MarkedConnection, rows: Sequence[EventRow]) -> None:
     writer.execute(_TAKE_KEYS, columns)
 
 
-def is_taken(writer: MarkedConnection, organization_id: OrganizationId, event_id: str) -> bool:
+def is_taken(writer: MarkedConnection, organization_id: OrganizationId, event_id: EventId) -> bool:
     """Whether an event id exists."""
     return bool(writer.execute(_KEYS, ([organization_id], [event_id])).fetchall())
 

@@ -52,7 +52,7 @@ _WALLED: Final = "SELECT tablename FROM pg_policies WHERE schemaname = current_s
 def prepare_tables(
     writer: MarkedConnection, clock: Clock, schema: Schema, before_upgrade: BeforeUpgrade
 ) -> None:
-    """Create or upgrade the tables; one node does so while the others wait.
+    """Create or upgrade the tables; one node does this while the others wait.
 
     Raises Damaged if a newer version wrote them.
     """

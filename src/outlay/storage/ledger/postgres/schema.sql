@@ -1,11 +1,11 @@
--- The truth, on PostgreSQL: the same tables as on SQLite, in monthly partitions, behind row-level
--- policies. Partitions are made as months come up.
+-- The truth, on PostgreSQL: the same tables as on SQLite, in monthly partitions with row-level
+-- security. Partitions are created on demand.
 
 CREATE TABLE ledger_identity (
     ledger_id       text    NOT NULL PRIMARY KEY,
     schema_version  bigint  NOT NULL,
     created_at_us   bigint  NOT NULL,
-    rewrites        bigint  NOT NULL DEFAULT 0    -- how often identities in rows were erased
+    rewrites        bigint  NOT NULL DEFAULT 0    -- number of erasures of identities in rows
 );
 
 CREATE TABLE usage_batch (
@@ -15,7 +15,7 @@ CREATE TABLE usage_batch (
     recorded_at_us  bigint  NOT NULL,
     checksum        bytea   NOT NULL,             -- over the previous checksum and all rows
     row_width       bigint  NOT NULL DEFAULT 38,  -- columns per row that the checksum covers
-    restated        bytea                         -- checksum of the rows since identities were erased
+    restated        bytea                         -- checksum of the rows after an erasure
 );
 
 CREATE UNIQUE INDEX usage_batch_first_seq ON usage_batch (first_seq);
@@ -90,27 +90,27 @@ CREATE INDEX usage_event_answer ON usage_event (organization_id, response_id)
 CREATE INDEX usage_event_amendment ON usage_event (organization_id, event_time_us, amendment)
     WHERE amendment <> '';
 
--- Which ids are taken: a partitioned table cannot say that of itself.
+-- Event ids in use: a partitioned table cannot enforce a unique id itself.
 CREATE TABLE usage_event_key (
     organization_id  text    NOT NULL,
     event_id         text    NOT NULL,
     facts_digest     bytea   NOT NULL,
-    event_time_us    bigint  NOT NULL,            -- says which partition the event is in
+    event_time_us    bigint  NOT NULL,            -- the partition that the event is in
     PRIMARY KEY (organization_id, event_id)
 );
 
--- Requests that have been let through and whose outcome is not known yet.
+-- Admitted requests whose outcome is not known yet.
 CREATE TABLE request_intent (
     organization_id  text   NOT NULL,
     event_id         text   NOT NULL,
-    begun            bytea  NOT NULL,             -- what is known so far, MessagePack
-    node_id          text   NOT NULL,             -- who let it through, and settles it
+    begun            bytea  NOT NULL,             -- known so far, MessagePack
+    node_id          text   NOT NULL,             -- the node that admitted it, and settles it
     PRIMARY KEY (organization_id, event_id)
 );
 
 CREATE INDEX request_intent_node ON request_intent (node_id);
 
--- What limited scopes have spent in intervals under way; counted on by every commit.
+-- What limited scopes have spent in current intervals; updated by every commit.
 CREATE TABLE spend_counter (
     counter_id       bigint   GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     organization_id  text     NOT NULL,
@@ -122,7 +122,7 @@ CREATE TABLE spend_counter (
     UNIQUE (organization_id, scope, scope_id, start_us, end_us)
 );
 
--- What requests under way may cost; gone with their intent.
+-- The maximum cost of running requests; deleted with their intent.
 CREATE TABLE spend_hold (
     organization_id  text    NOT NULL,
     event_id         text    NOT NULL,
@@ -134,7 +134,7 @@ CREATE TABLE spend_hold (
 
 CREATE INDEX spend_hold_counter ON spend_hold (counter_id);
 
--- Who writes, and when they were last heard of.
+-- Nodes that write, and their last heartbeat.
 CREATE TABLE node (
     node_id  text         NOT NULL PRIMARY KEY,
     seen_at  timestamptz  NOT NULL
@@ -147,5 +147,5 @@ CREATE TABLE usage_conflict (
     event_id         text    NOT NULL,
     recorded_digest  bytea   NOT NULL,
     offered_digest   bytea   NOT NULL,
-    offered_facts    text    NOT NULL             -- JSON, for whoever looks into it
+    offered_facts    text    NOT NULL             -- JSON, for manual inspection
 );

@@ -69,7 +69,7 @@ class Admission(NamedTuple):
     refused: dict[tuple[str, str], OutlayError]
     """By organization and event id, with the error for the caller."""
     holds: list[tuple[str, str, int, int]]
-    """Of the admitted intents, for `hold`."""
+    """Of the admitted intents; passed to `hold`."""
 
 
 class _Standing(NamedTuple):

@@ -94,7 +94,7 @@ class PostgresLedger(PostgresReading, Ledger):
         """Open or create the ledger.
 
         `node_id` identifies this node's intents, `buffer` takes submissions while the database is
-        unreachable. Raises Unavailable without a database, Damaged if the end of the chain is not
+        unreachable. Raises Unavailable without a connection, Damaged if the end of the chain is not
         intact.
         """
         PostgresReading.__init__(self, database)
@@ -224,8 +224,8 @@ class PostgresLedger(PostgresReading, Ledger):
         """Commit to the database, or to the write-ahead buffer while the database is unreachable or
         the buffer is not empty.
 
-        If a commit's result was lost, the retry finds its events: they are duplicates then, and
-        reported as such.
+        If the result of a commit was lost, the retry finds its events, which are then reported as
+        duplicates.
         """
         if self._is_unreachable and self._writer is None:
             return self._buffer_commit(events, intents, settled)
@@ -318,7 +318,7 @@ class PostgresLedger(PostgresReading, Ledger):
         with writer.raw.transaction():
             enter_all(writer)
             if events or any(intent.holds for intent in intents):
-                # The rest waits for this: intents without limits need no order.
+                # Commits are ordered by this lock. Intents without limits need no order.
                 writer.execute(LOCK, (LEDGER_LOCK,))
             if events:
                 batch, outcomes = self._store(writer, events, now_us)

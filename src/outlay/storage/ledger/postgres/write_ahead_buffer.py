@@ -1,7 +1,8 @@
-"""A write-ahead buffer on disk for while the database is unreachable: a bounded queue of commits.
+"""A write-ahead buffer on disk for times when the database is unreachable: a bounded queue of
+commits.
 
 Its content is acknowledged. It is moved to the database in order once that is reachable, by this
-process or its successor. Event ids count once, so duplicates add nothing.
+process or its successor. Event ids count once, so moving an entry twice adds nothing.
 """
 
 from collections.abc import Sequence
@@ -14,7 +15,7 @@ import pysqlite3 as driver
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Unavailable
 from outlay.domain.event import UsageEvent
-from outlay.domain.ids import OrganizationId
+from outlay.domain.ids import EventId, OrganizationId
 from outlay.storage.ledger.rows import Intent
 from outlay.storage.sqlite import connect
 
@@ -28,7 +29,7 @@ class Entry(NamedTuple):
     """One commit that is not in the database yet."""
 
     events: list[UsageEvent]
-    intents: list[tuple[OrganizationId, str, bytes]]
+    intents: list[tuple[OrganizationId, EventId, bytes]]
     settled: list[tuple[str, str]]
 
     @property

@@ -33,7 +33,7 @@ WAIT_SECONDS: Final = 30.0
 class SqliteReading(LedgerReader):
     """Reads what is committed to one file. Thread-safe."""
 
-    # The unary plus keeps the index by time from being preferred: few rows match the ids.
+    # The unary plus stops SQLite from preferring the index by time: few rows match the ids.
     _lookup = Lookup("usage_event", "+event_time_us")
 
     def __init__(self, path: Path, health: StorageHealth | None = None) -> None:

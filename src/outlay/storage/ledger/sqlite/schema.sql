@@ -1,11 +1,11 @@
--- The truth: append-only usage events in checksummed, chained batches. Rows are never updated but
--- to erase who somebody was.
+-- The truth: append-only usage events in checksummed, chained batches. Rows are updated only to
+-- erase identities.
 
 CREATE TABLE IF NOT EXISTS ledger_identity (
     ledger_id       TEXT    NOT NULL PRIMARY KEY,
     schema_version  INTEGER NOT NULL,
     created_at_us   INTEGER NOT NULL,
-    rewrites        INTEGER NOT NULL DEFAULT 0    -- how often identities in rows were erased
+    rewrites        INTEGER NOT NULL DEFAULT 0    -- number of erasures of identities in rows
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS usage_batch (
@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS usage_batch (
     recorded_at_us  INTEGER NOT NULL,
     checksum        BLOB    NOT NULL,             -- over the previous checksum and all rows
     row_width       INTEGER NOT NULL DEFAULT 38,  -- columns per row that the checksum covers
-    restated        BLOB                          -- checksum of the rows since identities were erased
+    restated        BLOB                          -- checksum of the rows after an erasure
 ) STRICT;
 
 CREATE UNIQUE INDEX IF NOT EXISTS "usage_batch#first_seq" ON usage_batch (first_seq);
@@ -94,12 +94,12 @@ CREATE INDEX IF NOT EXISTS "usage_event#organization_id#response_id"
 CREATE INDEX IF NOT EXISTS "usage_event#amendment"
     ON usage_event (organization_id, event_time_us, amendment) WHERE amendment <> '';
 
--- Requests that have been let through and whose outcome is not known yet; an outcome removes its
--- intent in the transaction that stores the event.
+-- Admitted requests whose outcome is not known yet; an outcome deletes its intent in the
+-- transaction that stores the event.
 CREATE TABLE IF NOT EXISTS request_intent (
     organization_id  TEXT  NOT NULL,
     event_id         TEXT  NOT NULL,
-    begun            BLOB  NOT NULL,              -- what is known so far, MessagePack
+    begun            BLOB  NOT NULL,              -- known so far, MessagePack
     PRIMARY KEY (organization_id, event_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -110,5 +110,5 @@ CREATE TABLE IF NOT EXISTS usage_conflict (
     event_id         TEXT    NOT NULL,
     recorded_digest  BLOB    NOT NULL,
     offered_digest   BLOB    NOT NULL,
-    offered_facts    TEXT    NOT NULL              -- JSON, for whoever looks into it
+    offered_facts    TEXT    NOT NULL              -- JSON, for manual inspection
 ) STRICT;

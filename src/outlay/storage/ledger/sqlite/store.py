@@ -180,7 +180,7 @@ class SqliteLedger(SqliteReading, Ledger):
     def _run_in_chunks(
         self, statement: Callable[[int], str], rows: Sequence[tuple[Any, ...]]
     ) -> None:
-        """Run a statement over rows, as many at a time as it takes."""
+        """Run a statement over rows, with as many rows at a time as it accepts."""
         for start in range(0, len(rows), queries.MAX_ROWS):
             chunk = rows[start : start + queries.MAX_ROWS]
             self._writer.execute(statement(len(chunk)), [*chain.from_iterable(chunk)])
@@ -188,7 +188,7 @@ class SqliteLedger(SqliteReading, Ledger):
     def _insert_each(
         self, events: Sequence[UsageEvent], rows: list[EventRow], outcomes: list[Outcome]
     ) -> list[EventRow]:
-        """Insert the new ones of `rows`, renumbered without gaps; fill in the other outcomes."""
+        """Insert the new rows, renumbered without gaps, and set the outcomes of the others."""
         kept: list[EventRow] = []
         seq = self._last_seq
         for index, (event, row) in enumerate(zip(events, rows, strict=True)):

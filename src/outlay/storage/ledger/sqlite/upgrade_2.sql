@@ -1,4 +1,4 @@
--- Schema 1 to 2: details of single requests. Rows and checksums that exist stay as they are.
+-- Schema 1 to 2: details of single requests. Existing rows and checksums stay as they are.
 
 ALTER TABLE usage_batch ADD COLUMN row_width INTEGER NOT NULL DEFAULT 38;
 ALTER TABLE usage_event ADD COLUMN is_stream INTEGER NOT NULL DEFAULT 0;

@@ -1,5 +1,5 @@
--- Schema 3 to 4: meters, sessions, tags, attempts and amendments. Rows that are there have none, and
--- the checksums of their batches go on covering the columns that they had.
+-- Schema 3 to 4: meters, sessions, tags, attempts and amendments. Existing rows have none of them,
+-- and the checksums of their batches still cover the columns that they had.
 
 ALTER TABLE usage_event ADD COLUMN meters TEXT NOT NULL DEFAULT '';
 ALTER TABLE usage_event ADD COLUMN unread TEXT NOT NULL DEFAULT '';

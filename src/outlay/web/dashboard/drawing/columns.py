@@ -1,4 +1,4 @@
-"""Columns of money over days, drawn by the server: for paper, where no script draws."""
+"""Columns of money over days, drawn by the server: for print, where no script draws."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ STEPS: Final = (1, 2, 5, 10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartColumn:
-    """One day: across in percent, so that columns take any width; up and down in pixels."""
+    """One day: x in percent, so that columns fit any width; y in pixels."""
 
     x: float
     middle: float
@@ -25,7 +25,7 @@ class ChartColumn:
     height: float
     title: str
     label: str
-    """Under every few columns."""
+    """Shown under every few columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnChart:
-    """All of them, on a ground of any width: words keep their size on paper and on phones."""
+    """The whole chart, for any width: text keeps its size on paper and on phones."""
 
     columns: Sequence[ChartColumn]
     marks: Sequence[Mark]
@@ -73,7 +73,7 @@ def draw_columns(values: Sequence[tuple[str, int]]) -> ColumnChart:
 
 
 def _round_step(highest: int) -> int:
-    """A third or so of the highest value, rounded up to 1, 2 or 5 times a power of ten."""
+    """About a third of the highest value, rounded up to 1, 2 or 5 times a power of ten."""
     rough = max(1, -(-highest // 3))
     power: int = 10 ** (len(str(rough)) - 1)
     return next(base * power for base in STEPS if base * power >= rough)

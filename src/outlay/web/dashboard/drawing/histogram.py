@@ -1,4 +1,4 @@
-"""A thin histogram over a period whose bars lead into their part of it. Drawn by the server."""
+"""A thin histogram of a period, drawn by the server, whose bars link to their part of it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from outlay.web.dashboard.dates import describe_dates, describe_time
 WIDTH = 1000
 HEIGHT = 48
 MAX_BARS = 120
-"""More steps than this share bars."""
+"""If there are more steps, several share a bar."""
 SHORTEST_DAY_BUCKETS = 23 * BUCKETS_PER_HOUR
-"""A day in which clocks are put forward has 23 hours."""
+"""The day on which clocks go forward has 23 hours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One step, or a few."""
+    """One step, or several."""
 
     x: float
     width: float
@@ -29,7 +29,7 @@ class Bar:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histogram:
-    """All bars, on a ground of WIDTH by HEIGHT."""
+    """All bars, in an area of WIDTH by HEIGHT."""
 
     bars: Sequence[Bar]
     width: int = WIDTH
@@ -39,7 +39,7 @@ class Histogram:
 def draw_histogram(
     steps: Sequence[Step], period: Period, values: Sequence[int], failed: Sequence[int]
 ) -> Histogram:
-    """Bars of `values`, the failed ones of each in another colour at its foot."""
+    """Bars of `values`, with the failed ones of each in another colour at the bottom."""
     share = max(1, -(-len(steps) // MAX_BARS))
     groups = [range(start, min(start + share, len(steps))) for start in range(0, len(steps), share)]
     sums = [(sum(values[i] for i in group), sum(failed[i] for i in group)) for group in groups]

@@ -1,4 +1,4 @@
-"""The small line in a card, drawn on the server as SVG paths."""
+"""The small line in a card, drawn by the server as SVG paths."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Sparkline:
 
 
 def draw_sparkline(values: Sequence[int], earlier: Sequence[int]) -> Sparkline | None:
-    """Paths of a series and of the period before; None for fewer than two points."""
+    """Paths of a series and of the previous period; None for fewer than two points."""
     if len(values) < 2:
         return None
     highest = max(*values, *earlier[: len(values)], 1)

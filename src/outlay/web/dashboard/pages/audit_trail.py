@@ -51,7 +51,7 @@ _NOUNS: Final = {"api_key": "API key", "sso": "single sign-on", "model": "model 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One entry as it is shown."""
+    """An entry, prepared for display."""
 
     number: int
     time: str
@@ -63,7 +63,7 @@ class AuditLine:
     channel: str
     request_id: str
     changes: tuple[tuple[str, str, str], ...]
-    """Field, how it was, how it is; empty where it was not or is no more."""
+    """Field, old value and new value; empty if there is none."""
     has_before: bool
     digest: str
 
@@ -150,7 +150,7 @@ def _line(shown: ShownEntry, zone: ZoneInfo) -> AuditLine:
 
 
 def _label(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
-    """What it was done to, as people call it, where the entry says so."""
+    """The display name of the target, if the entry contains one."""
     for name in ("name", "description", "email"):
         for fields in (after, before):
             if name in fields:
@@ -159,7 +159,7 @@ def _label(before: Mapping[str, Value], after: Mapping[str, Value]) -> str:
 
 
 def describe_action(action: Action) -> str:
-    """`api_key.create` as people say it: created an API key."""
+    """`api_key.create` as a phrase: created an API key."""
     if action in _SENTENCES:
         return _SENTENCES[action]
     noun, _, verb = action.partition(".")

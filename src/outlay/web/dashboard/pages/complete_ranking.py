@@ -1,6 +1,6 @@
-"""Complete rankings: every value of a dimension in a period, sorted, searched, a page at a time.
+"""Complete rankings: every value of a dimension in a period, sorted, searched, page by page.
 
-What the cards of other pages sum up as Other is here by name.
+The values that cards of other pages sum up as Other are listed here by name.
 """
 
 from collections.abc import Callable, Mapping
@@ -65,7 +65,7 @@ COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedValue:
-    """A value of a dimension and what it used."""
+    """A value of a dimension and its usage."""
 
     key: str
     label: str
@@ -90,18 +90,18 @@ class ValueRow:
     """The page about this value alone."""
     used: Amounts
     share: str
-    """Of the total by the metric that is looked at."""
+    """Of the total, by the selected metric."""
     bar: int
-    """The same in thousandths."""
+    """The share in thousandths."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankingPage:
-    """Whose rankings are asked for."""
+    """The scope of the rankings."""
 
     crumbs: tuple[Crumb, ...]
     origin: str
-    """The page whose cards show the top, and which shows one value alone."""
+    """The page whose cards show the top values, and which can be filtered by one value."""
     groupings: Mapping[Grouping, str]
     filters: Mapping[str, str]
     export: Callable[[Grouping], str]
@@ -112,7 +112,7 @@ class RankingPage:
 def get_organization_ranking(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """Of the whole organization."""
+    """The ranking of the whole organization."""
     params = page_params(request, COMMON | OWN | PAGE_ONLY)
     query = page_query(request, params, actor)
     place = RankingPage(
@@ -127,7 +127,7 @@ def get_organization_ranking(
 
 @router.get("/project/{project_id}/ranking")
 def get_project_ranking(request: Request, project_id: str, actor: ProjectReader) -> Response:
-    """Of a project; for developers of their own keys in it."""
+    """The ranking of a project; for developers, of their own keys in it."""
     project, query = read_project(request, project_id, actor, more=OWN)
     subject = subject_of(actor, project, "Analytics", "")
     closed = set() if has(actor, Permission.ORGANIZATION_USAGE) else PEOPLE
@@ -216,7 +216,7 @@ def _render(request: Request, actor: Actor, query: UsageQuery, place: RankingPag
 
 
 def _alone(links: Links, place: RankingPage, dimension: Grouping) -> Callable[[str], str]:
-    """Leads to the page about one value."""
+    """A function that returns the URL of the page about one value."""
     kept = links.without(*OWN, *PAGE_ONLY)
     return lambda key: replace(kept, path=place.origin).add(filter_of(dimension), key)
 

@@ -1,4 +1,4 @@
-"""Coming in for the first time: setting up, invitations, links to set a password with."""
+"""Pages for first access: setup, invitations, links to set a password."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -40,7 +40,7 @@ def post_setup(
     email: Field = "",
     password: Field = "",
 ) -> Response:
-    """Create them, once, and sign the owner in."""
+    """Create the first organization and its owner, once, and sign the owner in."""
     _check_setup(request, secret)
     values = {"organization": organization, "timezone": timezone, "name": name, "email": email}
     return _enter(
@@ -142,7 +142,7 @@ def _enter(
     values: dict[str, str],
     **context: Any,
 ) -> Response:
-    """Sign in with the session that `come_in` opens, or show the form again with what is wrong."""
+    """Sign in with the session that `come_in` opens, or show the form again with the error."""
     try:
         token = come_in()
     except (Invalid, Conflict) as error:

@@ -1,4 +1,4 @@
-"""What one API key was used for: one of a project, or one that reports have named."""
+"""The usage of one API key: one of a project, or a discovered one."""
 
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -19,12 +19,9 @@ from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.pages.project import read_project, remember
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
-    usage_context,
-    view_of,
+    models_context,
 )
 from outlay.web.dashboard.places import project_path
 from outlay.web.dashboard.templating import render_page
@@ -43,7 +40,7 @@ KeyReader = Annotated[Actor, Depends(OnPage(Permission.KEY_USAGE))]
 def get_key_of_project(
     request: Request, project_id: str, api_key_id: str, actor: KeyReader
 ) -> Response:
-    """One key of a project; also a deleted one."""
+    """One key of a project, including deleted ones."""
     project, query = read_project(request, project_id, actor)
     key = _find(request, actor, api_key_id)
     if key.project_id != project.project_id:
@@ -66,7 +63,7 @@ def get_key_of_project(
 
 @router.get("/key/{api_key_id}")
 def get_key(request: Request, api_key_id: str, actor: KeyReader) -> Response:
-    """One key, in whatever project it was used."""
+    """One key, regardless of the project."""
     params = page_params(request, PARAMETERS)
     key = _find(request, actor, api_key_id)
     query = page_query(request, params, actor)
@@ -83,7 +80,7 @@ def _find(request: Request, actor: Actor, called: str) -> ApiKey:
 
 
 def _crumbs_of(request: Request, actor: Actor, query: UsageQuery) -> list[Crumb]:
-    """The project that the page is filtered by, where it is one: the list that led here."""
+    """The project that the page is filtered by, if it is one: the list that links here."""
     wanted = query.filters.get(Dimension.PROJECT, ())
     if len(wanted) != 1:
         return [Crumb("API keys", "/settings/keys")]
@@ -105,18 +102,11 @@ def _render(
     filters: tuple[str, ...],
     ranking: str = "",
 ) -> Response:
-    """Render a key's usage; `filters` are not offered, `ranking` links to the complete ranking."""
+    """Render a key's usage; `filters` are hidden, `ranking` links to the complete ranking."""
     services = services_of(request)
     query = query.only(Dimension.API_KEY, key.api_key_id)
     with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, *filters),
-            with_errors=True,
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor, *filters))
     subject = Subject(
         title=mark_deleted(key.description, key),
         crumbs=crumbs,
@@ -136,8 +126,6 @@ def _render(
         key_status="deleted" if key.is_deleted else key.status_at(services.now_us()),
         creator=creators.get(key.member_id, "an unknown member"),
         requests_path=context["links"].travel("/monitoring/requests", apiKeyId=key.api_key_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=urlencode({"apiKeyId": key.api_key_id}),
         **context,
     )

@@ -57,7 +57,7 @@ PLAIN_DEVICE_COOKIE: Final = "outlay_device"
 HOME = "/"
 MAX_TARGET: Final = 4_096
 """Maximum length in characters; it is kept during sign-in."""
-SIGNING_IN = Open("there is no other way to sign in")
+SIGNING_IN = Open("unauthenticated users sign in here")
 
 
 @router.get("/")
@@ -91,7 +91,7 @@ async def post_login(
     next: Annotated[str, Form()] = HOME,
     organization: Annotated[str, Form()] = "",
 ) -> Response:
-    """Sign in; a wrong pair shows the form again, saying so."""
+    """Sign in; a wrong pair shows the form again with an error."""
     target = safe_target(next)
     sign_in = services_of(request).administration.sign_in
     email, organization = email[:254], organization[:63]
@@ -168,7 +168,7 @@ def _form(
 
 @router.get("/login/sso", dependencies=[Depends(SIGNING_IN)])
 async def get_sso(request: Request, organization: str = "", next: str = HOME) -> Response:
-    """Send the browser to the identity provider of an organization."""
+    """Redirect the browser to the identity provider of an organization."""
     services = services_of(request)
     try:
         await run_in_threadpool(
@@ -195,7 +195,7 @@ async def get_sso(request: Request, organization: str = "", next: str = HOME) ->
 
 @router.get(CALLBACK + "/{organization_id}", dependencies=[Depends(SIGNING_IN)])
 async def get_sso_callback(request: Request, organization_id: OrganizationId) -> Response:
-    """Take the browser back from the identity provider of an organization."""
+    """Complete a sign-in at the identity provider of an organization."""
     name, path = _state_cookie(request)
     try:
         token, target = await services_of(request).sso.complete(
@@ -214,7 +214,8 @@ async def get_sso_callback(request: Request, organization_id: OrganizationId) ->
 
 
 def _arrival(request: Request, held: str) -> CompletedSignIn:
-    """What the browser brings back, each thing once (RFC 6749, section 3.1)."""
+    """The parameters that the browser returns with, none of them repeated (RFC 6749, section
+    3.1)."""
     found = {name: request.query_params.getlist(name) for name in ("state", "code", "iss", "error")}
     if any(len(values) > 1 for values in found.values()):
         raise Unauthenticated("The identity provider sent a parameter twice. Sign in again.")
@@ -228,9 +229,9 @@ def _arrival(request: Request, held: str) -> CompletedSignIn:
 
 @router.get(CALLBACK, dependencies=[Depends(SIGNING_IN)])
 def get_former_sso_callback(request: Request) -> Response:
-    """Where all providers sent browsers back to before each organization had its own address.
+    """The common redirect path of earlier versions, before each organization had its own.
 
-    Nothing is taken from it: it cannot tell whose provider has sent the browser.
+    Its parameters are ignored: it cannot tell which organization's provider redirected the browser.
     """
     return _form(
         request,
@@ -244,7 +245,7 @@ def get_former_sso_callback(request: Request) -> Response:
 
 
 def _state_cookie(request: Request) -> tuple[str, str]:
-    """Name and path of the cookie that holds the state of a sign-in."""
+    """The name and path of the cookie that holds the state of a sign-in."""
     return (SECURE_STATE_COOKIE, "/") if is_secure(request) else (PLAIN_STATE_COOKIE, "/login/sso")
 
 
@@ -263,7 +264,7 @@ def post_theme(
     theme: Annotated[str, Form()] = "system",
     next: Annotated[str, Form()] = HOME,
 ) -> Response:
-    """Remember light, dark or the system's choice."""
+    """Store the choice of light, dark or the system's theme."""
     response = RedirectResponse(safe_target(next), 303)
     response.set_cookie(
         THEME_COOKIE,
@@ -276,7 +277,7 @@ def post_theme(
 
 
 def safe_target(target: str | None) -> str:
-    """`target` when it is a page of this site, else the home page."""
+    """`target` if it is a page of this site, else the home page."""
     if not target or not target.startswith("/") or target.startswith(("//", "/\\")):
         return HOME
     if len(target) > MAX_TARGET:

@@ -1,4 +1,4 @@
-"""The members of the organization by spend, and all about the usage of one."""
+"""The members of the organization by spend, and the usage of one member."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -33,14 +33,11 @@ from outlay.web.dashboard.parts.amounts import Amounts, amounts_of
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for, frame_of
 from outlay.web.dashboard.parts.headlines import describe_totals
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
     has_usage,
+    models_context,
     render_first_steps,
-    usage_context,
-    view_of,
 )
 from outlay.web.dashboard.sorting import (
     SORTING,
@@ -83,7 +80,7 @@ Leader = Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
-    """A member and what their API keys were used for."""
+    """A member and the usage of their API keys."""
 
     name: str
     email: str
@@ -99,7 +96,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MostUsed:
-    """What of a kind was used for most requests."""
+    """The value with the most requests."""
 
     title: str
     name: str
@@ -123,7 +120,7 @@ class TopRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopTable:
-    """The first of a kind; the complete ranking has the others."""
+    """The top values; the complete ranking has the others."""
 
     title: str
     rows: Sequence[TopRow]
@@ -132,7 +129,7 @@ class TopTable:
 
 @router.get("")
 def get_members(request: Request, actor: Leader) -> Response:
-    """The list, by spend at first; former members with usage are there, too."""
+    """The list, by spend by default; includes former members with usage."""
     services, params = services_of(request), page_params(request, LIST)
     if not has_usage(request, actor):
         return render_first_steps(request, actor, SUBJECT)
@@ -172,7 +169,7 @@ def get_members(request: Request, actor: Leader) -> Response:
 
 @router.get("/{member_id}")
 def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response:
-    """One member, present or former."""
+    """One current or former member."""
     services = services_of(request)
     params = page_params(request, PROFILE)
     member = services.usage_tables.member(actor.organization_id, member_id)
@@ -180,9 +177,7 @@ def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response
     query = query.only(Dimension.MEMBER, member_id)
     with services.analytics.read() as reader:
         profile = read_profile_in(reader, services.analytics, query)
-        context = usage_context(
-            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor), with_errors=True
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor))
     subject = Subject(
         title=mark_deleted(member.name, member),
         crumbs=(Crumb("Organization"), Crumb("Members", "/organization/members")),
@@ -225,8 +220,6 @@ def get_member(request: Request, member_id: MemberId, actor: Leader) -> Response
             if key.member_id == member_id
         ],
         requests_path=links.travel("/monitoring/requests", memberId=member_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=f"memberId={member_id}",
         **context,
     )
@@ -241,7 +234,7 @@ _MOST: Final = {
 
 
 def initials_of(name: str) -> str:
-    """Up to two letters that stand for a person."""
+    """Up to two initials of a person."""
     words = name.split()
     letters = [words[0][:1], words[-1][:1]] if len(words) > 1 else [name[:2]]
     return "".join(letters).upper()
@@ -250,7 +243,7 @@ def initials_of(name: str) -> str:
 def _values(
     key_counts: Mapping[str, int],
 ) -> Mapping[str, Callable[[UsageRow[Member]], Any]]:
-    """What each column is sorted by."""
+    """The sort value of each column."""
     return {
         "name": lambda row: row.name.casefold(),
         "role": lambda row: role_of(row),

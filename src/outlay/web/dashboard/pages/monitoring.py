@@ -1,4 +1,4 @@
-"""The operator's dashboard: how requests go, how long they take, what fails, what is on top."""
+"""The operator's dashboard: traffic, latency, errors and top consumers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -75,7 +75,7 @@ TOPS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QualityCount:
-    """A part of the requests whose numbers are less certain."""
+    """Requests whose numbers are less certain."""
 
     title: str
     count: str
@@ -220,7 +220,7 @@ def _latency_lines(
 
 
 def _errors(services: Services, reader: CubeReader, query: UsageQuery) -> Panel | None:
-    """Failed requests by kind, step by step; None where none of the kinds is asked for."""
+    """Failed requests by kind and step; None if no kind is selected."""
     asked = query.filters.get(Dimension.STATUS)
     kinds = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not kinds:
@@ -243,7 +243,7 @@ def _top(
     found = services.analytics.breakdown_in(
         reader, replace(query, group_by=dimension, interval=Interval.TOTAL, top=TOP)
     )
-    # Not every page begins with the last day.
+    # Not every page starts with the last day.
     preset = {"preset": query.period.preset.value} if query.period.preset else {}
     asked = urlencode({"groupBy": dimension.value, **preset})
     rest = links.without("preset", *PARAMETERS - COMMON).other(f"/organization/ranking?{asked}")

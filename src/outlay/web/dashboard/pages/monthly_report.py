@@ -1,4 +1,4 @@
-"""The monthly report: a page that is read, printed and passed on, of all or of a part."""
+"""The monthly report: a page to read, print and pass on, about everything or a part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,8 +29,9 @@ from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.page_query import page_params, page_period, refuse, refused_of
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
+from outlay.web.dashboard.parts.driver import driver_of
 from outlay.web.dashboard.parts.frame import FILTER_OF, missing_of
-from outlay.web.dashboard.parts.headlines import Card, cards_of, driver_of, error_card
+from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
@@ -52,7 +53,7 @@ SECTIONS: Final = {
 
 
 class Scope(StrEnum):
-    """What a report is about."""
+    """The scope of a report."""
 
     ORGANIZATION = "organization"
     PROJECT = "project"
@@ -148,7 +149,7 @@ def get_report(
 def _compare(
     services: Services, reader: CubeReader, query: UsageQuery, scope: Scope
 ) -> Mapping[Dimension, Comparison]:
-    """Each section against the month before; without what it is about."""
+    """Each section compared with the month before, without the scope's own dimension."""
     return {
         dimension: services.analytics.compare_in(
             reader,
@@ -206,7 +207,7 @@ def _exports(
 
 
 def _month(request: Request, params: QueryParams, carried: Period, today: date) -> date:
-    """The first day of the month that is asked for; of the last day of a period carried along."""
+    """The first day of the requested month; else of the last day of a period carried along."""
     usual = min(carried.to_date, today).replace(day=1)
     try:
         text = read_text(params, "month")
@@ -230,7 +231,7 @@ def _parse_month(text: str, today: date) -> date:
 
 
 def _months(today: date, shown: date) -> Mapping[str, str]:
-    """The months offered: the last ones, and the one that is shown."""
+    """The selectable months: the last ones, and the displayed one."""
     months = [today.replace(day=1)]
     while len(months) < MONTHS_OFFERED:
         months.append(_previous(months[-1]))

@@ -1,4 +1,4 @@
-"""Organization analytics: what the whole organization spends, on what, and what changed."""
+"""Organization analytics: the spend of the whole organization, its parts, and what changed."""
 
 from typing import Annotated, Final
 

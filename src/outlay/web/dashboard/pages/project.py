@@ -1,4 +1,4 @@
-"""A project: what it spends, on which models, by which keys; for developers of their own keys."""
+"""A project: its spend, models and keys; for developers, of their own keys."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,14 +29,12 @@ from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.log_lines import LogLine, lines_of
 from outlay.web.dashboard.parts.side_rows import SideRow, rows_by_spend
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
     has_usage,
+    models_context,
     render_first_steps,
     usage_context,
-    view_of,
 )
 from outlay.web.dashboard.places import key_paths_in, project_path
 from outlay.web.dashboard.shell import PROJECT_COOKIE
@@ -56,7 +54,7 @@ ProjectReader = Annotated[Actor, Depends(OnPage(Permission.PROJECT_USAGE))]
 
 @router.get("/{project_id}")
 def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Response:
-    """What matters of a project on one page."""
+    """The most important numbers of a project on one page."""
     services = services_of(request)
     project, query = read_project(request, project_id, actor)
     subject = subject_of(actor, project, "", "Spend, requests and errors at a glance.")
@@ -97,7 +95,7 @@ def get_overview(request: Request, project_id: str, actor: ProjectReader) -> Res
 
 @router.get("/{project_id}/analytics")
 def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Response:
-    """Cost by model, and over time; by mapping or by canonical model."""
+    """Cost by model over time; by mapping or by canonical model."""
     project, query = read_project(request, project_id, actor)
     subject = subject_of(
         actor, project, "Analytics", "The models it uses and their cost over time."
@@ -105,8 +103,8 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
     if not has_usage(request, actor):
         return render_first_steps(request, actor, subject)
     with services_of(request).analytics.read() as reader:
-        context = usage_context(
-            request, reader, query, MODEL_DIMENSIONS, filters=filters_for(actor, "projectId")
+        context = models_context(
+            request, reader, query, filters=filters_for(actor, "projectId"), with_errors=False
         )
     return remember(
         request,
@@ -117,8 +115,6 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
             actor=actor,
             title=f"{subject.title} · {project.name}",
             subject=subject,
-            views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-            view=view_of(request, MODEL_VIEWS),
             project=project,
             filter_scope=urlencode({"projectId": project.project_id}),
             **context,
@@ -129,7 +125,8 @@ def get_analytics(request: Request, project_id: str, actor: ProjectReader) -> Re
 def read_project(
     request: Request, project_id: str, actor: Actor, more: frozenset[str] = frozenset()
 ) -> tuple[Project, UsageQuery]:
-    """A project of an address and the question about it; NotFound for unknown and foreign ones.
+    """The project in a URL, and the question about it; raises NotFound for unknown and foreign
+    ones.
 
     `more` are parameters that the page reads itself.
     """
@@ -142,7 +139,7 @@ def read_project(
 
 
 def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject:
-    """The head of a page of a project."""
+    """The heading of a page of a project."""
     name = mark_deleted(project.name, project)
     place = project_path(project)
     own = " Only your own keys." if is_limited(actor, Permission.PROJECT_USAGE) else ""
@@ -158,7 +155,7 @@ def subject_of(actor: Actor, project: Project, title: str, lede: str) -> Subject
 
 
 def remember(request: Request, project: Project, response: Response) -> Response:
-    """Make a project the one that pages without one offer."""
+    """Make a project the current one for pages without a project."""
     if not project.is_deleted:
         response.set_cookie(
             PROJECT_COOKIE,
@@ -189,7 +186,7 @@ def _top_keys(
 def _failures(
     reader: CubeReader, query: UsageQuery, project: Project, links: Links
 ) -> Sequence[SideRow]:
-    """Which models failed how, most requests first."""
+    """The most frequent failures by model."""
     asked = query.filters.get(Dimension.STATUS)
     statuses = tuple(status.value for status in FAILED if not asked or status.value in asked)
     if not statuses:

@@ -1,4 +1,4 @@
-"""The API keys of a project, and those that reports of it name."""
+"""The API keys of a project, including discovered ones."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,17 +59,17 @@ KeyReader = Annotated[Actor, Depends(OnPage(Permission.KEY_USAGE))]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyUsage:
-    """What a key was used for in the period."""
+    """The usage of a key in the period."""
 
     amounts: Amounts
     last: str
-    """The last step with usage; a dash where there is none in the period."""
+    """The last step with usage; a dash if there is none in the period."""
     sparkline: Sparkline | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRow:
-    """A key and what it was used for in the period."""
+    """A key and its usage in the period."""
 
     key: ApiKey
     status: str
@@ -81,7 +81,7 @@ class KeyRow:
 
 @router.get("/{project_id}/keys")
 def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
-    """The list."""
+    """Render the list."""
     services = services_of(request)
     project, query = read_project(request, project_id, actor, more=OWN)
     administration = services.administration
@@ -158,7 +158,7 @@ def get_keys(request: Request, project_id: str, actor: KeyReader) -> Response:
 def _values(
     used: Mapping[str, Totals], creators: Mapping[str, str]
 ) -> Mapping[str, Callable[[ApiKey], Any]]:
-    """What each column is sorted by."""
+    """The sort value of each column."""
 
     def totals(key: ApiKey) -> Totals:
         return used.get(key.api_key_id, ZERO)

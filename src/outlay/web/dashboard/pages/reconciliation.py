@@ -60,7 +60,7 @@ def get_reconciliation(
     bill: str = "",
     lines: str = "differing",
 ) -> Response:
-    """Render a compared bill, the latest by default."""
+    """Render a compared bill, by default the latest."""
     reconciling = services_of(request).reconciling
     known = reconciling.list_for(actor)
     chosen = reconciling.find(actor, bill) if bill else (known[0] if known else None)
@@ -89,7 +89,7 @@ def _title(found: Reconciliation, timezone: str) -> str:
 
 
 def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
-    """Title, value, exact value and a fact of each card."""
+    """Title, value, exact value and a remark of each card."""
     difference = found.billed_pusd - found.recorded_pusd
     share = f"{difference / found.billed_pusd:+.2%} of the bill" if found.billed_pusd else ""
     days = (found.to_date - found.from_date).days + 1
@@ -117,7 +117,7 @@ def _cards(found: Reconciliation) -> list[tuple[str, str, str, str]]:
 
 
 def _explanation(found: Reconciliation) -> list[Explained]:
-    """Difference by reason, and the sums; nothing where all agrees."""
+    """The difference by reason, with sums; empty if everything agrees."""
     reasons = found.by_reason
     if not reasons:
         return []

@@ -90,7 +90,7 @@ _VALUES: Final[Mapping[str, Callable[[PairRow], Any]]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairCells:
-    """Two costs of the same requests, as the cells of a table."""
+    """Two costs of the same requests, as table cells."""
 
     requests: str
     exact_requests: str
@@ -111,12 +111,12 @@ class ShownRow:
 
     label: str
     provider: str
-    """Of a model."""
+    """The provider of a model."""
     cells: PairCells
     url: str
-    """The log of the requests that make the drift."""
+    """The log of the requests that cause the drift."""
     uncompared_url: str
-    """That of those with a reported cost alone; empty without any."""
+    """The log of requests with only a reported cost; empty if there are none."""
 
 
 @router.get("/organization/reported-costs")
@@ -227,7 +227,7 @@ def _row(row: PairRow, links: Links, level: Dimension) -> ShownRow:
 
 
 def _log_of(row: PairRow, links: Links) -> Links | None:
-    """The log of a row's requests; None where they name none, which nothing can filter by."""
+    """The log of a row's requests; None if their value is empty, which nothing can filter by."""
     dimensions = (Dimension.PROVIDER, Dimension.MODEL)[: len(row.keys)]
     if not all(row.keys):
         return None
@@ -263,7 +263,7 @@ def _exact_drift(pair: CostPair) -> str:
 
 
 def _share(pair: CostPair) -> str:
-    """The drift in percent of the computed cost; a dash where there is no such share."""
+    """The drift in percent of the computed cost; a dash if there is none."""
     if pair.drift_pusd is None:
         return "–"
     text = format_percent(pair.drift_pusd, pair.computed_pusd, 2)

@@ -1,4 +1,4 @@
-"""Pricing what is on record again: what it would change, the runs so far, what is offered."""
+"""Repricing recorded requests: a preview, the runs so far, and offers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,12 +36,12 @@ router = Router(prefix="/settings", include_in_schema=False)
 
 SHOWN: Final = 20
 FILTERS: Final = (Dimension.PROVIDER, Dimension.MAPPING, Dimension.MODEL)
-"""What the form asks for; the API and the command line take every dimension."""
+"""The filters in the form; the API and the command line accept every dimension."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepriceRow:
-    """Changed requests that have something in common."""
+    """Changed requests with a common property."""
 
     label: str
     requests: str
@@ -54,7 +54,7 @@ class RepriceRow:
 
 @dataclass(frozen=True, slots=True)
 class RepriceGroup:
-    """Rows by one thing."""
+    """Rows by one dimension."""
 
     title: str
     rows: Sequence[RepriceRow]
@@ -63,7 +63,7 @@ class RepriceGroup:
 
 @dataclass(frozen=True, slots=True)
 class RepricePreview:
-    """What a run would change, and what it is asked for with."""
+    """The changes of a run, and its parameters."""
 
     sentence: str
     is_empty: bool
@@ -75,7 +75,7 @@ class RepricePreview:
 
 @dataclass(frozen=True, slots=True)
 class RepriceRun:
-    """A run so far."""
+    """A run."""
 
     reprice_id: str
     title: str
@@ -88,7 +88,7 @@ class RepriceRun:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """What is offered to be priced again."""
+    """An offer to reprice."""
 
     text: str
     path: str

@@ -12,6 +12,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.answers import Breakdown
 from outlay.domain.errors import NotFound
 from outlay.domain.event import CostSource, Status
+from outlay.domain.ids import EventId
 from outlay.domain.measure import Rank
 from outlay.domain.money import render_usd
 from outlay.domain.period import Interval, Period, Step, parse_zone
@@ -80,7 +81,7 @@ ORDERS: Final = {
     LogOrder(LogSort.TOKENS): ("most tokens first", "First", "Previous", "Next"),
     LogOrder(LogSort.TOKENS, False): ("fewest tokens first", "First", "Previous", "Next"),
 }
-"""What an order is called, and the buttons to the first page, the one before and the next."""
+"""The names of an order, and its buttons for the first, previous and next page."""
 
 COST_SOURCES: Final = {
     CostSource.COMPUTED.value: "Computed",
@@ -100,22 +101,21 @@ PRICE_CHIPS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "hasComputedCost": ("computed cost", {"true": "known", "false": "unknown"}),
     "missing": ("without", {}),
 }
-"""Filters by how a request was priced, which come by links: what they and their values are
-called."""
+"""Filters by how a request was priced, which only links set: the names of them and their values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SortHead:
-    """The head of a column that sorts."""
+    """The heading of a column that sorts."""
 
     url: str
     state: str
-    """As `aria-sort` has it."""
+    """The value of `aria-sort`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogPageLink:
-    """A button that leads to another page of the list."""
+    """A button for another page of the list."""
 
     title: str
     url: str
@@ -132,7 +132,7 @@ def get_requests(request: Request, actor: Reader) -> Response:
     usage = own_requests_only(actor, page_query(request, params, actor, group_by=None))
     query = LogParams.parse(accepted_params(request, params)).log_query_of(usage)
     search = read_text(params, "search") or ""
-    chosen = read_text(params, "id") or search
+    chosen = EventId(read_text(params, "id") or search)
     with services.analytics.read() as reader:
         plan = services.request_log.plan(reader, query)
         frame = frame_of(
@@ -183,7 +183,8 @@ def get_requests(request: Request, actor: Reader) -> Response:
 
 
 def _answer(services: Services, plan: LogPlan) -> tuple[LogPage | None, Breakdown | None, str]:
-    """The page of the list and what all of it adds up to, as far as they can be had; or why not."""
+    """The page of the list and the totals of all pages, if they can be read; otherwise the
+    reason."""
     log = services.request_log
     page = volume = None
     try:
@@ -199,7 +200,7 @@ def _answer(services: Services, plan: LogPlan) -> tuple[LogPage | None, Breakdow
 def _with_conditions(
     frame: dict[str, Any], query: LogQuery, volume: Breakdown | None
 ) -> dict[str, Any]:
-    """The frame of the page, with what only the log filters by."""
+    """The frame of the page, with the filters that only the log has."""
     links: Links = frame["links"]
     chips = list(frame["chips"])
     chips += [
@@ -234,7 +235,7 @@ def _chip(links: Links, name: str, value: str, noun: str, label: str) -> FilterC
 
 
 def _turns(links: Links, order: LogOrder, page: LogPage | None) -> Sequence[LogPageLink]:
-    """The buttons to other pages of the list, as far as there are such."""
+    """The buttons to other pages of the list, if there are any."""
     _, first, before, after = ORDERS[order]
     links = links.without("id", "cursor")
     turns = []
@@ -247,7 +248,7 @@ def _turns(links: Links, order: LogOrder, page: LogPage | None) -> Sequence[LogP
 
 
 def _heads(links: Links, order: LogOrder) -> dict[str, SortHead]:
-    """The heads that sort, by what they sort by."""
+    """The headings that sort, by sort order."""
     heads = {}
     for sort in SORTS:
         is_this = order.sort is sort
@@ -272,7 +273,7 @@ def _histogram(volume: Breakdown, period: Period) -> Histogram:
 def _bars(
     links: Links, histogram: Histogram, query: LogQuery, volume: Breakdown
 ) -> Sequence[tuple[Bar, str]]:
-    """The bars, and where each leads: into its days, or its hour."""
+    """The bars with their links: to their days, or their hour."""
     links = links.without("id")
     hours: Sequence[Step | None] = [None] * len(histogram.bars)
     if len(volume.steps) == len(histogram.bars) and query.usage.interval is Interval.HOUR:
@@ -295,9 +296,9 @@ def _filled(links: Links) -> Links:
 
 
 def _detail(
-    services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: str
+    services: Services, reader: CubeReader, actor: Actor, query: LogQuery, event_id: EventId
 ) -> RequestDetail | None:
-    """One request; None when there is none that the actor may see."""
+    """One request; None if there is none that the actor may see."""
     try:
         found = services.request_log.find(actor, event_id)
     except NotFound:

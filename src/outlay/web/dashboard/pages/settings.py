@@ -1,4 +1,4 @@
-"""Settings: a page per section. They change things through the JSON API alone."""
+"""Settings: a page per section. Changes are made only through the JSON API."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -35,15 +35,15 @@ from outlay.web.http.routes import Router
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscoveredKind:
-    """What was discovered of one dimension."""
+    """Discovered entities of one dimension."""
 
     dimension: Dimension
     count: int
     path: str
-    """Where these alone are listed."""
+    """The page that lists only these."""
     is_chosen: bool
     targets: Mapping[str, str]
-    """Name by value of what something can be merged into."""
+    """Name by value of the possible merge targets."""
 
 
 SHOWN_TARGETS: Final = 1_000
@@ -61,7 +61,7 @@ def get_settings() -> Response:
 def get_account(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ACCOUNT_READ))]
 ) -> Response:
-    """One's own name, password and sessions."""
+    """The actor's own name, password and sessions."""
     member = services_of(request).administration.members.find(actor, actor.member_id)
     return render_section(request, actor, "account", member=member, min_password=MIN_LENGTH)
 
@@ -191,7 +191,7 @@ def get_groups(
 def get_discovered(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.DISCOVERED_READ))]
 ) -> Response:
-    """What reports have named first: all of it, or of one kind."""
+    """Discovered entities: all, or those of one kind."""
     services = services_of(request)
     found = services.administration.discovered.list_for(actor)
     chosen = read_choice(request.query_params, "kind", Dimension)
@@ -235,7 +235,7 @@ def get_discovered(
 def _targets(
     labels: Mapping[str, str], merged: Mapping[str, str], discovered: set[str]
 ) -> Mapping[str, str]:
-    """What something can be merged into: first what has been set up."""
+    """Merge targets, configured ones first."""
     values = [
         value
         for value, label in labels.items()
@@ -249,7 +249,7 @@ def _targets(
 def get_upstreams(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.UPSTREAMS_READ))]
 ) -> Response:
-    """Upstreams and model names."""
+    """Upstreams and model mappings."""
     upstreams = services_of(request).administration.upstreams
     found = upstreams.list_for(actor)
     return render_section(
@@ -267,7 +267,7 @@ def get_upstreams(
 def get_prices(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.PRICES_READ))]
 ) -> Response:
-    """Prices and exchange rates of the organization's own."""
+    """The organization's own prices and exchange rates."""
     services = services_of(request)
     own = services.administration.prices.list_for(actor)
     return render_section(
@@ -347,14 +347,14 @@ def _names(members: list[Member]) -> dict[str, str]:
 
 
 def _member_names(administration: Administration, actor: Actor) -> dict[str, str]:
-    """Names of those whose things the actor may see."""
+    """Names of the members whose objects the actor may see."""
     if has(actor, Permission.MEMBERS_READ):
         return _names(administration.members.list_for(actor))
     return {actor.member_id: actor.member_name}
 
 
 def render_section(request: Request, actor: Actor, name: str, **context: Any) -> Response:
-    """A section with the list of those that the actor may open."""
+    """Render a section, with the list of the sections that the actor may open."""
     sections = [item for item in SETTINGS if has(actor, item.permission)]
     path = f"/settings/{name}"
     section = next(item for item in SETTINGS if item.path == path)

@@ -1,4 +1,4 @@
-"""All about the usage of one user: a member, or whom reports name and who is none."""
+"""The usage of one user: a member, or a user known only from reports."""
 
 from typing import Annotated, Final
 from urllib.parse import urlencode
@@ -17,12 +17,9 @@ from outlay.services.bundle import Services
 from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.parts.frame import PAGE_ONLY, filters_for
 from outlay.web.dashboard.parts.usage import (
-    MODEL_DIMENSIONS,
-    MODEL_VIEWS,
     Crumb,
     Subject,
-    usage_context,
-    view_of,
+    models_context,
 )
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
@@ -39,7 +36,7 @@ PARAMETERS: Final = COMMON | {"bucket"} | PAGE_ONLY
 def get_user(
     request: Request, actor: Annotated[Actor, Depends(OnPage(Permission.ORGANIZATION_USAGE))]
 ) -> Response:
-    """Render the usage of the user that `userId` names."""
+    """Render the usage of the user in `userId`."""
     services = services_of(request)
     params = page_params(request, PARAMETERS)
     user_id = read_text(params, "userId")
@@ -48,14 +45,7 @@ def get_user(
     query = page_query(request, params, actor)
     query = query.only(Dimension.USER, user_id)
     with services.analytics.read() as reader:
-        context = usage_context(
-            request,
-            reader,
-            query,
-            MODEL_DIMENSIONS,
-            filters=filters_for(actor, "userId"),
-            with_errors=True,
-        )
+        context = models_context(request, reader, query, filters=filters_for(actor, "userId"))
     labels = services.analytics.labels(actor.organization_id, Dimension.USER)
     subject = Subject(
         title=labels.get(user_id, user_id),
@@ -66,7 +56,7 @@ def get_user(
         groupings={},
     )
     links = context["links"]
-    # Whom the page is about is no filter that could be taken off it.
+    # The user of the page is not a filter that could be removed.
     context["chips"] = [chip for chip in context["chips"] if chip.name != "userId"]
     context["filter_params"] = [name for name in context["filter_params"] if name != "userId"]
     member = _member(services, actor, user_id)
@@ -80,15 +70,13 @@ def get_user(
         member=member,
         member_path=links.travel(f"/organization/members/{user_id}") if member else "",
         requests_path=links.travel("/monitoring/requests", userId=user_id),
-        views={dimension.value: title for dimension, title in MODEL_VIEWS.items()},
-        view=view_of(request, MODEL_VIEWS),
         filter_scope=urlencode({"userId": user_id}),
         **context,
     )
 
 
 def _member(services: Services, actor: Actor, user_id: str) -> Member | None:
-    """Whom an organization knows the user as, None for whom reports alone name."""
+    """The member for a user; None if the user is known only from reports."""
     try:
         return services.usage_tables.member(actor.organization_id, MemberId(user_id))
     except NotFound:

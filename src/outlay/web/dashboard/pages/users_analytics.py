@@ -1,4 +1,4 @@
-"""Users analytics: the table of all users, sorted, searched, a page at a time."""
+"""Users analytics: the table of all users, sorted, searched, page by page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ PAGE_SIZES: Final = (10, 25, 50, 100)
 
 @dataclass(frozen=True, kw_only=True)
 class ViewParams(UserViewParams):
-    """What of the table is shown, a shorter page by default."""
+    """The shown part of the table; the default page is shorter."""
 
     page_size: Annotated[int, Number("Rows per page.", 1, MAX_PAGE_SIZE)] = PAGE_SIZES[0]
 
@@ -71,7 +71,7 @@ SUBJECT: Final = Subject(
 
 
 class Density(StrEnum):
-    """How high rows are."""
+    """The row height of the table."""
 
     COMFORTABLE = "comfortable"
     STANDARD = "standard"
@@ -135,7 +135,7 @@ def get_users(
 
 
 def _exports(links: Links, without: frozenset[str]) -> Sequence[tuple[str, str]]:
-    """Addresses of the table as a file in each format."""
+    """URLs of the table as a file in each format."""
     gone = PAGE_ONLY | {"page", "pageSize"} | without
     return [
         (kind.upper(), links.other(f"/api/v1/exports/users?format={kind}", without=gone))

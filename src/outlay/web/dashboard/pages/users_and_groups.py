@@ -1,4 +1,4 @@
-"""Users & groups: who and which groups spend what, apart and together."""
+"""Users & groups: spend of users and of groups, separately and together."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -60,7 +60,7 @@ router = Router(include_in_schema=False)
 PARAMETERS: Final = COMMON | {"bucket"} | SORTING | PAGE_ONLY
 OVERVIEW_ROWS: Final = 100
 BARS: Final = {Rank.COST: "spend", Rank.REQUESTS: "requests"}
-"""What users and groups are ranked by, each in a card of its own."""
+"""The rank of users and groups in each of their cards."""
 
 FILTERS: Final = {"userId": "Users", "projectId": "Projects", "groupId": "User groups"}
 SUBJECT: Final = Subject(
@@ -95,12 +95,12 @@ OVERVIEW: Final = {
     UserSort.INPUT.value: SortableColumn("Input tokens"),
     UserSort.OUTPUT.value: SortableColumn("Output tokens"),
 }
-"""What the table of all users is sorted by."""
+"""The sort order of the table of all users."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BarCard:
-    """A ranking by one number that has its own card."""
+    """A card with a ranking by one number."""
 
     key: str
     title: str
@@ -110,7 +110,7 @@ class BarCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineCard:
-    """A line chart that has its own card."""
+    """A card with a line chart."""
 
     key: str
     title: str
@@ -119,7 +119,7 @@ class LineCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageHalf:
-    """Users, or groups: bars and lines."""
+    """The users' or the groups' half of the page: bars and lines."""
 
     bars: Sequence[BarCard]
     lines: Sequence[LineCard]
@@ -191,7 +191,7 @@ def _compare(
 
 
 def _tiles(users: Comparison, found: UsersAndGroups) -> list[Card]:
-    """The six tiles: what was used, and by how many."""
+    """The six tiles: usage, and the number of active users, projects and groups."""
     cost, requests, tokens = (replace(card, metric=None) for card in cards_of(users))
     counts = [
         Card(
@@ -289,7 +289,7 @@ def _rows(
 
 
 def _explain(services: Services, query: UsageQuery, clashes: Sequence[Contradiction]) -> list[str]:
-    """Why filters that hold together leave nothing, as sentences."""
+    """Why no request matches the combined filters, as sentences."""
     labels = {
         dimension: services.analytics.labels(query.organization_id, dimension)
         for dimension in COMBINED

@@ -1,1 +1,1 @@
-"""What several pages are built of."""
+"""Building blocks that several pages share."""

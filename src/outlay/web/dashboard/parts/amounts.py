@@ -1,4 +1,4 @@
-"""What was used, as the cells of a table."""
+"""Usage as table cells."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from outlay.web.dashboard.parts.headlines import render_error_rate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amounts:
-    """What was used, for reading and to the last digit."""
+    """Usage, formatted and with all digits."""
 
     cost: str
     exact_cost: str
@@ -26,7 +26,7 @@ class Amounts:
 
 
 def amounts_of(used: Totals) -> Amounts:
-    """Totals as the cells of a table."""
+    """Totals as table cells."""
     return Amounts(
         cost=format_money(used.cost_pusd),
         exact_cost=format_exact_money(used.cost_pusd),

@@ -1,4 +1,4 @@
-"""The bands of a chart over time, metric by metric, made from exact integers.
+"""The bands of a chart over time for each metric, computed from exact integers.
 
 All figures of a chart are computed here: values, totals and Other. The browser only draws them.
 """
@@ -28,7 +28,7 @@ class Band:
     total: int
 
     def render(self, metric: Rank) -> ChartSeries:
-        """The band as charts embed it."""
+        """The band in the form that charts read."""
         return ChartSeries(
             key=self.key,
             label=self.label,
@@ -40,14 +40,14 @@ class Band:
 
 
 def render_value(value: int, metric: Rank) -> str:
-    """A value as exact decimal text, which no reader of JSON can round."""
+    """A value as exact decimal text, which no JSON parser can round."""
     return render_usd(value) if metric is Rank.COST else str(value)
 
 
 def bands_of(result: Breakdown, ranking: Ranking, *, overlaps: bool) -> list[Band]:
-    """The bands of a ranking's metric in its order; entries without a row belong to Other.
+    """The bands of a ranking's metric in its order; entries without a row are summed in Other.
 
-    Where entries do not overlap, the bands sum to the totals of the answer in every step.
+    If entries do not overlap, the bands sum to the totals of the answer in every step.
     """
     named = {row.key for row in ranking.rows if row.kind == EntryKind.VALUE}
     bands = []
@@ -85,7 +85,7 @@ def _band(result: Breakdown, row: RankRow, entries: Sequence[Entry], metric: Ran
 
 
 def _mark_overlap(band: Band) -> Band:
-    """Other of an overlapping grouping counts a request once for each group."""
+    """The note on Other of an overlapping grouping: it counts a request once for each group."""
     if band.kind != EntryKind.OTHER:
         return band
     return replace(band, label=f"{band.label}: sum of overlapping groups")
@@ -94,7 +94,7 @@ def _mark_overlap(band: Band) -> Band:
 def metric_data(
     query: UsageQuery, comparison: Comparison, ranking: Ranking, title: str, *, overlaps: bool
 ) -> MetricChart:
-    """What a chart draws of one metric. Totals count each request once."""
+    """The chart data of one metric. Totals count each request once."""
     result, metric = comparison.current, ranking.metric
     total = result.total.rank_value(metric)
     earlier = comparison.earlier_total.rank_value(metric)

@@ -1,7 +1,7 @@
-"""The data of charts as pages embed it: what the server has summed, ranked and cut, as exact text.
+"""The chart data in pages: values summed, ranked and cut by the server, as exact text.
 
-`tools/payload_types.py` writes these types into `static/js/payloads.d.ts` for the scripts that
-draw them.
+`tools/payload_types.py` writes these types to `static/js/payloads.d.ts` for the scripts that draw
+them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ class Shape(StrEnum):
 
 
 class Unit(StrEnum):
-    """What the values of a chart are."""
+    """The unit of a chart's values."""
 
     USD = "usd"
     COUNT = "count"
@@ -45,7 +45,7 @@ class ChartPoint(TypedDict):
     date: str
     start: str
     incomplete: bool
-    """Data for this step is still arriving."""
+    """Events of this step may still be missing."""
     pending: bool
     """The step has not begun."""
     partial: bool
@@ -61,9 +61,9 @@ class ChartSeries(TypedDict):
     slot: int | None
     """Its colour."""
     values: Sequence[str | None]
-    """A value for each point, None for a gap."""
+    """A value for each point; None for a gap."""
     total: str | None
-    """None where values do not add up."""
+    """None if values cannot be summed."""
 
 
 class ComparedPeriod(TypedDict):
@@ -72,7 +72,7 @@ class ComparedPeriod(TypedDict):
     label: str
     note: str
     dates: Sequence[str | None]
-    """The earlier step of each point, None where nothing was recorded."""
+    """The earlier step of each point; None if nothing was recorded then."""
 
 
 class MetricChart(TypedDict):
@@ -90,7 +90,7 @@ class MetricChart(TypedDict):
 
 
 class AreaChart(TypedDict):
-    """What `<usage-area>` draws."""
+    """The data of `<usage-area>`."""
 
     shape: Shape
     interval: Interval
@@ -103,7 +103,7 @@ class AreaChart(TypedDict):
 
 
 class LineChart(TypedDict):
-    """What `<line-chart>` draws."""
+    """The data of `<line-chart>`."""
 
     title: str
     unit: Unit
@@ -112,7 +112,7 @@ class LineChart(TypedDict):
     points: Sequence[ChartPoint]
     series: Sequence[ChartSeries]
     shown: str | None
-    """How many of the entities are shown, where not all are."""
+    """How many entities are shown, if not all are."""
     filter: str
     summary: str
 

@@ -1,4 +1,4 @@
-"""The colours of a page: one for each value of a dimension, whatever metric or card shows it."""
+"""The colours of a page: one for each value of a dimension, in every metric and card."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,7 +18,7 @@ def colours_of(
     dimension: Grouping,
     lists: Sequence[Sequence[Entry]],
 ) -> Mapping[str, int]:
-    """The slot of each value of a page; `lists` are the values that stand together somewhere."""
+    """The slot of each value of a page; `lists` are the values that are shown together."""
     entries = {entry.key: entry for found in lists for entry in found}
     by_cost = sorted(entries.values(), key=lambda entry: (-entry.total.cost_pusd, entry.key))
     remembered = remember_slots(services.directory, organization_id, dimension, by_cost)

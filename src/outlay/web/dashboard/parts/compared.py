@@ -1,4 +1,4 @@
-"""What pages say about the earlier period that theirs is compared with."""
+"""The compared period in words."""
 
 from dataclasses import dataclass
 
@@ -22,17 +22,17 @@ class Compared:
     label: str
     """Its dates: `Aug 27 – Sep 26, 2026`."""
     name: str
-    """What to call it in a sentence: `September 2026`, or its dates."""
+    """Its name in a sentence: `September 2026`, or its dates."""
     short: str
-    """The same where there is little room: `September`, `Aug 27 – Sep 26`."""
+    """Its short name: `September`, `Aug 27 – Sep 26`."""
     note: str
     """Empty; `only Aug 31 – Sep 26 is on record`; or `new since Aug 31`."""
     is_new: bool
-    """Nothing of it is on record: there is no growth to speak of."""
+    """Nothing of it is recorded, so there is no growth."""
 
 
 def describe_compared(comparison: Comparison) -> Compared | None:
-    """The compared period in words, None where there is none."""
+    """The compared period in words; None if there is none."""
     if not comparison.is_compared:
         return None
     earlier = comparison.earlier_period
@@ -53,9 +53,9 @@ def describe_compared(comparison: Comparison) -> Compared | None:
 
 
 def compared_data(comparison: Comparison) -> ComparedPeriod | None:
-    """The same for charts, None where there is nothing to draw or to measure against.
+    """The compared period for charts; None if there is nothing to draw or to compare with.
 
-    `dates` has what to call the earlier step of each point, None where none is on record.
+    `dates` has the label of the earlier step of each point, None if none is recorded.
     """
     compared = describe_compared(comparison)
     if compared is None or compared.is_new:
@@ -85,7 +85,7 @@ def _note(comparison: Comparison, *, is_hours: bool) -> str:
 
 
 def _calendar_name(period: Period) -> str:
-    """`October 2026`, `Q3 2026`, `2025`; empty for a period that has no name."""
+    """`October 2026`, `Q3 2026`, `2025`; empty for a period without a name."""
     first = period.from_date
     match whole_months(period):
         case 1:

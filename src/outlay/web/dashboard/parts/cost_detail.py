@@ -1,4 +1,4 @@
-"""What a request's cost consists of, for reading."""
+"""The cost of a request in detail, for display."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,19 +17,19 @@ _PER: Final = {1_000: "thousand", 1_000_000: "million", 1_000_000_000: "billion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostLine:
-    """One kind of usage and what it cost."""
+    """One kind of usage and its cost."""
 
     kind: str
     formula: str
-    """How the amount comes about: `1,003 tokens × $5.00 per million`."""
+    """How the amount is computed: `1,003 tokens × $5.00 per million`."""
     amount: str
     is_missing: bool = False
-    """Whether it has no price, so that the sum is without it."""
+    """Whether it has no price, so that the sum lacks it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedCost:
-    """One of the two costs that a request has."""
+    """One of the two costs of a request."""
 
     name: str
     amount: str
@@ -38,18 +38,18 @@ class ComparedCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostDetail:
-    """The lines of a request's computed cost, and what is to be known of them."""
+    """The lines of a request's computed cost, with remarks."""
 
     lines: Sequence[CostLine]
     total: str
     """The sum of the lines."""
     compared: Sequence[ComparedCost]
-    """The computed and the reported cost, where both are known."""
+    """The computed and the reported cost, if both are known."""
     notes: Sequence[str]
 
 
 def cost_detail_of(event: UsageEvent, evidence: Evidence) -> CostDetail:
-    """The lines of a request's computed cost, of which some usage was counted."""
+    """The lines of a request's computed cost; the request has known usage."""
     computed = computed_cost_of(event)
     lines = [_explained(line) for line in evidence.lines] or list(_recorded(event))
     return CostDetail(
@@ -71,7 +71,7 @@ def _explained(line: PriceLine) -> CostLine:
 
 
 def _recorded(event: UsageEvent) -> Iterator[CostLine]:
-    """The parts on record, where the price that they were made with is not known any more."""
+    """The recorded parts, if their price is no longer known."""
     if event.cost_source is CostSource.REPORTED:
         yield from _counted(event)
         return
@@ -90,7 +90,7 @@ def _recorded(event: UsageEvent) -> Iterator[CostLine]:
 
 
 def _counted(event: UsageEvent) -> Iterator[CostLine]:
-    """What was counted, where no cost of it is known."""
+    """The counted usage, if no cost is known."""
     for title, tokens in (
         (KINDS["input"], event.input_tokens),
         (KINDS["output"], event.output_tokens),
@@ -118,7 +118,7 @@ def _one(unit: str) -> str:
 
 
 def _missing(event: UsageEvent) -> Iterator[CostLine]:
-    """What was used and has no price."""
+    """Usage without a price."""
     meters = split_meters(event.meters)
     tokens = {"input_tokens": event.input_tokens, "output_tokens": event.output_tokens}
     for part in event.unpriced_parts.split(",") if event.unpriced_parts else ():

@@ -16,7 +16,7 @@ COMPARISONS: Final = {
     Compare.YEAR: "Year before",
     Compare.NONE: "None",
 }
-"""What is chosen with a click; a start of one's own has a field."""
+"""Comparisons that are selected with a click; a custom start has a field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +54,7 @@ def picker_of(request: Request, query: UsageQuery) -> Picker:
 
 
 def _shown(name: str, text: str) -> str:
-    """What was entered, as its field can show it: a date field has no room for anything else."""
+    """The entered value, if its field can show it: a date field shows only dates."""
     if name == "timezone":
         return text
     try:

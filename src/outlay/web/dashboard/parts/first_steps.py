@@ -1,4 +1,4 @@
-"""What to do before there is anything to show, and what of it is done."""
+"""The first steps before there is anything to show, and which of them are done."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from outlay.services.bundle import Services
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """Something to do, on a page of its own."""
+    """A first step, on its own page."""
 
     text: str
     link: str
@@ -18,7 +18,7 @@ class Step:
 
 
 def steps_of(services: Services, actor: Actor) -> list[Step]:
-    """What an actor can do for the first request to come."""
+    """What an actor can do to get a first request."""
     administration = services.administration
     steps: list[Step] = []
     if has(actor, Permission.UPSTREAMS_WRITE):

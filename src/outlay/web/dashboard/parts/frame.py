@@ -32,7 +32,7 @@ METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "To
 
 
 def metrics_of(dimension: Grouping) -> Mapping[Rank, str]:
-    """What the values of a dimension can be compared by: a request has several kinds of usage."""
+    """The metrics for the values of a dimension: kinds of usage have no requests of their own."""
     if dimension is not Dimension.KIND:
         return METRICS
     return {rank: title for rank, title in METRICS.items() if rank is not Rank.REQUESTS}
@@ -58,17 +58,17 @@ INTERVALS: Final = {
 }
 
 PAGE_ONLY: Final = frozenset({"metric", "view", "mode", "density", "id"})
-"""Parameters that say how a page shows its numbers; endpoints do not know them."""
+"""Parameters that control how a page shows its numbers; endpoints do not have them."""
 
 NOT_EXPORTED: Final = PAGE_ONLY | COMPARE | {"search", "page", "pageSize", "sort", "order"}
-"""Parameters of pages that their files do not depend on."""
+"""Parameters of pages that do not affect their files."""
 
 FILTER_OF: Final[Mapping[Dimension, str]] = {dim: name for name, dim in FILTERS.items()}
 """The parameter that filters by a dimension."""
 
 
 def filter_of(dimension: Grouping) -> str:
-    """The parameter that filters by a dimension or a tag; empty where nothing does."""
+    """The parameter that filters by a dimension or a tag; empty if there is none."""
     return dimension.value if isinstance(dimension, Tag) else FILTER_OF.get(dimension, "")
 
 
@@ -82,18 +82,18 @@ NAMES: Final = {
     "app": "App",
     "status": "Status",
 }
-"""Filters that pages offer, by parameter; the others come by links."""
+"""Filters that pages offer, by parameter; others are only set by links."""
 
 
 def filters_for(actor: Actor, *without: str) -> Mapping[str, str]:
-    """The filters that an actor may choose values of, without some."""
+    """The filters that an actor may use, without some."""
     may_see_others = has(actor, Permission.ORGANIZATION_USAGE)
     closed = set(without) | (set() if may_see_others else {"userId", "groupId"})
     return {name: noun for name, noun in NAMES.items() if name not in closed}
 
 
 NAMED_PARTS: Final = 4
-"""Parts without a price that a notice names."""
+"""Maximum number of unpriced parts that a notice names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,15 +104,15 @@ class MissingNotice:
     path: str
     """The log of those requests."""
     parts: Sequence[tuple[MissingPart, str]]
-    """With the log of the requests that have them."""
+    """With the log of the requests that lack them."""
     more: int
     read_from: datetime | None
-    """From when on requests were looked at; None where all were."""
+    """The earliest request that was read; None if all were."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilterChip:
-    """A filter in force."""
+    """An active filter."""
 
     name: str
     value: str
@@ -122,7 +122,7 @@ class FilterChip:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """What the menu of the filter has chosen."""
+        """The filter and value as in the filter menu."""
         return self.value, self.label
 
 
@@ -133,12 +133,12 @@ def frame_of(
     total: Totals,
     filters: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """What the templates around a period's numbers need; Invalid for an unknown metric.
+    """The template context around a period's numbers; raises Invalid for an unknown metric.
 
-    `filters` are the parameters of the filters that the page offers, and what they are called.
+    `filters` are the parameters of the filters that the page offers, with their labels.
     """
     services = services_of(request)
-    links = Links.of(request).without("cursor")  # of another list, once anything is changed
+    links = Links.of(request).without("cursor")  # of a list that any change replaces
     period = query.period
     return {
         "links": links,
@@ -168,7 +168,7 @@ def frame_of(
 def missing_of(
     services: Services, reader: CubeReader, query: UsageQuery, total: Totals
 ) -> MissingNotice | None:
-    """The notice about partly priced requests; None without any."""
+    """The notice about partly priced requests; None if there are none."""
     if not total.partly_priced_requests:
         return None
     found = services.data_quality.missing_parts(reader, query)
@@ -200,7 +200,7 @@ def _filters_of(query: UsageQuery) -> Iterator[tuple[str, str]]:
 
 
 def chips_of(services: Services, query: UsageQuery, links: Links) -> list[FilterChip]:
-    """The filters of the address, by name; those that a page sets itself are not among them."""
+    """The filters in the URL, by name, without those that a page sets itself."""
     chips: list[FilterChip] = []
     named = {name for name, _ in links.items}
     filters: dict[str, Grouping] = {**FILTERS}

@@ -1,13 +1,11 @@
-"""Headline numbers compared with the previous period, and the largest driver of the change."""
+"""Headline numbers compared with the previous period."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from outlay.domain.answers import Comparison, EntryKind, Totals
+from outlay.domain.answers import Comparison, Totals
 from outlay.domain.measure import Rank
 from outlay.web.dashboard.drawing.sparkline import Sparkline, draw_sparkline
 from outlay.web.dashboard.formatting import (
-    MINUS,
     format_count,
     format_exact_count,
     format_exact_money,
@@ -29,23 +27,13 @@ class Card:
     title: str
     value: str
     cents: str = ""
-    """The receding end of an amount of money."""
+    """The decimals of an amount of money, shown smaller."""
     exact: str
     change: Change | None = None
     has_tone: bool = False
     """More is worse: only money and error rates are judged."""
     fact: str = ""
     sparkline: Sparkline | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Driver:
-    """The sentence on what moved the bill."""
-
-    verb: str
-    amount: str
-    label: str
-    label_amount: str
 
 
 def cards_of(comparison: Comparison) -> list[Card]:
@@ -84,7 +72,7 @@ def cards_of(comparison: Comparison) -> list[Card]:
 
 
 def error_card(comparison: Comparison) -> Card:
-    """The error rate: (upstream + gateway errors) of the requests that could be answered."""
+    """The error rate: (upstream + gateway errors) / (requests − client errors)."""
     now, before = comparison.current.total, comparison.earlier_total
     return Card(
         metric=None,
@@ -102,7 +90,7 @@ def error_card(comparison: Comparison) -> Card:
 
 
 def render_error_rate(totals: Totals) -> str:
-    """The error rate in percent, a dash without requests."""
+    """The error rate in percent; a dash without requests."""
     return format_percent(totals.errors, totals.requests - totals.client_errors, 2)
 
 
@@ -118,28 +106,6 @@ def _sparkline(comparison: Comparison, metric: Rank) -> Sparkline | None:
         values.pop()
     earlier = comparison.earlier_steps if comparison.has_growth else ()
     return draw_sparkline(values, [step.rank_value(metric) for step in earlier])
-
-
-def driver_of(comparison: Comparison) -> Driver | None:
-    """What moved the spend most, in the direction in which it moved."""
-    moved = comparison.current.total.cost_pusd - comparison.earlier_total.cost_pusd
-    if not moved or not comparison.has_growth or not comparison.earlier_total.requests:
-        return None
-    changes: Sequence[tuple[int, str]] = [
-        (entry.total.cost_pusd - comparison.earlier_entries[entry.key].cost_pusd, entry.label)
-        for entry in comparison.current.entries
-        if entry.kind is not EntryKind.OTHER
-    ]
-    sign = 1 if moved > 0 else -1
-    amount, label = max(changes, key=lambda change: change[0] * sign, default=(0, ""))
-    if amount * sign <= 0:
-        return None
-    return Driver(
-        verb="up" if moved > 0 else "down",
-        amount=format_money(abs(moved)),
-        label=label,
-        label_amount=("+" if sign > 0 else MINUS) + format_money(abs(amount)),
-    )
 
 
 def describe_totals(total: Totals) -> str:

@@ -1,4 +1,4 @@
-"""What readers did not understand or left out, as lists of the operator's dashboard."""
+"""Lists for the operator's dashboard of what was not read completely or not counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,29 +21,29 @@ LISTED: Final = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeLine:
-    """Something that was not counted, or not all of it."""
+    """Something that was not counted, or not completely."""
 
     name: str
     origin: str
-    """Whose it is."""
+    """Its source."""
     count: str
     when: str
     url: str = ""
     """The log of its requests."""
     is_loss: bool = True
-    """Whether what it tells of may be missing in the numbers."""
+    """Whether its tokens may be missing in the numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntakeList:
-    """Such things of one kind."""
+    """Lines of one kind."""
 
     title: str
     note: str
     origin: str
-    """The head of the column that says whose they are."""
+    """The heading of the column with the source."""
     noun: str
-    """What is counted."""
+    """The noun for the count."""
     lines: Sequence[IntakeLine]
     hidden: int
 
@@ -55,7 +55,7 @@ def intake_lists(
     zone: str,
     since: datetime,
 ) -> list[IntakeList]:
-    """The lists that have lines, each of one kind."""
+    """The lists that have lines, one per kind."""
     lists = [_unread_list(unread, links, zone), _passed_list(passed, zone, since)]
     return [one for one in lists if one.lines]
 
@@ -115,6 +115,6 @@ def _time(instant: datetime, zone: str) -> str:
 
 
 def _span(first: datetime, last: datetime, zone: str) -> str:
-    """When something was first and last seen."""
+    """When something was seen first and last."""
     begun, ended = _time(first, zone), _time(last, zone)
     return begun if begun == ended else f"{begun} – {ended}"

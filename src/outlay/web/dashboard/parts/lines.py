@@ -1,4 +1,4 @@
-"""Data of line charts: ratios over time, a gap where there is nothing to divide by."""
+"""Data of line charts: ratios over time, with a gap if there is nothing to divide by."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def _words(value: float, unit: Unit) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineSeries:
-    """One line: its values step by step, None for a gap.
+    """One line: its values by step, None for a gap.
 
     Money is in pico-USD, latency in microseconds.
     """
@@ -52,7 +52,7 @@ class LineSeries:
     values: Sequence[int | float | None]
 
     def render(self, unit: Unit) -> ChartSeries:
-        """The line as charts embed it."""
+        """The line in the form that charts read."""
         return ChartSeries(
             key=self.key,
             label=self.label,
@@ -64,14 +64,14 @@ class LineSeries:
 
 
 def cost_per_request(totals: Totals) -> int | None:
-    """Pico-USD per request, None without one: the sum over the sum, never a mean of means."""
+    """Pico-USD per request, None without requests: the ratio of the sums, never a mean of means."""
     if not totals.requests:
         return None
     return divide_half_even(totals.cost_pusd, totals.requests)
 
 
 def tokens_of(totals: Totals) -> int | None:
-    """Tokens, None where there was no request."""
+    """Tokens; None if there was no request."""
     return totals.total_tokens if totals.requests else None
 
 
@@ -101,7 +101,7 @@ def line_data(
     unit: Unit,
     of: int | None = None,
 ) -> LineChart:
-    """What a `<line-chart>` reads; `of` is how many there are where not all are shown."""
+    """The data of a `<line-chart>`; `of` is the total number of entities if not all are shown."""
     dimension = found.group_by
     named = sum(line.kind is EntryKind.VALUE for line in lines)
     return LineChart(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from outlay.domain.dimension import Dimension
 from outlay.domain.event import CostSource, Status, UsageEvent, UsageSource
@@ -24,7 +24,7 @@ from outlay.web.dashboard.formatting import (
 )
 
 LABELLED: Final = (Dimension.PROJECT, Dimension.API_KEY, Dimension.USER, Dimension.GROUP)
-"""Dimensions whose values have names of their own."""
+"""Dimensions whose values have display names."""
 
 Labels = Mapping[Dimension, Mapping[str, str]]
 
@@ -51,9 +51,9 @@ class LogLine:
     is_unpriced: bool
     is_partial: bool
     reported: str
-    """What its sender says that it cost; empty where it does not."""
+    """The cost that its sender reported; empty if there is none."""
     difference: str
-    """How far the reported cost is from the computed one; a dash where either is not known."""
+    """The difference of reported and computed cost; a dash if either is unknown."""
     exact_difference: str
     latency: str
     latency_bar: int
@@ -61,7 +61,7 @@ class LogLine:
 
 
 def labels_of(services: Services, organization_id: OrganizationId) -> Labels:
-    """Labels of what requests are attributed to."""
+    """Labels of the values that requests are attributed to."""
     return {
         dimension: services.analytics.labels(organization_id, dimension) for dimension in LABELLED
     }
@@ -70,7 +70,7 @@ def labels_of(services: Services, organization_id: OrganizationId) -> Labels:
 def lines_of(
     services: Services, query: UsageQuery, entries: Sequence[LoggedEvent]
 ) -> list[LogLine]:
-    """The lines of some requests, in the zone of a question."""
+    """The lines of some requests, in the time zone of a question."""
     labels = labels_of(services, query.organization_id)
     zone = parse_zone(query.period.timezone)
     slowest = max((entry.event.duration_us or 0 for entry in entries), default=0)
@@ -118,22 +118,40 @@ def _line(event: UsageEvent, labels: Labels, time: datetime, slowest: int) -> Lo
 
 
 def difference_of(event: UsageEvent) -> int | None:
-    """The reported cost less the computed one, in pico-USD; None where either is not known."""
+    """Reported minus computed cost, in pico-USD; None if either is unknown."""
     if not event.is_compared:
         return None
     return (event.reported_cost_pusd or 0) - (event.computed_cost_pusd or 0)
 
 
 def describe_parts(event: UsageEvent) -> str:
-    """What of a request has no price, as it is called on pages."""
+    """The parts of a request without a price, as pages call them."""
     unread = set(event.unread.split(","))
     return ", ".join(
         describe_part(name, name in unread)[1] for name in event.unpriced_parts.split(",") if name
     )
 
 
+class NoCost(NamedTuple):
+    """Why a request has no cost."""
+
+    short: str
+    explanation: str
+
+
+def why_no_cost(event: UsageEvent) -> NoCost | None:
+    """Why a request has no cost; None if it has one."""
+    if has_used_nothing(event):
+        return NoCost("–", "It failed before any tokens were used")
+    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
+        return NoCost("unknown", "Cost unknown: no token counts were reported")
+    if event.cost_source is CostSource.UNPRICED:
+        return NoCost("unpriced", "No price for this model")
+    return None
+
+
 def has_used_nothing(event: UsageEvent) -> bool:
-    """Whether a request failed before it used anything: there is nothing to price then."""
+    """Whether a request failed before it used anything, so that there is nothing to price."""
     return (
         event.status is not Status.OK
         and event.usage_source is not UsageSource.UNKNOWN
@@ -143,23 +161,14 @@ def has_used_nothing(event: UsageEvent) -> bool:
 
 def cost_of(event: UsageEvent) -> str:
     """The cost of a request: `unpriced` if unknown, a dash if nothing was used."""
-    if has_used_nothing(event):
-        return "–"
-    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
-        return "unknown"
-    if event.cost_source is CostSource.UNPRICED:
-        return "unpriced"
-    return format_money(event.cost_pusd)
+    missing = why_no_cost(event)
+    return missing.short if missing else format_money(event.cost_pusd)
 
 
 def exact_cost_of(event: UsageEvent) -> str:
-    """The same with every digit."""
-    if has_used_nothing(event):
-        return "It failed before any tokens were used"
-    if event.usage_source is UsageSource.UNKNOWN and not event.cost_pusd:
-        return "Cost unknown: no token counts were reported"
-    if event.cost_source is CostSource.UNPRICED:
-        return "No price for this model"
+    """The cost with all digits."""
+    if missing := why_no_cost(event):
+        return missing.explanation
     if event.cost_source is CostSource.PARTIAL:
         return f"{format_exact_money(event.cost_pusd)} without {describe_parts(event)}"
     return format_exact_money(event.cost_pusd)

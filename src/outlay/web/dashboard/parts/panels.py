@@ -1,4 +1,4 @@
-"""A breakdown as shown: a chart over time and a ranking in the same colours."""
+"""A breakdown for display: a chart over time and a ranking in the same colours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from outlay.web.dashboard.parts.ranking import Ranking, rank_entries
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
-    """What the template of a breakdown needs."""
+    """The template context of a breakdown."""
 
     view: str
-    """Tells the panels of a page apart."""
+    """Distinguishes the panels of a page."""
     noun: str
     rankings: Mapping[Rank, Ranking]
     data: AreaChart
-    """What the chart draws: the bands of each metric, with every figure as exact text."""
+    """The chart data: the bands of each metric, with every figure as exact text."""
     filter_name: str
-    """The parameter that picking a series sets; empty where nothing can be picked."""
+    """The parameter that selecting a series sets; empty if series cannot be selected."""
     has_ranking: bool
-    """Whether all of its values stand on a page of their own."""
+    """Whether all of its values are listed on a page of their own."""
     overlaps: bool
     """The parts may exceed the total."""
     is_unfinished: bool
@@ -42,9 +42,9 @@ def panel_of(
     comparison: Comparison,
     slots: Mapping[str, int],
 ) -> Panel:
-    """The panel of a question that is grouped, and its answer, which came from the reader.
+    """The panel of a grouped question and its answer, which came from the reader.
 
-    `slots` are the colours that the page gives to the values.
+    `slots` are the colours of the values on the page.
     """
     dimension = query.group_by or Dimension.MODEL
     rankings = {metric: rank_entries(comparison, metric, slots) for metric in metrics_of(dimension)}

@@ -1,4 +1,4 @@
-"""Requests that may be counted twice, as a list of the operator's dashboard."""
+"""Possible duplicates, as a list on the operator's dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import msgspec
 
 from outlay.domain.amendment import root_of
 from outlay.domain.duplicate import Duplicate
+from outlay.domain.ids import EventId
 from outlay.domain.period import parse_zone
 from outlay.kit.clock import from_us
 from outlay.web.dashboard.dates import describe_time
@@ -20,7 +21,7 @@ from outlay.web.dashboard.formatting import (
 from outlay.web.dashboard.links import Links
 
 LISTED: Final = 10
-"""Pairs that are listed; `GET /api/v1/duplicates` has more."""
+"""Number of listed pairs; `GET /api/v1/duplicates` has more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,11 @@ class DuplicateRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DuplicateRows:
-    """The pairs that are listed."""
+    """The listed pairs."""
 
     rows: Sequence[DuplicateRow]
     words: str
-    """How many there are, and what they cost twice."""
+    """How many there are, and how much they cost twice."""
     hidden: int
     pairs: str
     """The request body that merges all listed pairs."""
@@ -62,7 +63,7 @@ class DuplicateRows:
 def duplicate_rows(
     duplicates: Sequence[Duplicate], links: Links, zone: str
 ) -> DuplicateRows | None:
-    """The newest pairs; None where there are none."""
+    """The newest pairs; None if there are none."""
     if not duplicates:
         return None
     listed = duplicates[:LISTED]
@@ -88,7 +89,7 @@ def _row(pair: Duplicate, links: Links, zone: str) -> DuplicateRow:
     )
 
 
-def _report(event_id: str, source: str, cost_pusd: int, links: Links) -> DuplicateReport:
+def _report(event_id: EventId, source: str, cost_pusd: int, links: Links) -> DuplicateReport:
     return DuplicateReport(
         source=source,
         cost=format_money(cost_pusd),

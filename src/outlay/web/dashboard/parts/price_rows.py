@@ -1,4 +1,5 @@
-"""Prices of an organization as the settings list them: in their own currency, with the rate."""
+"""Prices of an organization as the settings list them: in their currency, with the exchange
+rate."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from outlay.pricing.rates import PRICES, Shares
 from outlay.services.directory.prices import conversions
 
 COLUMNS: Final = ("input", "output", "cache_read")
-"""Prices with a column of their own."""
+"""Prices with their own column."""
 TITLES: Final = {
     "input": "Input",
     "output": "Output",
@@ -24,7 +25,7 @@ TITLES: Final = {
     "per_request": "Per request",
     **{meter.name: meter.title for meter in METERS.values()},
 }
-"""What prices and meters are called."""
+"""Labels of prices and meters."""
 METER_CHOICES: Final = {
     meter.name: f"{meter.title}, per {meter.unit.priced_per:,} {meter.unit.value}"
     for meter in METERS.values()
@@ -41,9 +42,9 @@ class PriceRow:
     provider: str
     context: Mapping[str, str]
     cells: tuple[str, ...]
-    """Of COLUMNS."""
+    """By COLUMNS."""
     more: tuple[str, ...]
-    """What else it says."""
+    """Further details."""
     valid: str
 
 
@@ -54,7 +55,7 @@ def price_rows(own: OwnPrices, now_us: int) -> list[PriceRow]:
 
 
 def describe_price(price: OrganizationPrice, conversion: str) -> str:
-    """A price as it was agreed on, with the exchange rate as references to it have that."""
+    """A price in its own currency, with the exchange rate as in price references."""
     entry = price.entry
     columns = [f"{TITLES[name]} {_money(entry[name], entry)}" for name in COLUMNS if name in entry]
     shares = [

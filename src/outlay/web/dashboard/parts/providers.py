@@ -1,4 +1,4 @@
-"""Provider performance: the rows of a table that sorts."""
+"""Provider performance: the rows of a sortable table."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ PROVIDERS: Final = {
         "were measured until their first bytes.",
     ),
 }
-"""What the table of providers is sorted by."""
+"""The sort columns of the table of providers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderRow:
-    """How a provider does."""
+    """The performance of a provider."""
 
     name: str
     used: Amounts
@@ -43,7 +43,7 @@ class ProviderRow:
 
 
 def provider_rows(values: Sequence[LatencyValue], total: Totals, order: Order) -> list[ProviderRow]:
-    """The rows in order, with the share of each in all requests."""
+    """The rows in order, each with its share of all requests."""
     return [
         _provider(value, total)
         for value in sort_rows(values, order, _VALUES, lambda value: value.key)
@@ -51,7 +51,7 @@ def provider_rows(values: Sequence[LatencyValue], total: Totals, order: Order) -
 
 
 def render_latency(us: float | None) -> str:
-    """A latency, a dash where nothing was timed."""
+    """A latency; a dash if nothing was timed."""
     return "–" if us is None else format_latency(us)
 
 
@@ -68,7 +68,7 @@ def _provider(value: LatencyValue, total: Totals) -> ProviderRow:
 
 
 def _or_none(us: float | None) -> float:
-    """What a column of latencies is sorted by: below all others where nothing was timed."""
+    """The sort value of a latency; below all others if nothing was timed."""
     return -1 if us is None else us
 
 

@@ -1,4 +1,4 @@
-"""Who is where, by one metric: the rows of a ranking table and the series of its chart."""
+"""The ranking by one metric: the rows of its table and the series of its chart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,24 +17,24 @@ from outlay.web.dashboard.formatting import (
 )
 
 SHOWN: Final = 8
-"""Values with a colour of their own; the rest is Other."""
+"""Values with their own colour; the rest is Other."""
 
 BAR: Final = 1000
-"""Width of the track that bars and ticks are measured on."""
+"""Width of the track in which bars and ticks are drawn."""
 
 STRONG_PERCENT: Final = 10
-"""A change from this size on is worth a chip."""
+"""Changes of at least this size are shown as a chip."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """How a number moved against the period before."""
+    """The change of a number from the previous period."""
 
     text: str
     is_up: bool
     is_down: bool
     is_strong: bool
-    """Large enough to stand out in a table."""
+    """Large enough to be highlighted in a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +52,11 @@ class RankRow:
     share: str
     """Of the total, which counts each request once."""
     running: str | None
-    """Share of this row and all above; None where the parts overlap, for they have no such sum."""
+    """Cumulative share of this row and all rows above; None if the parts overlap, because then
+    there is no such sum."""
     bar: int
     tick: int | None
-    """Where the bar ended in the period before."""
+    """Where the bar ended in the previous period."""
     change: Change
 
 
@@ -86,20 +87,20 @@ def change_between(current: int, earlier: int, *, signed: bool = False) -> Chang
 
 
 UNKNOWN_CHANGE: Final = Change(text="", is_up=False, is_down=False, is_strong=False)
-"""Where there is nothing to measure against: no chip, no figure."""
+"""Nothing to measure against: no chip, no figure."""
 
 
 def change_in(
     comparison: Comparison, current: int, earlier: int, *, signed: bool = False
 ) -> Change:
-    """The change of a number of a comparison; none to show where it has no growth."""
+    """The change of a number of a comparison; UNKNOWN_CHANGE if growth is not meaningful."""
     if not comparison.has_growth:
         return UNKNOWN_CHANGE
     return change_between(current, earlier, signed=signed)
 
 
 def rank_values(comparison: Comparison, metric: Rank) -> list[Entry]:
-    """The values that have a place in the ranking by a metric, the largest first."""
+    """The values in the ranking by a metric, largest first."""
     values = [entry for entry in comparison.current.entries if entry.kind is EntryKind.VALUE]
     values.sort(key=lambda entry: (-entry.total.rank_value(metric), entry.key))
     return [entry for entry in values if _is_present(entry, comparison, metric)]
@@ -170,7 +171,7 @@ def _ranking(
 
 
 def _quantities(comparison: Comparison) -> Mapping[str, str]:
-    """How much was used of each kind, where kinds of usage are compared."""
+    """The quantity of each kind, if kinds of usage are compared."""
     return {
         entry.key: format_quantity(entry.quantity, entry.unit)
         for entry in comparison.current.entries
@@ -179,7 +180,7 @@ def _quantities(comparison: Comparison) -> Mapping[str, str]:
 
 
 def _is_present(entry: Entry, comparison: Comparison, metric: Rank) -> bool:
-    """Values that are zero now and were zero before have no place in this ranking."""
+    """Values that are zero now and were zero before are not ranked."""
     return bool(entry.total.rank_value(metric) or _before(comparison, entry).rank_value(metric))
 
 

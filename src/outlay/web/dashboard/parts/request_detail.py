@@ -1,4 +1,4 @@
-"""All that is on record of one request, for reading."""
+"""All recorded data of one request, for display."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -55,14 +55,14 @@ class SimilarRequests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestDetail:
-    """All that is on record of one request."""
+    """All recorded data of one request."""
 
     event_id: str
     title: str
     status: str
     status_title: str
     failure: str
-    """Why it failed, in a sentence; empty when it did not."""
+    """Why it failed, as a sentence; empty if it did not."""
     alike: SimilarRequests | None
     cost: str
     exact_cost: str
@@ -71,7 +71,7 @@ class RequestDetail:
     costs: CostDetail | None
     """None if nothing was used or no counts were reported."""
     usage_note: str
-    """Why there are no tokens; empty when there are."""
+    """Why there are no tokens; empty if there are."""
     history: History
     first_token_share: int
     """Time to first token as thousandths of the whole request; 0 if unknown."""
@@ -124,7 +124,7 @@ def _to_the_millisecond(local: datetime) -> str:
 
 
 def _first_token_us(event: UsageEvent) -> int | None:
-    """When the first token of a streamed answer came; None where there was none."""
+    """Time to first token of a streamed answer; None if there is none."""
     is_answer = event.is_stream and not has_used_nothing(event)
     return event.time_to_first_token_us if is_answer else None
 
@@ -206,7 +206,7 @@ def _facts(event: UsageEvent, labels: Labels, recorded: datetime) -> list[Fact]:
 
 
 def _agreed(services: Services, event: UsageEvent) -> list[Fact]:
-    """The organization's own prices that were applied, in their own currency."""
+    """The organization's own prices that were applied, in their currency."""
     prices = services.administration.prices.referred(event.organization_id, event.price_ref)
     return [
         Fact(name=f"Custom price {price.price_id}", value=describe_price(price, conversion))

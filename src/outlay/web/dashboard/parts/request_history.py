@@ -15,7 +15,7 @@ from outlay.web.dashboard.parts.log_lines import cost_of
 
 @dataclass(frozen=True, slots=True)
 class HistoryChange:
-    """An amendment."""
+    """An amendment, for display."""
 
     time: str
     text: str
@@ -34,7 +34,7 @@ class History:
     """The history of a request."""
 
     note: str
-    """Why it does not count; empty where it does."""
+    """Why it does not count; empty if it does."""
     changes: Sequence[HistoryChange]
     reports: Sequence[OtherReport]
 

@@ -16,11 +16,11 @@ class SideRow:
     value: str
     exact: str
     path: str
-    """Where it leads; empty for nowhere."""
+    """The path it links to; empty for no link."""
 
 
 def rows_by_spend(found: Breakdown, path_of: Callable[[str], str], rest: str) -> list[SideRow]:
-    """The entries of a breakdown with what they cost; `rest` is where those beyond them stand."""
+    """The entries of a breakdown with their cost; `rest` is the link for the remaining ones."""
     paths = {EntryKind.OTHER: rest, EntryKind.UNATTRIBUTED: ""}
     return [
         SideRow(

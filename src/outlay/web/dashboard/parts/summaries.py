@@ -14,7 +14,7 @@ Number = int | float
 
 
 def _when(step: Step, interval: Interval) -> str:
-    """When a step is: `Nov 16, 2026`, `Nov 16, 2026, 14:00`, `the week of Nov 16, 2026`."""
+    """The time of a step: `Nov 16, 2026`, `Nov 16, 2026, 14:00`, `the week of Nov 16, 2026`."""
     day = date.fromisoformat(step.label[:10])
     match interval:
         case Interval.HOUR:
@@ -28,7 +28,7 @@ def _when(step: Step, interval: Interval) -> str:
 
 
 def describe_series(comparison: Comparison, interval: Interval, metric: Rank) -> str:
-    """What a chart over time shows of a metric."""
+    """A metric of a chart over time, in words."""
     current = comparison.current
     total = current.total.rank_value(metric)
     if not total:
@@ -47,7 +47,7 @@ def describe_series(comparison: Comparison, interval: Interval, metric: Rank) ->
 
 
 def _lowest(comparison: Comparison, values: Sequence[int]) -> int:
-    """The lowest value of the steps that are over; of all where none is."""
+    """The lowest value of the completed steps; of all steps if none is completed."""
     end = comparison.elapsed.end_bucket
     steps = comparison.current.steps
     over = [value for value, step in zip(values, steps, strict=True) if step.end_bucket <= end]
@@ -60,7 +60,7 @@ def describe_lines(
     interval: Interval,
     render: Callable[[Number], str],
 ) -> str:
-    """What a line chart shows: its highest point, and where each line ends."""
+    """A line chart in words: its highest point, and where each line ends."""
     points = [
         (value, index, label)
         for label, values in lines

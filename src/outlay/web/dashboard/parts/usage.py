@@ -19,9 +19,10 @@ from outlay.services.bundle import Services
 from outlay.storage.cube.store import CubeReader
 from outlay.web.dashboard.parts.colours import colours_of, ranked_in
 from outlay.web.dashboard.parts.compared import describe_compared
+from outlay.web.dashboard.parts.driver import driver_of
 from outlay.web.dashboard.parts.first_steps import steps_of
 from outlay.web.dashboard.parts.frame import frame_of, metrics_of
-from outlay.web.dashboard.parts.headlines import cards_of, describe_totals, driver_of, error_card
+from outlay.web.dashboard.parts.headlines import cards_of, describe_totals, error_card
 from outlay.web.dashboard.parts.panels import Panel, panel_of
 from outlay.web.dashboard.parts.ranking import SHOWN
 from outlay.web.dashboard.templating import render_page
@@ -39,13 +40,13 @@ GROUPINGS: Final[Mapping[Grouping, str]] = {
 }
 
 WITH_KINDS: Final[Mapping[Grouping, str]] = {**GROUPINGS, Dimension.KIND: "Kind of usage"}
-"""The same, and what cost consists of."""
+"""The groupings, plus kind of usage."""
 
 MODEL_VIEWS: Final = {Dimension.MAPPING: "Mappings", Dimension.MODEL: "Canonical"}
-"""Models as they were called, route by route, or whatever the route."""
+"""Models by route as requested, or by canonical model."""
 
 MODEL_DIMENSIONS: Final = (Dimension.MODEL, Dimension.MAPPING)
-"""The same, the one first that says what drives the bill."""
+"""The same dimensions, starting with the one that explains the spend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Crumb:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Whose usage a page is about."""
+    """What a usage page is about."""
 
     title: str
     crumbs: Sequence[Crumb]
@@ -66,17 +67,17 @@ class Subject:
     export: str
     """The path of the same numbers as CSV; empty for none."""
     ranking: str = ""
-    """The path of the complete rankings that its cards show the top of; empty for none."""
+    """The path of the complete rankings; empty for none."""
     groupings: Mapping[Grouping, str] = field(default_factory=lambda: WITH_KINDS)
-    """The groupings on offer; each is a request to the server."""
+    """The available groupings; each is a request to the server."""
     filters: Mapping[str, str] = field(default_factory=dict)
-    """The filters on offer: parameter name to label."""
+    """The available filters: label by parameter name."""
 
 
 def compare_views(
     services: Services, reader: CubeReader, query: UsageQuery, dimensions: Sequence[Grouping]
 ) -> tuple[Comparison, list[Panel]]:
-    """A question answered by several dimensions from one snapshot, and a panel of each."""
+    """A question answered by several dimensions from one snapshot, with a panel for each."""
     asked = [
         replace(query, group_by=dimension, top=SHOWN, ranks=tuple(Rank)) for dimension in dimensions
     ]
@@ -95,7 +96,7 @@ def compare_views(
 
 
 def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
-    """Which of several views of a page is shown first; Invalid when there is no such."""
+    """The selected one of several views of a page; raises Invalid if it does not exist."""
     names = [dimension.value for dimension in views]
     view = request.query_params.get("view") or names[-1]
     if view not in names:
@@ -103,8 +104,26 @@ def view_of(request: Request, views: Mapping[Dimension, str]) -> str:
     return view
 
 
+def models_context(
+    request: Request,
+    reader: CubeReader,
+    query: UsageQuery,
+    *,
+    filters: Mapping[str, str],
+    with_errors: bool = True,
+) -> dict[str, Any]:
+    """What a page about one subject needs: headline numbers, and models in two views."""
+    return {
+        **usage_context(
+            request, reader, query, MODEL_DIMENSIONS, filters=filters, with_errors=with_errors
+        ),
+        "views": {dimension.value: title for dimension, title in MODEL_VIEWS.items()},
+        "view": view_of(request, MODEL_VIEWS),
+    }
+
+
 def has_usage(request: Request, actor: Actor) -> bool:
-    """Whether there has ever been a request in the actor's organization."""
+    """Whether the actor's organization has ever had a request."""
     return services_of(request).analytics.has_events(actor.organization_id)
 
 
@@ -134,7 +153,7 @@ def _tags_of(request: Request, actor: Actor) -> Mapping[Grouping, str]:
 
 
 def _shown_of(group_by: Grouping, metric: Rank) -> dict[str, Any]:
-    """The metrics that a grouping has, and the one that is looked at."""
+    """The metrics of a grouping, and the selected one."""
     metrics = metrics_of(group_by)
     return {"metrics": metrics, "metric": metric if metric in metrics else Rank.COST}
 
@@ -148,7 +167,8 @@ def usage_context(
     filters: Mapping[str, str],
     with_errors: bool = False,
 ) -> dict[str, Any]:
-    """What the templates of headline numbers and panels need; the first dimension tells why."""
+    """The template context of headline numbers and panels; the first dimension explains the
+    change."""
     services = services_of(request)
     comparison, panels = compare_views(services, reader, query, dimensions)
     total = comparison.current.total
@@ -164,7 +184,7 @@ def usage_context(
 
 
 def render_first_steps(request: Request, actor: Actor, subject: Subject) -> Response:
-    """What to do before there is anything to show."""
+    """Render the first steps before there is anything to show."""
     return render_page(
         request,
         "first_steps.html",

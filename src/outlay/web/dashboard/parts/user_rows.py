@@ -27,7 +27,7 @@ class UserLine:
     key: str
     name: str
     url: str
-    """The page about this user alone; empty where there is no such."""
+    """The page about this user; empty if there is none."""
     email: str
     is_former: bool
     requests: str
@@ -43,11 +43,12 @@ class UserLine:
     latency: str
     share: str
     bar: int
-    """Of the total cost, in thousandths."""
+    """Share of the total cost, in thousandths."""
 
 
 def leads_to_user(links: Links, without: frozenset[str]) -> Callable[[str], str]:
-    """Leads to the page about one user, with the period and filters of this one."""
+    """A function that returns the URL of the page about a user, with the period and filters of this
+    page."""
     kept = replace(links.without(*without), path="/organization/analytics")
     return lambda key: kept.add(FILTER_OF[Dimension.USER], key)
 

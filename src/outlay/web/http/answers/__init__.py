@@ -1,1 +1,1 @@
-"""What the JSON API answers with: one type per answer, from which its schema comes too."""
+"""The answers of the JSON API: one type each, from which its schema is derived."""

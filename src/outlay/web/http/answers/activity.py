@@ -27,7 +27,7 @@ class Named(Answer):
 class Entry(Named, kw_only=True):
     """A group of a breakdown, Other or Unattributed.
 
-    Kinds of usage have a quantity, and no requests of their own: one request has several kinds.
+    Kinds of usage have a quantity but no requests: a request has several kinds.
     """
 
     kind: EntryKind
@@ -47,7 +47,7 @@ class Entry(Named, kw_only=True):
 
 
 class EarlierStep(CoreTotals, Window):
-    """The step of the compared period that has the same position."""
+    """The step of the compared period at the same position."""
 
 
 class ActivityStep(CoreTotals, Point, kw_only=True):
@@ -58,14 +58,14 @@ class ActivityStep(CoreTotals, Point, kw_only=True):
 
 
 class ActivityTotals(QualityTotals):
-    """The whole period, each request once, and its breakdown."""
+    """The whole period, with each request counted once, and its breakdown."""
 
     breakdown: list[Entry]
     earlier: CoreTotals | UnsetType = UNSET
 
 
 class UsageActivity(Answer):
-    """Usage per step of a period, broken down by one dimension or two."""
+    """Usage per step of a period, by one dimension or two."""
 
     group_by: str | None
     activity: list[ActivityStep]
@@ -102,7 +102,7 @@ class EarlierSeries(Columns):
 
 
 class ActivitySeries(Answer):
-    """The same as arrays over the steps, a tenth of the size."""
+    """The activity as arrays over the steps, a tenth of the size."""
 
     group_by: str | None
     interval: Interval
@@ -123,7 +123,7 @@ class SummaryAnswer(Answer):
 
 
 class MemberName(Answer):
-    """Who asks."""
+    """The caller."""
 
     member_id: str
     name: str
@@ -135,7 +135,7 @@ class _Own(Answer):
 
 
 class OwnUsage(UsageActivity, _Own):
-    """Usage attributed to the member who asks."""
+    """Usage attributed to the caller."""
 
 
 class LatencyEntry(Latency, Named):
@@ -143,7 +143,7 @@ class LatencyEntry(Latency, Named):
 
 
 class LatencyAnswer(Answer):
-    """Latency by the values of a dimension."""
+    """Latency by value of a dimension."""
 
     group_by: str
     latency: list[LatencyEntry]

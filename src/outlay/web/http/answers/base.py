@@ -1,4 +1,4 @@
-"""What all types of answers have in common."""
+"""The base of all answer types."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from typing_extensions import override
 
 
 class _AnswerMeta(StructMeta):
-    """Allows several bases: fields come in the order of dataclasses, the last base's first.
+    """Allows several bases: fields are ordered as in dataclasses, the last base's first.
 
     msgspec itself allows one base. The fields of several are copied into one.
     """
@@ -29,7 +29,7 @@ class Answer(msgspec.Struct, rename="camel", metaclass=_AnswerMeta):
 
 
 def _joined(name: str, bases: tuple[type, ...]) -> type["Answer"]:
-    """One struct with the fields of all."""
+    """One struct with the fields of all bases."""
     found = [field for base in reversed(bases) for field in msgspec.structs.fields(base)]
     annotations = {field.name: field.type for field in found}
     specified = {

@@ -9,9 +9,9 @@ from outlay.web.http.answers.periods import Meta
 
 
 class Trailer(Answer):
-    """What a file ends with: sums of its rows, the totals of the period, and a digest.
+    """The end of a file: sums of its rows, the totals of the period, and a digest.
 
-    `sha256` is over the rows as lines of JSON with amounts as numbers, whatever the format.
+    `sha256` is over the rows as lines of JSON with amounts as numbers, in any format.
     """
 
     row_count: int

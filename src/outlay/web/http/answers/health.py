@@ -1,4 +1,4 @@
-"""How fresh, how complete and how certain numbers are."""
+"""How fresh, complete and certain numbers are."""
 
 from outlay.domain.verification import VerificationState
 from outlay.services.analytics.data_quality import PartKind
@@ -9,7 +9,7 @@ from outlay.web.http.answers.periods import Meta
 
 
 class FreshnessAnswer(Answer):
-    """Events through `asOf` are in the numbers; `failure` says why no more are loaded."""
+    """The numbers include all events up to `asOf`; `failure` says why loading has stopped."""
 
     as_of: Instant
     pending_event_count: int
@@ -17,14 +17,14 @@ class FreshnessAnswer(Answer):
 
 
 class Doubt(Answer):
-    """Requests with a doubt, and their share of all."""
+    """Requests with less certain numbers, and their share of all requests."""
 
     count: int
     share: float | None
 
 
 class Quality(Answer):
-    """Doubts by kind."""
+    """Less certain requests by kind."""
 
     unpriced_request_count: Doubt
     partly_priced_request_count: Doubt
@@ -50,14 +50,14 @@ class UnpricedPart(Answer):
 
 
 class UnpricedParts(Answer):
-    """Requests from `readFrom` on were looked at; all of them if it is null."""
+    """Requests from `readFrom` on were read; all of them if it is null."""
 
     parts: list[UnpricedPart]
     read_from: Instant | None
 
 
 class UnreadCounterAnswer(Answer):
-    """A counter of a provider that is not understood."""
+    """A provider's counter that Outlay does not know."""
 
     provider: str
     name: str
@@ -67,7 +67,7 @@ class UnreadCounterAnswer(Answer):
 
 
 class UnreadCountersAnswer(Answer):
-    """Requests from `readFrom` on were looked at; all of them if it is null."""
+    """Requests from `readFrom` on were read; all of them if it is null."""
 
     counters: list[UnreadCounterAnswer]
     read_from: Instant | None
@@ -101,7 +101,7 @@ class Verification(Answer):
 
 
 class Health(Answer):
-    """How fresh and how certain the numbers of a period are, and what leaves a doubt."""
+    """How fresh and certain the numbers of a period are, and what makes them uncertain."""
 
     freshness: FreshnessAnswer
     quality: Quality

@@ -14,7 +14,7 @@ class EventResult(Answer):
 
 
 class Acknowledgement(Answer):
-    """How many events were recorded, known already, or in conflict with what is on record."""
+    """The number of events that were recorded, already known, or in conflict with recorded ones."""
 
     accepted: int
     duplicate: int
@@ -23,7 +23,7 @@ class Acknowledgement(Answer):
 
 
 class PartialSuccess(Answer):
-    """Spans that could not be recorded, and why; or a warning, with no rejected span."""
+    """The spans that could not be recorded, and why; or a warning without rejected spans."""
 
     rejected_spans: str | UnsetType = UNSET
     error_message: str | UnsetType = UNSET

@@ -1,4 +1,4 @@
-"""Sums of measures. What a measure means is said by the catalogue, `outlay.domain.measure`."""
+"""Sums of measures. The catalogue, `outlay.domain.measure`, explains each measure."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -31,7 +31,7 @@ class CoreTotals(_Core):
 
 
 class QualityTotals(_Core):
-    """The main measures, and how many requests leave a doubt about them."""
+    """The main measures, and the number of requests that make them uncertain."""
 
     unpriced_request_count: int
     partly_priced_request_count: int
@@ -43,7 +43,7 @@ class QualityTotals(_Core):
 
 
 class RankedTotals(Answer):
-    """What entries are ranked by."""
+    """The measures that entries are ranked by."""
 
     cost: Money
     request_count: int
@@ -51,7 +51,7 @@ class RankedTotals(Answer):
 
 
 class Percentiles(Answer):
-    """Milliseconds; null where nothing was timed."""
+    """Milliseconds; null if nothing was timed."""
 
     p50: float | None
     p95: float | None
@@ -59,7 +59,7 @@ class Percentiles(Answer):
 
 
 class Latency(Answer):
-    """Averages and percentiles of durations, and of the time to the first token."""
+    """Averages and percentiles of the duration and of the time to first token."""
 
     timed_request_count: int
     average_latency_ms: float | None
@@ -107,7 +107,7 @@ class Summary(Answer):
 
 
 class RowTotals(Answer):
-    """The measures that tables show in each row."""
+    """The measures in each row of tables."""
 
     cost: Money
     request_count: int
@@ -124,7 +124,7 @@ class RowTotals(Answer):
 
 
 def measured(kind: type[_A], totals: Totals, /, **others: object) -> _A:
-    """An answer with the measures of `totals` that its type has, and other fields as given."""
+    """An answer with those measures of `totals` that its type has, and other fields as given."""
     values: dict[str, Any] = {name: value(totals) for name, value in _measures_of(kind).items()}
     return kind(**{**values, **others})
 
@@ -135,7 +135,7 @@ def in_ms(us: float | None) -> float | None:
 
 
 def latency_fields(totals: Totals, quantiles: Mapping[float, float | None]) -> dict[str, Any]:
-    """The fields of latencies that are not measures; null where nothing was timed."""
+    """The latency fields that are not measures; null if nothing was timed."""
     streamed = totals.streamed_requests
     return {
         "average_latency_ms": in_ms(totals.average_latency_us),
@@ -162,11 +162,11 @@ _VALUES: Final[Mapping[str, Callable[[Totals], object]]] = {
     "totalTokens": lambda totals: totals.total_tokens,
     "errorRate": lambda totals: totals.error_rate,
 }
-"""By their names in JSON."""
+"""Functions by their names in JSON."""
 
 
 @cache
 def _measures_of(kind: type[Answer]) -> Mapping[str, Callable[[Totals], object]]:
-    """How to get those fields of a type that are measures."""
+    """Functions for those fields of a type that are measures."""
     names = zip(kind.__struct_fields__, kind.__struct_encode_fields__, strict=True)
     return {name: _VALUES[api_name] for name, api_name in names if api_name in _VALUES}

@@ -1,4 +1,4 @@
-"""Periods, their steps, and what every answer says about itself."""
+"""Periods, their steps, and the metadata of every answer."""
 
 from msgspec import UNSET, UnsetType, field
 
@@ -10,18 +10,19 @@ from outlay.web.http.answers.base import Answer, Day, Instant
 
 
 class Window(Answer):
-    """When a step is."""
+    """The time of a step."""
 
     date: str
-    """The local day, or the local hour it begins at."""
+    """The local day, or the local hour at its start."""
     start: Instant
     end: Instant
 
 
 class Point(Window):
-    """When a step is, and whether its numbers can still grow.
+    """The time of a step, and whether its numbers can still grow.
 
-    `incomplete`: events may be missing. `pending`: it has not begun. `partial`: the period cuts it.
+    `incomplete`: events may be missing. `pending`: it has not begun. `partial`: the period contains
+    only a part of it.
     """
 
     incomplete: bool
@@ -41,7 +42,7 @@ class PeriodAnswer(Answer):
 
 
 class EarlierPeriod(PeriodAnswer):
-    """The compared period, and how much of it lies after the first record."""
+    """The compared period, and how much of it is after the first recorded event."""
 
     compare: Compare
     first_record: Instant | None
@@ -49,11 +50,12 @@ class EarlierPeriod(PeriodAnswer):
 
 
 class Meta(PeriodAnswer):
-    """The period of an answer, how fresh it is, and what leaves a doubt about its numbers."""
+    """The period of an answer, its freshness, and what makes its numbers uncertain."""
 
     interval: Interval
     currency: str
     as_of: Instant
+    """The same as `dataThrough`, under its earlier name."""
     data_through: Instant
     unpriced_request_count: int
     partly_priced_request_count: int
@@ -68,11 +70,11 @@ class Meta(PeriodAnswer):
 
 
 class FreshMeta(Answer):
-    """The currency of an answer, and how fresh it is."""
+    """The currency of an answer, and its freshness."""
 
     currency: str
     as_of: Instant
 
 
 class PeriodMeta(FreshMeta, PeriodAnswer):
-    """The period of an answer, and how fresh it is."""
+    """The period of an answer, and its freshness."""

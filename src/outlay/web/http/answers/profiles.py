@@ -7,7 +7,7 @@ from outlay.web.http.answers.tables import Person
 
 
 class MostUsed(Answer):
-    """The values with the most requests; null without a request."""
+    """The values with the most requests; null without requests."""
 
     model: Entry | None
     provider: Entry | None
@@ -23,7 +23,7 @@ class _Findings(Answer):
 
 
 class Profile(UsageActivity, _Findings):
-    """What some usage comes to, what it went to, and how it developed."""
+    """The sums of some usage, its parts, and its development."""
 
 
 class _Member(Answer):

@@ -1,4 +1,4 @@
-"""Reported beside computed costs."""
+"""Reported and computed costs."""
 
 from msgspec import UNSET, UnsetType
 
@@ -10,7 +10,7 @@ from outlay.wire.json_money import Money
 class CostComparison(Answer):
     """Reported and computed cost of the requests that have both, and the reported cost of others.
 
-    `driftShare` is `costDrift` as a share of the computed cost.
+    `driftShare` is `costDrift` as a fraction of the computed cost.
     """
 
     reported_cost_request_count: int
@@ -56,7 +56,7 @@ class CostComparisonTotals(CostComparison):
 
 
 class ReportedCosts(Answer):
-    """Reported beside computed costs, by provider, model and kind of usage."""
+    """Reported and computed costs, by provider, model and kind of usage."""
 
     providers: list[ProviderCosts]
     models: list[ModelCosts]

@@ -1,4 +1,4 @@
-"""Conversations and runs of agents."""
+"""Conversations and agent runs."""
 
 from outlay.web.http.answers.base import Answer, Instant
 from outlay.web.http.answers.periods import FreshMeta, PeriodMeta
@@ -6,7 +6,7 @@ from outlay.wire.json_money import Money
 
 
 class Labelled(Answer):
-    """An id, and the name it has in the directory; the id again without one."""
+    """An id and its name in the directory, or the id again if it has none."""
 
     id: str
     label: str
@@ -32,7 +32,7 @@ class _SessionHead(Answer):
 
 
 class Session(SessionTotals, _SessionHead):
-    """A session, and the values that its requests have."""
+    """A session, with the values of its requests."""
 
     models: list[Labelled]
     projects: list[Labelled]
@@ -53,7 +53,7 @@ class SessionPage(Answer):
 
 
 class ModelCost(Answer):
-    """What a model cost."""
+    """The cost of a model."""
 
     model: str
     cost: Money

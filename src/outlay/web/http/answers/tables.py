@@ -9,7 +9,8 @@ from outlay.wire.json_money import Money
 
 
 class Person(Answer):
-    """Who usage is attributed to: a member, a former one, or an id that only events know."""
+    """The person that usage is attributed to: a current or former member, or an id known only from
+    events."""
 
     user_id: str
     name: str
@@ -39,7 +40,7 @@ class _ProjectHead(Answer):
 
 
 class ProjectRow(RowTotals, _ProjectHead):
-    """The usage of one project; a discovered one was named by an event and never set up."""
+    """The usage of one project; a discovered one is known only from events."""
 
 
 class _GroupHead(Answer):
@@ -51,7 +52,7 @@ class _GroupHead(Answer):
 
 
 class GroupRow(RowTotals, _GroupHead):
-    """The usage of one user group; a discovered one was named by an event and never set up."""
+    """The usage of one user group; a discovered one is known only from events."""
 
 
 class _Table(Answer):
@@ -112,7 +113,7 @@ class Tiles(Answer):
 
 
 class UserSeries(Answer):
-    """Spend per request and tokens per active user, step by step."""
+    """Spend per request and tokens per active user, by step."""
 
     active_user_count: list[int]
     cost_per_request: list[Money | None]
@@ -120,7 +121,7 @@ class UserSeries(Answer):
 
 
 class GroupSeries(Answer):
-    """A group's numbers, step by step."""
+    """A group's numbers by step."""
 
     cost: list[Money]
     request_count: list[int]

@@ -1,1 +1,1 @@
-"""Answers as JSON, one file per endpoint: what the OpenAPI description shows."""
+"""Example answers as JSON, one file per endpoint, shown in the OpenAPI document."""

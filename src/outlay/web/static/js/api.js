@@ -1,7 +1,7 @@
 // Calls of the JSON API.
 
 /**
- * What an error says, and at which field of a form.
+ * An error message, and the form field it is about.
  * @typedef {{ detail: string, field?: string }} ApiError
  */
 
@@ -11,7 +11,7 @@
  */
 
 /**
- * What a call came to: an answer or an error.
+ * The outcome of a call: an answer or an error.
  * @template Body
  * @typedef {{ answer: Body, error: null } | { answer: null, error: ApiError }} Outcome
  */

@@ -1,4 +1,4 @@
-// The page around the charts: what its controls do.
+// The controls of the page around the charts.
 import { announce, el } from "./dom.js";
 import "./area.js";
 import "./chartpaper.js";
@@ -13,6 +13,9 @@ import { carryPeriod, go, stay } from "./navigate.js";
 import { onSelection, prepareSelection } from "./selection.js";
 
 /** @import { UsageArea } from "./area.js" */
+
+/** Pixels between an opened panel and the side of the window. */
+const MARGIN = 8;
 
 /**
  * Shows a metric in the cards, the charts and the address.
@@ -51,7 +54,7 @@ function showMetric(metric, isAsked = true) {
 const NAMES = { cost: "Cost", requestCount: "Requests", totalTokens: "Tokens" };
 
 /**
- * Lets a heading such as "Cost by model" name the metric that is shown.
+ * Updates a heading such as "Cost by model" to the displayed metric.
  * @param {HTMLElement} title
  * @param {string} metric
  */
@@ -61,7 +64,7 @@ function retitle(title, metric) {
 }
 
 /**
- * Shows one of the views of a page, of which each is there already.
+ * Shows one of the views of a page; all of them are loaded already.
  * @param {string} view
  */
 function showView(view) {
@@ -91,7 +94,7 @@ function showView(view) {
   history.replaceState(null, "", url);
 }
 
-/** What a fresh page needs once. */
+/** Prepares a newly loaded page. */
 function prepare() {
   prepareSelection();
   document
@@ -129,7 +132,7 @@ async function copy(button) {
   try {
     await navigator.clipboard.writeText((source.textContent ?? "").trim());
   } catch {
-    // Not allowed, or not there at all, as on plain HTTP beyond this machine.
+    // Not allowed, or not available, as over plain HTTP from another machine.
     getSelection()?.selectAllChildren(source);
     said = "Selected: press Ctrl+C";
   }
@@ -139,7 +142,7 @@ async function copy(button) {
 }
 
 /**
- * Lets a part of the page have the whole screen, or gives it back.
+ * Shows a part of the page in full screen, or ends that.
  * @param {HTMLElement} button
  */
 async function fullscreen(button) {
@@ -179,7 +182,7 @@ document.addEventListener("click", (event) => {
   const copied = /** @type {HTMLElement|null} */ (target.closest("[data-copy]"));
   if (entry) carryPeriod(entry);
   if (entry && plain && !navigator.onLine) {
-    event.preventDefault(); // the browser's page of an error would take this one away
+    event.preventDefault(); // the browser's error page would replace this one
     sayOffline();
   }
   if (metric && plain) {
@@ -208,6 +211,23 @@ document.addEventListener("click", (event) => {
       menu.removeAttribute("open");
   }
 });
+
+// A panel opens at an edge of its button; near a side of a narrow window it moves until all of
+// it is visible.
+document.addEventListener(
+  "toggle",
+  ({ target }) => {
+    if (!(target instanceof HTMLDetailsElement) || !target.matches(".range[open],.menu[open]"))
+      return;
+    const panel = /** @type {HTMLElement} */ (target.lastElementChild);
+    panel.style.translate = "";
+    const { left, right } = panel.getBoundingClientRect();
+    const end = document.documentElement.clientWidth - MARGIN;
+    const move = Math.max(MARGIN - left, Math.min(end - right, 0));
+    if (move) panel.style.translate = `${move}px`;
+  },
+  true, // it does not bubble
+);
 
 document.addEventListener("submit", (event) => {
   const form = /** @type {HTMLFormElement} */ (event.target);
@@ -326,9 +346,9 @@ document.addEventListener("refresh", async (event) => {
   announce(event.detail);
 });
 
-/** Jumps somewhere by name. */
+/** Opens the command palette. */
 function palette() {
-  // Seldom the first thing one does: loaded when it is wanted.
+  // Seldom used first, so it is loaded on demand.
   import("./palette.js").then(({ openPalette }) =>
     openPalette((path) => {
       const link = /** @type {HTMLAnchorElement} */ (el("a", { href: path }));

@@ -1,4 +1,4 @@
-// <usage-area>: usage over time; stacked where the parts make up the whole, lines where they
+// <usage-area>: usage over time; stacked if the parts add up to the whole, lines if they
 // overlap.
 import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
@@ -53,7 +53,7 @@ export class UsageArea extends Chart {
   }
 
   /**
-   * Points of a line that is no series.
+   * Points of a line that is not a series.
    * @param {string[]} values
    * @param {(index: number) => boolean} isThere
    * @returns {[number, number][]}
@@ -64,12 +64,12 @@ export class UsageArea extends Chart {
       .filter(([index]) => isThere(index));
   }
 
-  /** The total, where the parts do not show it. */
+  /** The total, if the parts do not show it. */
   totalLine() {
     return this.isStack ? [] : this.pointsOf(this.shown.totals?.steps ?? [], () => true);
   }
 
-  /** The compared period, while everything is shown. */
+  /** The compared period, while no series is hidden. */
   earlierLine() {
     const { earlier } = this.shown;
     return earlier && Number(earlier.total) && !this.hiddenCount()
@@ -81,7 +81,7 @@ export class UsageArea extends Chart {
   highest() {
     this.stacks = [];
     if (this.isStack) {
-      // Where a band ends in the picture; no figure that is shown comes from here.
+      // Upper edges for drawing only; displayed figures never come from here.
       const tops = this.shown.points.map(() => 0);
       this.stacks = this.visible.map((band) =>
         tops.map((_, index) => (tops[index] += band.heights[index] ?? 0)),

@@ -1,4 +1,4 @@
-// What charts over time have in common: frame, axes, table. Legend, tooltip and controls have
+// The shared parts of charts over time: frame, axes, table. Legend, tooltip and controls have
 // modules of their own.
 import { tableOf } from "./charttable.js";
 import { el, svg, textWidth } from "./dom.js";
@@ -59,7 +59,7 @@ const SHORT = { usd: fmt.money, count: fmt.count, ms: fmt.latency };
 const EXACT = { usd: fmt.exactMoney, count: fmt.exactCount, ms: fmt.latency };
 
 /**
- * The title of a chart, and which keys it answers to.
+ * The title of a chart, with its keyboard controls.
  * @param {string} title
  * @param {boolean} canFilter
  */
@@ -114,7 +114,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Draws for a width on paper, or with null for its own on the screen.
+   * Draws for a width on paper, or with null for its own width on screen.
    * @param {number|null} width
    */
   drawFor(width) {
@@ -123,7 +123,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * What is drawn.
+   * The data to draw.
    * @returns {Model}
    */
   model() {
@@ -147,7 +147,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Writes into the data what lies above all else.
+   * Adds annotations above everything else.
    * @param {SVGElement} root
    */
   annotate(root) {
@@ -175,7 +175,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Formats figures that are read together.
+   * Formats figures that are shown together.
    * @param {string[]} values
    * @returns {(value: string) => string}
    */
@@ -189,7 +189,8 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Takes newer data of the same shape; what is hidden, read or shown as a table stays so.
+   * Takes newer data of the same shape; hidden series, the current point and the table
+   * view are kept.
    * @param {Data} data
    */
   update(data) {
@@ -201,7 +202,7 @@ export class Chart extends HTMLElement {
     if (held) this.focusEntry(held);
   }
 
-  /** Draws again and reads the point that was read. */
+  /** Draws again, keeping the current point. */
   redraw() {
     const cursor = this.cursor;
     this.draw();
@@ -320,7 +321,7 @@ export class Chart extends HTMLElement {
   }
 
   /**
-   * Shows a point, reading it out when asked from the keyboard; -1 ends it.
+   * Shows a point, announcing it if it was selected by keyboard; -1 ends it.
    * @param {number} index
    * @param {boolean} aloud
    */

@@ -1,6 +1,6 @@
-// Printing: charts are drawn for the width of paper, and for the screen again afterwards.
+// Printing: charts are drawn for the width of paper before, and for the screen again afterwards.
 
-/** Units between the margins of a card on A4; Letter has some more, which scales. */
+/** Units between the margins of a card on A4; Letter is wider, which only scales them. */
 const PAPER_WIDTH = 640;
 
 /** @param {number|null} width */

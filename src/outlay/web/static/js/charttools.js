@@ -4,7 +4,7 @@ import { cellsOf } from "./charttable.js";
 import { download } from "./dom.js";
 
 /**
- * Serves a click on such a button; whether it was one.
+ * Handles a click on such a button; returns whether it was one.
  * @param {Element} target
  */
 export function onChartTool(target) {
@@ -21,7 +21,7 @@ export function onChartTool(target) {
     const lines = cells.map((row) => `${row.map(quoted).join(",")}\r\n`);
     download(new Blob(lines, { type: "text/csv" }), `${slug(titleOf(chart))}.csv`);
   } else {
-    // Seldom wanted: loaded when it is.
+    // Seldom used, so it is loaded on demand.
     import("./picture.js")
       .then(({ picture }) =>
         picture(
@@ -36,7 +36,7 @@ export function onChartTool(target) {
 }
 
 /**
- * The cells of the ranking that is shown, as exact text.
+ * The cells of the displayed ranking, as exact text.
  * @param {HTMLElement} ranking
  */
 function cellsOfRanking(ranking) {

@@ -28,7 +28,7 @@ class DateRange extends HTMLElement {
   /** @type {HTMLInputElement} */
   to;
   latest = 0;
-  /** The first day of the later month that is shown. */
+  /** The first day of the later displayed month. */
   month = 0;
   picking = false;
 

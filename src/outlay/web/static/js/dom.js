@@ -44,7 +44,7 @@ export function svg(tag, attributes = {}, ...children) {
 const ruler = document.createElement("canvas").getContext("2d");
 
 /**
- * How wide a text is in the font of an element, at the size of charts unless another is given.
+ * The width of a text in the font of an element, by default at the size of charts.
  * @param {string} text
  * @param {Element} node
  * @param {number} [size]
@@ -59,7 +59,7 @@ export function textWidth(text, node, size = 11, weight = 400) {
 const policy = globalThis.trustedTypes?.createPolicy("frag", { createHTML: (text) => text });
 
 /**
- * Parses a page fragment that this server rendered; the one sink for markup.
+ * Parses a page fragment that this server rendered; the only sink for markup.
  * @param {string} text
  */
 export function parseFragment(text) {
@@ -68,7 +68,7 @@ export function parseFragment(text) {
 }
 
 /**
- * Says something to screen readers.
+ * Announces something to screen readers.
  * @param {string} text
  */
 export function announce(text) {
@@ -77,7 +77,7 @@ export function announce(text) {
 }
 
 /**
- * Saves a file that was made here.
+ * Saves a file that was created in the browser.
  * @param {Blob} blob
  * @param {string} name
  */

@@ -1,6 +1,6 @@
-// Numbers for reading; the same rules as dashboard/formatting.py, checked by the same vectors.
-// Amounts come as decimal text and are rounded as integers: doubles have neither their digits nor
-// their halves.
+// Number formatting; the same rules as dashboard/formatting.py, checked by the same vectors.
+// Amounts come as decimal text and are rounded as integers: doubles have too few digits and
+// inexact halves.
 
 const MINUS = "\u2212";
 const STEPS = /** @type {[bigint, string][]} */ ([
@@ -30,7 +30,7 @@ const sizeOf = (value) => (value < 0n ? -value : value);
 const signOf = (value) => (value < 0n ? MINUS : "");
 
 /**
- * The quotient of sizes, halves up.
+ * The quotient of sizes, rounded half up.
  * @param {bigint} numerator
  * @param {bigint} denominator
  */
@@ -48,7 +48,7 @@ function decimal(scaled, decimals) {
 }
 
 /**
- * How many decimals an amount is read with.
+ * The number of decimals of an amount.
  * @param {bigint} size
  */
 function decimalsOf(size) {
@@ -59,13 +59,13 @@ function decimalsOf(size) {
 }
 
 /**
- * `$8,288.11`; under a dollar four decimals, `$0.0150`, or what two digits of it need.
+ * `$8,288.11`; below a dollar with four decimals, `$0.0150`, or as many as two digits need.
  * @param {string|number} usd
  */
 export const money = (usd) => moneyWith(usd, decimalsOf(sizeOf(exact(usd))));
 
 /**
- * An amount with so many decimals; what they cannot show is `<$0.01`.
+ * An amount with this many decimals; `<$0.01` if it would round to 0.
  * @param {string|number} usd
  * @param {number} decimals
  */
@@ -78,21 +78,21 @@ function moneyWith(usd, decimals) {
 }
 
 /**
- * Formats amounts that are read together with as many decimals as the largest needs.
+ * Formats amounts that are shown together, with as many decimals as the largest needs.
  * @param {(string|number)[]} amounts
  */
 export function moneyTogether(amounts) {
   let largest = 0n;
   for (const usd of amounts) {
     const size = sizeOf(exact(usd));
-    if (size > largest) largest = size; // Math.max does not take integers of this kind
+    if (size > largest) largest = size; // Math.max does not accept BigInt
   }
   const decimals = decimalsOf(largest);
   return (/** @type {string|number} */ usd) => moneyWith(usd, decimals);
 }
 
 /**
- * Every digit that there is, at least cents.
+ * All digits, at least cents.
  * @param {string|number} usd
  */
 export function exactMoney(usd) {
@@ -105,7 +105,7 @@ export function exactMoney(usd) {
 }
 
 /**
- * Milliseconds as `840 ms`, and `3.10 s` from a second on.
+ * Milliseconds as `840 ms`, or `3.10 s` from one second on.
  * @param {string|number} value
  */
 export function latency(value) {
@@ -114,7 +114,7 @@ export function latency(value) {
 }
 
 /**
- * Exact below 10,000, else three digits: `12.3K`, `4.46B`.
+ * Exact below 10,000, otherwise three digits: `12.3K`, `4.46B`.
  * @param {string|number} value
  */
 export function count(value) {
@@ -144,7 +144,7 @@ export function exactCount(value) {
 }
 
 /**
- * Share of a whole in percent, `<0.1%` where it would read as none.
+ * Share of a whole in percent; `<0.1%` if it would round to 0.
  * @param {string|number} part
  * @param {string|number} whole
  * @param {number} decimals

@@ -1,9 +1,9 @@
-// Where the focus is after the inside of the page has been exchanged: never nowhere.
+// Restores the focus after the content of the page has been replaced, so that it is never lost.
 
 /** @typedef {{ isSomewhere: boolean, request: string, find: () => Element|null }} Place */
 
 /**
- * Where the focus is now, to be found again later.
+ * Describes where the focus is, to restore it later.
  * @returns {Place}
  */
 export function noteFocus() {
@@ -14,7 +14,7 @@ export function noteFocus() {
   const keys = [...keysOf(node)];
   const named = likeness(node);
   const find = () => {
-    // Out of the drawer: back to the row that it was about.
+    // From the drawer back to the row of its request.
     if (request && node.closest(".drawer") && !document.querySelector(".drawer"))
       return rowOf(request);
     for (const key of keys) {
@@ -31,7 +31,7 @@ export function noteFocus() {
 }
 
 /**
- * Selectors of a control, the surest first.
+ * Selectors of a control, the most specific first.
  * @param {Element} node
  */
 function* keysOf(node) {
@@ -50,7 +50,7 @@ function* keysOf(node) {
 }
 
 /**
- * What a control is called, and in what.
+ * The name of a control, and of its container.
  * @param {Element} node
  */
 function likeness(node) {
@@ -69,8 +69,8 @@ const requestBeside = () =>
 const rowOf = (request) => document.querySelector(`[data-row="${CSS.escape(request)}"]`);
 
 /**
- * Puts the focus where it was; into a request that has been opened; else on the main heading.
- * With a pointer nothing has the focus, and that stays so.
+ * Restores the focus: where it was, in a request that was opened, or else on the main heading.
+ * With a pointer nothing had the focus, and nothing gets it.
  * @param {Place} before
  */
 export function restoreFocus(before) {
@@ -78,7 +78,7 @@ export function restoreFocus(before) {
   const heading =
     opened && opened !== before.request ? document.getElementById("request-title") : null;
   const found = heading ?? (before.isSomewhere ? before.find() : null);
-  // What a closed menu has cannot have the focus; the menu can.
+  // An item in a closed menu cannot have the focus, but the menu can.
   const node = found?.closest("details:not([open])")?.querySelector("summary") ?? found;
   /** @type {HTMLElement|null} */ (node)?.focus();
   if (document.activeElement === document.body && before.isSomewhere) focusHeading();
@@ -86,7 +86,7 @@ export function restoreFocus(before) {
     node.setSelectionRange(node.value.length, node.value.length);
 }
 
-/** Begins again at the top, where nothing else is left. */
+/** Sets the focus to the top of the page if nothing else is left. */
 function focusHeading() {
   const heading = /** @type {HTMLElement|null} */ (document.querySelector("#page h1"));
   heading?.setAttribute("tabindex", "-1");
@@ -94,7 +94,7 @@ function focusHeading() {
 }
 
 /**
- * Walks the rows of a log by key; true when the key was for that.
+ * Moves between the rows of a log by key; returns whether the key was one of these.
  * @param {KeyboardEvent} event
  */
 export function walkRows(event) {

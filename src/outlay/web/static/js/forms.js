@@ -1,11 +1,11 @@
-// Forms and buttons that call the JSON API: one way to send, to say what is wrong, to confirm.
+// Forms and buttons that call the JSON API: sending, errors and confirmations.
 import { call } from "./api.js";
 import { announce } from "./dom.js";
 
 /** @import { Answer } from "./api.js" */
 
 /**
- * What a form says, as the API wants it.
+ * The values of a form, in the format of the API.
  * @param {HTMLFormElement} form
  */
 export async function readBody(form) {
@@ -54,7 +54,7 @@ function readMap(text) {
 }
 
 /**
- * Takes what was wrong off a form.
+ * Removes the error messages of a form.
  * @param {ParentNode} form
  */
 export function clearErrors(form) {
@@ -68,7 +68,7 @@ export function clearErrors(form) {
 }
 
 /**
- * Says what is wrong at its field, or above the form.
+ * Shows an error at its field, or above the form.
  * @param {ParentNode} form
  * @param {string} message
  * @param {string} [field]
@@ -104,7 +104,7 @@ export function showError(form, message, field) {
 }
 
 /**
- * Whether everything that a form needs is there, saying so if not.
+ * Whether all required fields are filled in; shows errors if not.
  * @param {HTMLFormElement} form
  */
 export function isComplete(form) {
@@ -125,7 +125,7 @@ export function isComplete(form) {
 const dialogOf = (id) => /** @type {HTMLDialogElement} */ (document.getElementById(id));
 
 /**
- * Puts a secret into its dialog and into the request to try it with, or takes it out.
+ * Puts a secret into its dialog and the example request, or removes it.
  * @param {string} secret
  */
 function showSecret(secret) {
@@ -137,7 +137,7 @@ function showSecret(secret) {
 }
 
 /**
- * Shows the page as it is now.
+ * Reloads the page in place.
  * @param {HTMLElement} source
  * @param {Answer} answer
  */
@@ -194,7 +194,7 @@ async function act(button) {
 }
 
 /**
- * Asks whether an action is meant, and does it.
+ * Asks for confirmation of an action, then performs it.
  * @param {HTMLElement} button
  * @param {string} text
  */

@@ -1,5 +1,5 @@
-// The legend of a chart: one click hides a series, two show it alone, two more bring the others
-// back.
+// The legend of a chart: a click hides a series, a double click shows it alone, another one
+// restores the others.
 import { el } from "./dom.js";
 import { swatch } from "./series.js";
 
@@ -9,7 +9,7 @@ import { swatch } from "./series.js";
  */
 
 /**
- * How long a click waits for a second one, so that showing one series alone does not hide it first.
+ * How long a click waits for a second one, so that a double click does not hide the series first.
  */
 const DOUBLE_MS = 220;
 
@@ -59,7 +59,7 @@ function entryOf(chart, one) {
 }
 
 /**
- * The lines that are no series: the total, and the period before.
+ * The lines that are not series: the total, and the previous period.
  * @param {Chart<unknown>} chart
  */
 function linesOf(chart) {

@@ -1,11 +1,12 @@
-// <line-chart>: ratios and percentiles over time, where nothing sums and missing is not zero.
+// <line-chart>: ratios and percentiles over time, which cannot be summed and where missing is not
+// zero.
 import { Chart } from "./chart.js";
 import { svg } from "./dom.js";
 import { heightsOf, tone } from "./series.js";
 
 /** @import { LineChart as LineData } from "./payloads.js" */
 
-/** Units of width from which lines carry their names. */
+/** The minimum width at which lines are labelled. */
 const LABELLED_FROM = 700;
 
 /** @extends {Chart<LineData>} */
@@ -49,7 +50,7 @@ export class LineChart extends Chart {
   }
 
   /**
-   * Names at the ends of lines, where there is room for them above each other.
+   * Labels at the ends of lines, if there is room for them one above another.
    * @param {SVGElement} root
    */
   labelEnds(root) {
@@ -112,7 +113,7 @@ export function paintLines(root, chart) {
 }
 
 /**
- * Indexes of values that follow each other without a gap.
+ * Indexes of consecutive values without a gap.
  * @param {(number|null)[]} values
  * @returns {number[][]}
  */

@@ -1,33 +1,33 @@
-// Live refresh: what changed on the server is exchanged in place; the rest of the page stays as it
+// Live refresh: what changed on the server is replaced in place; the rest of the page stays as it
 // is.
-// Where no news comes, the page says so.
+// If updates fail, the page says so.
 import { Chart } from "./chart.js";
 import { el, parseFragment } from "./dom.js";
 
 const EVERY_MS = 15_000;
-/** How often a page looks that waits for one thing, such as the first request. */
+/** Interval of a page that waits for something, such as the first request. */
 const WATCHING_MS = 2_000;
 const MINUTE_MS = 60_000;
-/** What the server last sent of each block. @type {Map<string, string>} */
+/** The content of each block, as the server last sent it. @type {Map<string, string>} */
 let known = new Map();
 let tag = "";
 /** When the server last responded. */
-let toldAt = Date.now();
+let refreshedAt = Date.now();
 let askedAt = Date.now();
 
 /**
- * Remembers a fresh page as the server sent it.
+ * Stores the blocks of a new page as the server sent them.
  * @param {ParentNode} page
  * @param {string} etag
  */
 export function remember(page, etag) {
   tag = etag;
   known = new Map(blocksOf(page).map(([name, node]) => [name, still(node)]));
-  toldAt = askedAt = Date.now();
+  refreshedAt = askedAt = Date.now();
 }
 
 /**
- * A block without what only tells how fresh it is.
+ * A block without the parts that only show its freshness.
  * @param {Element} node
  */
 const still = (node) => node.outerHTML.replace(/<!--live-clock-->[\s\S]*?<!--\/live-clock-->/g, "");
@@ -65,7 +65,7 @@ function isBusy() {
   );
 }
 
-/** Looks for news now. */
+/** Checks for updates now. */
 export async function refresh() {
   askedAt = Date.now();
   const url = location.href;
@@ -93,7 +93,7 @@ export async function refresh() {
     say("Could not refresh", retry());
     return;
   }
-  toldAt = Date.now();
+  refreshedAt = Date.now();
   say("");
   showAge();
   if (isBusy()) return;
@@ -105,7 +105,7 @@ export async function refresh() {
   const blocks = blocksOf(fresh);
   const next = new Map(blocks.map(([name, node]) => [name, still(node)]));
   if ([...next.keys()].join() !== [...known.keys()].join()) {
-    // Another page by now, such as the first numbers of one that was empty.
+    // The page has changed as a whole, for example from an empty one to its first numbers.
     remember(fresh, response.headers.get("etag") ?? "");
     document
       .getElementById("page")
@@ -133,7 +133,7 @@ export async function refresh() {
 
 /** How long ago the server last responded: `just now`, `3 min ago`. */
 function age() {
-  const minutes = Math.floor((Date.now() - toldAt) / MINUTE_MS);
+  const minutes = Math.floor((Date.now() - refreshedAt) / MINUTE_MS);
   return minutes < 1
     ? "just now"
     : minutes < 120
@@ -141,15 +141,15 @@ function age() {
       : `${Math.floor(minutes / 60)} h ago`;
 }
 
-/** Says at the foot how old the page is, from a minute on. */
+/** Shows the age of the page at its foot, from one minute on. */
 function showAge() {
-  const isOld = Date.now() - toldAt >= MINUTE_MS;
+  const isOld = Date.now() - refreshedAt >= MINUTE_MS;
   for (const node of document.querySelectorAll("[data-age]"))
     node.textContent = isOld ? ` · updated ${age()}` : "";
 }
 
 /**
- * Says above the page why it does not change, or takes that back.
+ * Shows above the page why it is not updated, or removes that notice.
  * @param {string} what
  * @param {Element} [way] what one can do
  */
@@ -174,7 +174,7 @@ function say(what, way) {
     );
 }
 
-/** Says that there is no network. */
+/** Shows that there is no network. */
 export const sayOffline = () => say("Offline", retry());
 const saySignedOut = () =>
   say(
@@ -189,14 +189,14 @@ const saySignedOut = () =>
     ),
   );
 
-/** A button that looks for news. */
+/** A button that checks for updates. */
 function retry() {
   const button = el("button", { class: "link", type: "button" }, "Retry");
   button.addEventListener("click", () => refresh());
   return button;
 }
 
-/** How often the page looks for news; none where it does not. */
+/** The interval between updates of the page; null if it is not updated. */
 function interval() {
   if (document.querySelector("#page [data-watch]")) return WATCHING_MS;
   return document.querySelector("#page .fresh") ? EVERY_MS : Infinity;
@@ -212,7 +212,7 @@ export function startLive() {
     if (Date.now() - askedAt >= interval()) look();
   }, WATCHING_MS / 2);
   document.addEventListener("visibilitychange", () => {
-    if (Date.now() - toldAt >= EVERY_MS) look();
+    if (Date.now() - refreshedAt >= EVERY_MS) look();
   });
   addEventListener("online", () => {
     say("");

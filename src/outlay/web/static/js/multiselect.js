@@ -1,5 +1,6 @@
-// <filter-menu>: the values of one filter to choose from, found by name, applied together.
+// <filter-menu>: choosing values of one filter, searched by name and applied together.
 import { el } from "./dom.js";
+import { addQuestion } from "./question.js";
 
 const WAIT = 120;
 
@@ -14,7 +15,7 @@ class FilterMenu extends HTMLElement {
    * @type {Map<string, string>}
    */
   chosen = new Map();
-  /** What was chosen when the menu was opened. */
+  /** The values that were chosen when the menu was opened. */
   opened = "";
   /** @type {HTMLInputElement} */
   search;
@@ -106,8 +107,7 @@ class FilterMenu extends HTMLElement {
     const request = new AbortController();
     this.request = request;
     const params = new URLSearchParams(this.dataset.scope ?? "");
-    for (const [name, value] of new URL(location.href).searchParams)
-      if (KEPT.has(name)) params.append(name, value);
+    addQuestion(params);
     params.set("param", this.name);
     params.set("q", this.search.value);
     try {
@@ -174,23 +174,5 @@ class FilterMenu extends HTMLElement {
     );
   }
 }
-
-const KEPT = new Set([
-  "preset",
-  "from",
-  "to",
-  "timezone",
-  "projectId",
-  "apiKeyId",
-  "memberId",
-  "userId",
-  "groupId",
-  "model",
-  "mapping",
-  "provider",
-  "app",
-  "endUser",
-  "status",
-]);
 
 customElements.define("filter-menu", FilterMenu);

@@ -13,7 +13,7 @@ let loading = /** @type {AbortController|null} */ (null);
  */
 export async function go(url, push = true, keepScroll = false) {
   if (isOtherProject(url)) {
-    location.assign(url); // the sidebar is another one
+    location.assign(url); // the sidebar is a different one
     return;
   }
   loading?.abort();
@@ -43,7 +43,7 @@ export async function go(url, push = true, keepScroll = false) {
     const isElsewhere = new URL(url, location.href).pathname !== location.pathname;
     document.title = next.title;
     remember(fresh, response.headers.get("etag") ?? "");
-    // The focus may have moved meanwhile; a menu that closes leaves it nowhere.
+    // The focus may have moved meanwhile; a menu that closes loses it.
     if (document.activeElement !== document.body) focused = noteFocus();
     page.replaceChildren(...fresh.childNodes);
     document.documentElement.dataset.running = fresh.dataset.running;
@@ -64,7 +64,7 @@ export async function go(url, push = true, keepScroll = false) {
 }
 
 /**
- * Whether an address is about another project than the sidebar offers.
+ * Whether a URL is about another project than the sidebar.
  * @param {string} url
  */
 function isOtherProject(url) {
@@ -76,7 +76,7 @@ function isOtherProject(url) {
 }
 
 /**
- * Says above the page as it is that another could not be had.
+ * Shows above the current page that another one could not be loaded.
  * @param {HTMLElement} page
  * @param {string} url
  */
@@ -94,7 +94,7 @@ function sayUnreachable(page, url) {
   );
 }
 
-/** Marks the entry of the sidebar that the address lies below. */
+/** Marks the sidebar entry that the URL belongs to. */
 function markCurrent() {
   const path = location.pathname;
   const below = (/** @type {HTMLAnchorElement} */ link) =>
@@ -109,7 +109,7 @@ function markCurrent() {
 }
 
 /**
- * Keeps the metric and the view of the page one is on.
+ * Keeps the metric and the view of the current page.
  * @param {string} href
  */
 export function stay(href) {
@@ -123,11 +123,11 @@ export function stay(href) {
   return url.href;
 }
 
-/** What travels from page to page; `web/http/params.py` has the same list. */
+/** Parameters that are carried along from page to page; `web/http/params.py` has the same list. */
 const CARRIED = ["preset", "from", "to", "timezone", "compare", "compareFrom"];
 
 /**
- * Takes the period and what it is compared with along to another page.
+ * Adds the period and comparison to a link to another page.
  * @param {HTMLAnchorElement} link
  */
 export function carryPeriod(link) {

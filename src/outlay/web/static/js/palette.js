@@ -1,4 +1,4 @@
-// The command palette: jump to a page or a thing by name.
+// The command palette: jump to a page or an object by name.
 import { announce, el } from "./dom.js";
 
 /** @import { PaletteItem, PaletteItems } from "./payloads.js" */
@@ -9,9 +9,9 @@ let request = new AbortController();
 /** @type {PaletteItem[]} */
 let items = [];
 let chosen = 0;
-/** What the list answers. @type {string|null} */
+/** The search that the list shows results of. @type {string|null} */
 let answered = null;
-/** Enter was pressed before the list answered what is in the field. */
+/** Enter was pressed before the results for the field arrived. */
 let isWaiting = false;
 
 /**

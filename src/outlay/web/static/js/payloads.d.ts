@@ -1,6 +1,6 @@
 // Written by `python -m tools.payload_types` from the Python types of the same names: do not edit.
 
-/** What `<usage-area>` draws. */
+/** The data of `<usage-area>`. */
 export interface AreaChart {
   shape: "stack" | "lines";
   interval: "hour" | "day" | "week" | "month" | "total";
@@ -50,7 +50,7 @@ export interface ComparedPeriod {
   dates: (string | null)[];
 }
 
-/** What `<line-chart>` draws. */
+/** The data of `<line-chart>`. */
 export interface LineChart {
   title: string;
   unit: "usd" | "count" | "ms";
@@ -76,7 +76,7 @@ export interface MetricChart {
   summary: string;
 }
 
-/** A place as the palette lists it. */
+/** A search result in the command palette. */
 export interface PaletteItem {
   title: string;
   kind: string;
@@ -84,12 +84,12 @@ export interface PaletteItem {
   lock: string;
 }
 
-/** The places that match a search. */
+/** The search results. */
 export interface PaletteItems {
   items: PaletteItem[];
 }
 
-/** Last month at the present prices, and as if the change had held all month. */
+/** Last month at the current prices, and as if the change had applied all month. */
 export interface PreviewAnswer {
   fromDate: string;
   toDate: string;
@@ -104,7 +104,7 @@ export interface PreviewAnswer {
   users: PricePreviewTable;
 }
 
-/** The same of one model or user. */
+/** The effect on one model or user. */
 export interface PricePreviewRow {
   requestCount: number;
   costBefore: string;
@@ -114,14 +114,14 @@ export interface PricePreviewRow {
   name: string;
 }
 
-/** Those with the largest difference first. */
+/** Rows with the largest difference first. */
 export interface PricePreviewTable {
   rows: PricePreviewRow[];
   otherCount: number;
   others: SumAnswer;
 }
 
-/** Requests that the change concerns, and their cost in USD. */
+/** The affected requests, and their cost in USD. */
 export interface SumAnswer {
   requestCount: number;
   costBefore: string;

@@ -42,7 +42,7 @@ const RESOLVED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity
 export const picture = (source, title, about) => rasterised(compose(source, title, about));
 
 /**
- * Everything that the picture has, placed.
+ * Everything in the picture, with its position.
  * @param {HTMLElement} source A chart, or the element around a ranking.
  * @param {string} title
  * @param {string} about
@@ -110,7 +110,7 @@ export function compose(source, title, about) {
 }
 
 /**
- * The total of what is drawn, in words; empty where there is none.
+ * The total in words; empty if there is none.
  * @param {HTMLElement} source
  */
 function totalOf(source) {
@@ -141,7 +141,7 @@ function resolved(node) {
 }
 
 /**
- * A style whose patterns are those of the picture.
+ * A style that refers to the patterns of the picture.
  * @param {string} value
  */
 const within = (value) => value.replace(/url\(["']?[^#]*(#[^"')]+)["']?\)/, "url($1)");
@@ -173,7 +173,7 @@ function labelOf(text, left, top) {
 }
 
 /**
- * What a series is painted with.
+ * The fill of a series.
  * @param {Element} mark
  */
 function paintOf(mark) {
@@ -182,7 +182,7 @@ function paintOf(mark) {
 }
 
 /**
- * Writes the legend line by line; where it ends.
+ * Writes the legend line by line; returns where it ends.
  * @param {Chart<unknown>} chart
  * @param {Element} drawn
  * @param {string} ink
@@ -252,7 +252,7 @@ function placeLegend(chart, drawn, ink, width, top, marks, say) {
 }
 
 /**
- * What is drawn, or would be where the values are shown as a table.
+ * The drawing, also if the values are shown as a table.
  * @param {Chart<unknown>} chart
  * @returns {SVGSVGElement}
  */
@@ -262,7 +262,7 @@ function plotOf(chart) {
 }
 
 /**
- * The ranking that is shown as an SVG.
+ * The displayed ranking as SVG.
  * @param {Element} chart
  * @returns {SVGSVGElement}
  */
@@ -301,7 +301,7 @@ function rankingOf(chart) {
 }
 
 /**
- * In the page for a moment, so that its styles resolve.
+ * Added to the page briefly, so that its styles are resolved.
  * @template {Element} Root
  * @param {Element} chart
  * @param {Root} root

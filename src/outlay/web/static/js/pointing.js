@@ -1,4 +1,4 @@
-// Pointer, touch and keyboard on a chart: reading, choosing a series, choosing a time.
+// Pointer, touch and keyboard on a chart: reading points, selecting a series or a time range.
 import { svg } from "./dom.js";
 import { BOTTOM, TOP } from "./series.js";
 import { readSeries, rowsAt } from "./tip.js";
@@ -16,7 +16,7 @@ export function listen(chart, root) {
 }
 
 /**
- * A finger leaves its point read until it taps elsewhere; a mouse takes it along.
+ * A tapped point stays until a tap elsewhere; with a mouse it follows the pointer.
  * @param {Chart<unknown>} chart
  * @param {SVGElement} root
  */
@@ -114,7 +114,7 @@ function listenToKeys(chart, root) {
 }
 
 /**
- * Lights the next series of the point that is read.
+ * Highlights the next series of the current point.
  * @param {Chart<unknown>} chart
  * @param {number} by
  */
@@ -149,7 +149,7 @@ function showTime(chart, from, to) {
 }
 
 /**
- * Asks for a time alone.
+ * Zooms to a time range.
  * @param {Chart<unknown>} chart
  * @param {number} one
  * @param {number} other
@@ -173,7 +173,7 @@ function zoom(chart, one, other) {
 }
 
 /**
- * Asks for one series alone.
+ * Filters by one series.
  * @param {Chart<unknown>} chart
  * @param {string} key
  */

@@ -1,4 +1,4 @@
-// What forms of prices can do beside being sent: rows for meters, and what a change makes of last
+// Additional functions of price forms: rows for meters, and the effect of a change on last
 // month.
 import { call } from "./api.js";
 import { announce, el } from "./dom.js";
@@ -53,7 +53,7 @@ function dropRow(button) {
 }
 
 /**
- * Shows what saving a form would make of last month.
+ * Shows the effect that saving a form would have on last month.
  * @param {HTMLElement} button
  */
 async function preview(button) {

@@ -1,7 +1,7 @@
 // Ticks and dates of an axis.
 
 /**
- * Round ticks from 0 to at least `highest`, three to five steps; whole ones where only whole
+ * Round ticks from 0 to at least `highest`, three to five steps; whole numbers if only whole
  * numbers occur.
  * @param {number} highest
  * @param {boolean} [isWhole]
@@ -26,7 +26,7 @@ const HOURS = [1, 2, 3, 4, 6, 12, 24];
 /** @typedef {{date: string, start: string}} Instant */
 
 /**
- * The dates below an axis: which points carry one, and what it says.
+ * The dates below an axis: which points have one, and its text.
  * @param {Instant[]} points
  * @param {string} interval
  * @param {number} width
@@ -52,7 +52,7 @@ function everyNth(length, stride) {
 }
 
 /**
- * Hours that divide the day, and midnights alone where the axis is long.
+ * Hours that divide the day, and only midnights if the axis is long.
  * @param {Instant[]} points
  * @param {number} stride
  */
@@ -70,7 +70,7 @@ function fullHours(points, stride) {
 }
 
 /**
- * `Oct 23`, `14:00`, `Nov 2026`, with the year where an axis has several.
+ * `Oct 23`, `14:00`, `Nov 2026`, with the year if an axis has several.
  * @param {string} date
  * @param {string} interval
  * @param {boolean} isLong
@@ -84,7 +84,7 @@ function shortDate(date, interval, isLong) {
 }
 
 /**
- * `Sat, Oct 3, 2026`, with the hour and offset where steps are hours.
+ * `Sat, Oct 3, 2026`, with the hour and offset if steps are hours.
  * @param {Instant} point
  * @param {string} interval
  */
@@ -101,7 +101,7 @@ export function longDate(point, interval) {
 }
 
 /**
- * What the rows of a table are called; hours have their offset where it changes, so that none is
+ * The labels of table rows; hours have their offset if it changes, so that none is
  * there twice.
  * @param {Instant[]} points
  * @param {string} interval

@@ -1,7 +1,8 @@
-// Users that are ticked: remembered across pages, sorting, searches and reloads, summed by the
+// Selected users: remembered across pages, sorting, searches and reloads, summed by the
 // server.
 import { announce, el } from "./dom.js";
 import * as fmt from "./fmt.js";
+import { addQuestion } from "./question.js";
 
 /** @import { ApiError } from "./api.js" */
 
@@ -14,26 +15,9 @@ const FAILED = "Could not load the totals. Reload the page to try again.";
 const STORED = "outlay-selected-users";
 /** @type {Set<string>} */
 const selected = new Set(JSON.parse(sessionStorage.getItem(STORED) ?? "[]"));
-/** What of the address the sums depend on. */
-const ASKED = [
-  "preset",
-  "from",
-  "to",
-  "timezone",
-  "projectId",
-  "apiKeyId",
-  "memberId",
-  "groupId",
-  "model",
-  "mapping",
-  "provider",
-  "app",
-  "endUser",
-  "status",
-];
 let request = new AbortController();
 
-/** Ticks what is selected on a fresh page, and says what it comes to. */
+/** Ticks the selected users on a new page, and shows their totals. */
 export function prepareSelection() {
   const bar = /** @type {HTMLElement|null} */ (document.querySelector("[data-selection]"));
   if (!bar) {
@@ -54,7 +38,7 @@ export function prepareSelection() {
 }
 
 /**
- * Serves a change of a tick box; whether it was one.
+ * Handles a change of a checkbox; returns whether it was one of these.
  * @param {Element} target
  */
 export function onSelection(target) {
@@ -98,8 +82,7 @@ async function sum(bar) {
     return;
   }
   const params = new URLSearchParams();
-  for (const [name, value] of new URL(location.href).searchParams)
-    if (ASKED.includes(name)) params.append(name, value);
+  addQuestion(params, "userId");
   for (const user of selected) params.append("selected", user);
   const none = el("button", { class: "link", type: "button" }, "Clear");
   none.addEventListener("click", () => {

@@ -1,4 +1,4 @@
-// Series as charts hold them: their colours and heights.
+// The series of charts: their colours and heights.
 import { el } from "./dom.js";
 
 /** @import { ChartSeries } from "./payloads.js" */
@@ -8,7 +8,7 @@ import { el } from "./dom.js";
  * @typedef {ChartSeries & { heights: (number|null)[] }} Series
  */
 
-/** What a plot leaves free above and below. */
+/** Free space above and below a plot. */
 export const TOP = 8;
 export const BOTTOM = 26;
 
@@ -41,7 +41,7 @@ export function swatch(series) {
 export const heightsOf = (values) => values.map((value) => (value === null ? null : Number(value)));
 
 /**
- * The highest of some heights, 0 without any.
+ * The highest of some heights; 0 if there are none.
  * @param {Iterable<number|null>} heights
  */
 export function highestOf(heights) {

@@ -1,4 +1,4 @@
-// The form of the first organization: its zone is most often that of the browser.
+// The form of the first organization: the default time zone is that of the browser.
 
 const field = /** @type {HTMLSelectElement|null} */ (
   document.querySelector("select[data-guess-zone]")

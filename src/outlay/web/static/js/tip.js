@@ -10,7 +10,7 @@ import { swatch } from "./series.js";
  */
 
 /**
- * The series that a point has something of, the largest first.
+ * The series with a value at a point, the largest first.
  * @param {Chart<unknown>} chart
  * @param {number} index
  */
@@ -122,7 +122,7 @@ export function fillTip(chart, index) {
 }
 
 /**
- * Says a point: the total, the four largest, the period before.
+ * Announces a point: the total, the four largest series, the previous period.
  * @param {Chart<unknown>} chart
  * @param {number} index
  */
@@ -140,7 +140,7 @@ export function readOut(chart, index) {
 }
 
 /**
- * Says one series of a point.
+ * Announces one series of a point.
  * @param {Chart<unknown>} chart
  * @param {number} index
  * @param {Series} series

@@ -1,4 +1,4 @@
--- Texts seen for the first time.
+-- Add texts that are seen for the first time.
 INSERT INTO dictionary (dimension, value, code)
 SELECT unnest(given.dimension), unnest(given.value), unnest(given.code)
 FROM (

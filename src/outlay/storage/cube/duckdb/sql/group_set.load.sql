@@ -1,4 +1,4 @@
--- The groups behind each group set seen for the first time.
+-- The groups of each group set that is seen for the first time.
 INSERT INTO group_set (groups, group_id)
 SELECT code, unnest(string_split(value, ','))
 FROM dictionary

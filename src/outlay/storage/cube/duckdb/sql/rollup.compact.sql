@@ -1,4 +1,4 @@
--- A closed month, one row per cell.
+-- A closed month, with one row per cell.
 CREATE OR REPLACE TEMP TABLE compacted AS
 SELECT {dimensions}, {sums}
 FROM {rollup}

@@ -1,4 +1,4 @@
--- Move pending rows into the rollup, one row per cell, in the order readers like.
+-- Fold pending rows into the rollup: one row per cell, in the order that is fastest to read.
 INSERT INTO {rollup} ({columns})
 SELECT {dimensions}, {sums}
 FROM {delta}

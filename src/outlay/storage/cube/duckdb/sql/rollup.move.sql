@@ -1,4 +1,4 @@
--- Move pending rows into the rollup as they are: for sums that one row cannot hold.
+-- Move pending rows into the rollup unsummed, because a sum does not fit one row.
 INSERT INTO {rollup} ({columns})
 SELECT {columns}
 FROM {delta}

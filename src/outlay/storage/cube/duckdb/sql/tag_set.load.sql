@@ -1,4 +1,4 @@
--- The tags in each set of them seen for the first time.
+-- The tags of each tag set that is seen for the first time.
 INSERT INTO tag_set (tags, key, value)
 SELECT code, split_part(tag, '=', 1), split_part(tag, '=', 2)
 FROM (

@@ -14,13 +14,13 @@ _REFUSAL = "the audit trail is never changed"
 _SQLITE = (
     ("audit_entry#no_update", "BEFORE UPDATE ON audit_entry"),
     ("audit_entry#no_delete", "BEFORE DELETE ON audit_entry"),
-    # INSERT OR REPLACE deletes without a word to the trigger before.
+    # INSERT OR REPLACE deletes without firing the previous trigger.
     (
         "audit_entry#no_replace",
         "BEFORE INSERT ON audit_entry WHEN EXISTS (SELECT 1 FROM audit_entry "
         "WHERE organization_id = NEW.organization_id AND number = NEW.number)",
     ),
-    # An erasure deletes values; nothing changes them.
+    # An erasure deletes values; nothing updates them.
     ("personal_value#no_update", "BEFORE UPDATE ON personal_value"),
 )
 

@@ -11,7 +11,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # What an older version found lacks the new facts. Without it, a verification is due at once.
+    # The result of an older version lacks the new facts. Without a result, a verification is due at
+    # once.
     op.execute("DELETE FROM verification")
     with op.batch_alter_table('verification', schema=None) as batch_op:
         batch_op.add_column(sa.Column('events', sa.BigInteger(), nullable=False))

@@ -1,4 +1,4 @@
-"""The trail: no change without an entry, no entry without a change."""
+"""Audited changes: no change without an entry, no entry without a change."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.audit import Action
 from outlay.domain.policy import Permission
 from outlay.services.bundle import Administration
-from outlay.services.directory.changes import AuditedChanges
+from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.settings import Settings
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.projects import list_projects, rename_project
@@ -51,7 +51,7 @@ def test_a_change_that_raises_or_is_cancelled_leaves_nothing(
         rename_project(change.session, project.project_id, "Cancelled")
         change.cancel()
     with (
-        pytest.raises(RuntimeError, match="must say"),
+        pytest.raises(RuntimeError, match="must record its action"),
         trail.change(operator, Permission.PROJECTS_WRITE) as change,
     ):
         rename_project(change.session, project.project_id, "Silent")

@@ -59,7 +59,7 @@ class Change:
         if self._is_void:
             return None
         if self._noted is None:
-            raise RuntimeError("a change must say what it does")
+            raise RuntimeError("a change must record its action")
         return self._noted
 
 
@@ -99,8 +99,8 @@ class AuditedChanges:
 
         Raises NotPermitted unless the actor has the permission.
 
-        Undone when the block raises or says nothing of what it does. The signed checkpoint
-        follows the commit.
+        Rolled back if the block raises or records no action. The signed checkpoint follows the
+        commit.
         """
         permit(actor, permission)
         with self._transaction() as transaction:
