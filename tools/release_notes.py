@@ -1,7 +1,8 @@
 """The release notes of a tag: `python -m tools.release_notes v1.2.3` prints the section of
 CHANGELOG.md.
 
-Fails unless the tag is the version of the package and CHANGELOG.md has a section for it.
+Fails unless the tag is the version of the package, and CHANGELOG.md has a section for it and nothing
+unreleased.
 """
 
 import re
@@ -22,6 +23,11 @@ def notes_of(tag: str, version: str, changelog: str) -> str:
     found = re.search(rf"{heading}(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL)
     if found is None or not found[1].strip():
         raise ValueError(f"CHANGELOG.md has no section {version}; rename Unreleased to it")
+    unreleased = re.search(
+        r"^## \[?Unreleased\]?\n(.*?)(?=^## |\Z)", changelog, re.MULTILINE | re.DOTALL
+    )
+    if unreleased is not None and unreleased[1].strip():
+        raise ValueError("CHANGELOG.md has entries under Unreleased; rename it to the new version")
     return found[1].strip()
 
 

@@ -3,7 +3,6 @@
 The packages are imported only if traces are enabled: otherwise nothing is loaded or run.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span as OtelSpan
     from opentelemetry.trace import Tracer as OtelTracer
 
-logger = logging.getLogger(__name__)
-
 SERVICE: Final = "outlay"
-_PATH: Final = "/v1/traces"
 _INSTALL: Final = "install it with `pip install 'outlay[tracing]'`"
 
 
@@ -76,51 +72,33 @@ class _OtelTracer(Tracer):
 
 @contextmanager
 def sending_traces(settings: Settings) -> Iterator[Tracer | None]:
-    """A tracer whose spans are sent as the settings say; None if they name no target.
+    """A tracer whose spans are sent to `OUTLAY_TRACES`; None if it is not set.
 
-    Remaining spans are sent at the end. Raises Invalid if `OUTLAY_TRACES` cannot be used.
+    Remaining spans are sent at the end. Raises Invalid if it cannot be used.
     """
-    url = _target(settings)
+    url = settings.traces_url
     if not url:
         yield None
         return
+    if is_configured_address(settings, url):  # it would trace its own traces
+        raise Invalid(
+            "OUTLAY_TRACES is the address of this server, which would trace its own traces. Set it "
+            "to the address of a collector.",
+            code=ErrorCode.TRACES_TO_ITSELF,
+        )
     try:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError as error:
-        if settings.traces_url:
-            raise Invalid(
-                f"OUTLAY_TRACES needs the OpenTelemetry SDK: {_INSTALL}.",
-                code=ErrorCode.TRACING_MISSING,
-            ) from error
-        logger.info("OTEL_EXPORTER_OTLP_ENDPOINT is ignored: no OpenTelemetry SDK; %s", _INSTALL)
-        yield None
-        return
+        raise Invalid(
+            f"OUTLAY_TRACES needs the OpenTelemetry SDK: {_INSTALL}.",
+            code=ErrorCode.TRACING_MISSING,
+        ) from error
     provider = TracerProvider(resource=Resource.create({"service.name": SERVICE}))
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=url)))
     try:
         yield _OtelTracer(provider.get_tracer(SERVICE))
     finally:
         provider.shutdown()
-
-
-def _target(settings: Settings) -> str:
-    """Where spans are sent; empty for nowhere. Never to this server, which would create an endless
-    loop."""
-    if settings.traces_url:
-        if is_configured_address(settings, settings.traces_url):
-            raise Invalid(
-                "OUTLAY_TRACES is the address of this server, which would trace its own traces. "
-                "Set it to the address of a collector.",
-                code=ErrorCode.TRACES_TO_ITSELF,
-            )
-        return settings.traces_url
-    endpoint = settings.otlp_endpoint
-    if not endpoint.startswith(("http://", "https://")):
-        return ""
-    if is_configured_address(settings, endpoint):
-        logger.info("OTEL_EXPORTER_OTLP_ENDPOINT is ignored: it is the address of this server")
-        return ""
-    return endpoint.rstrip("/") + _PATH

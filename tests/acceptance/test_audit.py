@@ -29,6 +29,7 @@ from outlay.domain.money import Pusd
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope
+from outlay.kit.logs import FIELDS
 from outlay.services.bundle import Administration
 from outlay.services.directory.audit_log import ShownEntry
 from outlay.settings import Settings
@@ -438,11 +439,7 @@ def test_truncated_chain_is_detected_with_an_external_record(
     with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
         opened.administration.audit.log_ends()
         opened.administration.audit.log_ends()  # nothing has been added
-        logged = [
-            json.loads(str(record.args[0]))
-            for record in caplog.records
-            if isinstance(record.args, tuple) and record.args
-        ]
+        logged = [getattr(record, FIELDS) for record in caplog.records if hasattr(record, FIELDS)]
         known = opened.administration.organizations.all()
         assert len(logged) == len({found["organization"] for found in logged}) == len(known)
     printed = run("audit", "verify", *data).output

@@ -148,17 +148,9 @@ def collector() -> Iterator[Collector]:
         yield taken
 
 
-@pytest.mark.parametrize("is_standard", [False, True])
-def test_requests_commits_and_cube_loads_are_traced(
-    tmp_path: Path, upstream: Upstream, is_standard: bool
-) -> None:
+def test_requests_commits_and_cube_loads_are_traced(tmp_path: Path, upstream: Upstream) -> None:
     with collector() as taken:
-        settings = Settings(
-            data=tmp_path,
-            proxy=PATIENCE,
-            traces_url="" if is_standard else f"{taken.url}/v1/traces",
-            otlp_endpoint=taken.url if is_standard else "",
-        )
+        settings = Settings(data=tmp_path, proxy=PATIENCE, traces_url=f"{taken.url}/v1/traces")
         with open_installation(settings) as services, serve(services) as url:
             gate = set_up(services, url, upstream)
             with gate.http:
@@ -185,8 +177,14 @@ def test_traces_without_the_packages_name_the_extra(
 
     with pytest.raises(Invalid, match=r"pip install 'outlay\[tracing\]'"):
         open_installation(settings).__enter__()
-    by_standard_variable = Settings(data=tmp_path, otlp_endpoint="http://127.0.0.1:4318")
-    with open_installation(by_standard_variable) as services:
+
+
+def test_endpoint_for_other_programs_turns_no_traces_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Clusters set it for every program."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:4317")
+    with open_installation(read_settings(data=tmp_path)) as services:
         assert services.tracer is None
 
 
@@ -201,8 +199,6 @@ def test_traces_are_never_sent_to_the_server_itself(tmp_path: Path, host: str) -
         open_installation(replace(settings, traces_url=f"{own}/v1/traces")),
     ):
         pass
-    with open_installation(replace(settings, otlp_endpoint=own)) as services:
-        assert services.tracer is None
 
 
 def test_opentelemetry_is_not_loaded_without_a_collector() -> None:

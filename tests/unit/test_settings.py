@@ -75,8 +75,8 @@ def test_misspelt_variables_cause_warnings_and_those_of_kubernetes_do_not() -> N
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("OUTLAY_PORT", "x", "OUTLAY_PORT must be a port number from 0 to 65535, not 'x'"),
-        ("OUTLAY_PORT", "65536", "OUTLAY_PORT must be a port number from 0 to 65535, not '65536'"),
+        ("OUTLAY_PORT", "x", "OUTLAY_PORT must be a port number from 0 to 65535, not 'x'."),
+        ("OUTLAY_PORT", "65536", "OUTLAY_PORT must be a port number from 0 to 65535, not '65536'."),
         ("OUTLAY_WORKERS", "0", "OUTLAY_WORKERS must be a number from 1 to 64, not '0'"),
         (
             "OUTLAY_GRACE",
@@ -146,7 +146,6 @@ def test_accepted_settings_are_parsed() -> None:
             "OUTLAY_CUBE_URL": "chdb://x",
             "OUTLAY_PORT": "004100",
             "OUTLAY_LOG": "JSON",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4317",
         }
     )
 

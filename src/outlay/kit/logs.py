@@ -20,6 +20,9 @@ from typing_extensions import override
 FIELDS: Final = "fields"
 """The attribute of a record that holds its fields by name: `logger.info(…, extra={FIELDS: …})`."""
 
+KEEP: Final = "keep"
+"""The attribute of a record that waits for the reader, whatever its level."""
+
 MAX_LINE: Final = 64 * 1024
 """Maximum length of a line in bytes; longer ones are cut."""
 
@@ -102,7 +105,8 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 class StderrHandler(logging.Handler):
-    """Writes lines to standard error; those below WARNING never wait for the reader.
+    """Writes lines to standard error; those below WARNING, unless marked with KEEP, never wait for
+    the reader.
 
     A pipe that nobody reads is full after 64 KiB, and writing to it would then block the event loop
     and every request. Such lines are dropped and counted instead.
@@ -119,7 +123,8 @@ class StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or drop it."""
         try:
-            if record.levelno < logging.WARNING and not self._has_room():
+            may_drop = record.levelno < logging.WARNING and not hasattr(record, KEEP)
+            if may_drop and not self._has_room():
                 self._dropped += 1
                 return
             if self._dropped:

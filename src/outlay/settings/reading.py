@@ -288,10 +288,10 @@ def _sentence(fault: Mapping[str, Any], variables: Mapping[str, str]) -> str:
     name = variable.old_name if is_old else variable.name
     sentence = f"{name} must {declared.form.must}{_bounds(declared)}"
     if variable.is_secret:
-        return sentence
+        return f"{sentence}."
     why = fault.get("ctx", {}).get("error")
     reason = f": {why}" if fault["type"] == "value_error" and str(why) else ""
-    return f"{sentence}, not {fault['input']!r}{reason}"
+    return f"{sentence}, not {fault['input']!r}{reason}."
 
 
 def _bounds(declared: Declared) -> str:

@@ -308,15 +308,7 @@ class Settings:
             "Where Outlay sends OpenTelemetry traces of itself: `http://127.0.0.1:4318/v1/traces`. "
             "Needs the extra `tracing`.",
             default="none",
-        ),
-    ] = ""
-    otlp_endpoint: Annotated[
-        Text,
-        Variable(
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "The standard variable for the same address, without `/v1/traces`. "
-            "Ignored if the extra `tracing` is not installed, or if it names this server.",
-            default="none",
+            is_secret=True,
         ),
     ] = ""
     proxy: ProxySettings = ProxySettings()

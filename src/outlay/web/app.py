@@ -288,12 +288,25 @@ _CODE_OF_STATUS: Final = {
 """The error codes of what the framework refuses itself."""
 
 
+_MOVED: Final = f"The API is under {API_PREFIX}: put that before the path."
+
+
+def _is_api_path(request: Request) -> bool:
+    """Whether a path has a route under the prefix of the API, as it had once without."""
+    scope = {**request.scope, "path": API_PREFIX + request.url.path}
+    routes = request.app.routes
+    return any(route.matches(scope)[0] is not Match.NONE for route in routes)
+
+
 def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = TITLES.get(status, "Error")
-    detail = "Page not found." if status == 404 else title
     if wants_html(request):
+        detail = "There is no such page." if status == 404 else title
         return render_error(request, status, title, detail, "http")
+    detail = f"{title}."
+    if status == 404:
+        detail = _MOVED if _is_api_path(request) else "There is no such path."
     code = _CODE_OF_STATUS.get(status, ErrorCode.ERROR)
     return problem(status, code, detail, request=request)
 
@@ -306,7 +319,7 @@ def _on_hang_up(_: Request, __: Exception) -> Response:
 def _on_bug(request: Request, error: Exception) -> Response:
     if is_out_of_files(error):
         return _on_outlay_error(request, out_of_files())
-    detail = "Something went wrong on our side; the log has the details."
+    detail = "The server failed to handle the request. Its log has the details."
     if wants_html(request):
         return render_error(request, 500, TITLES[500], detail, ErrorCode.INTERNAL)
     return problem(500, ErrorCode.INTERNAL, detail, request=request)

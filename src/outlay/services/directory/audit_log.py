@@ -1,6 +1,5 @@
 """The audit trail: reading and independent verification."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, permit
+from outlay.kit.logs import FIELDS, KEEP
 from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
@@ -140,7 +140,7 @@ class Audit:
             before = page[-1].entry.number
 
     def log_ends(self) -> None:
-        """Log the ends of chains that have grown, one line of JSON each.
+        """Log the ends of chains that have grown, one line each.
 
         A log that is kept elsewhere reveals a truncated trail. The database and the checkpoint file
         cannot, if both are truncated.
@@ -149,14 +149,14 @@ class Audit:
             ends = list_ends(session)
         for end in ends:
             if self._logged.get(end.organization_id) != end.digest:
-                self._logged[end.organization_id] = end.digest
-                line = {
+                fields = {
                     "organization": end.organization_id,
                     "number": end.number,
                     "digest": end.digest.hex(),
-                    "time": end.time_us,
+                    "timeUs": end.time_us,
                 }
-                end_log.info("audit trail ends at %s", json.dumps(line))
+                end_log.info("audit trail ends", extra={FIELDS: fields, KEEP: True})
+                self._logged[end.organization_id] = end.digest
 
     # Verification
 

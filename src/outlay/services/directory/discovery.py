@@ -251,7 +251,7 @@ def _check_target(session: ReadSession, entry: Discovered, into: str) -> str:
 
 def _find(session: ReadSession, actor: Actor, discovered_id: str) -> Discovered:
     found = find_discovered_id(session, discovered_id)
-    return check_owned(found, actor.organization_id, "discovered thing")
+    return check_owned(found, actor.organization_id, "discovered entity")
 
 
 def _noted(entry: Discovered, text: str) -> str | Personal:

@@ -78,7 +78,9 @@ class Params:
     def __init_subclass__(cls, without: Iterable[str] = ()) -> None:
         """`without`: fields of bases that this endpoint does not have."""
         super().__init_subclass__()
-        cls._hidden = cls._hidden | frozenset(without)
+        # Of every base: with several, each may leave out fields that another has, too.
+        hidden = (base._hidden for base in cls.__bases__ if issubclass(base, Params))
+        cls._hidden = frozenset(without).union(*hidden)
 
     @classmethod
     def parse(cls, params: QueryParams) -> Self:
