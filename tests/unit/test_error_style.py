@@ -6,6 +6,7 @@ The messages are read from the source: the first text of each call that creates 
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,6 +71,12 @@ def _text_of(node: ast.expr) -> tuple[str, str] | None:
     return None
 
 
+@cache
+def messages() -> list[Message]:
+    """All messages; found when they are tested, as each process of a test run reads this file."""
+    return list(_messages())
+
+
 def _messages() -> Iterator[Message]:
     trees = _trees()
     errors = _errors(trees) | MORE_ERRORS
@@ -84,7 +91,6 @@ def _messages() -> Iterator[Message]:
                 yield Message(f"{path.relative_to(SOURCE)}:{node.lineno}", *text)
 
 
-MESSAGES = list(_messages())
 ENDING_VALUES = re.compile(r"(\.message|\.fault|^message|^why|^named|^listed|^WANTED)$")
 """Values that are messages themselves, and therefore end in a period."""
 
@@ -108,14 +114,14 @@ def fault_of(message: Message) -> str | None:
 def test_error_messages_are_sentences() -> None:
     faults = [
         f"{message.place}: {fault}: {message.text!r}"
-        for message in MESSAGES
+        for message in messages()
         if (fault := fault_of(message))
     ]
     assert not faults, "\n".join(faults)
 
 
 def test_the_source_has_error_messages() -> None:
-    assert len(MESSAGES) > 350
+    assert len(messages()) > 350
 
 
 @pytest.mark.parametrize(
