@@ -50,12 +50,12 @@ def writer_of(ledger: SqliteLedger) -> Any:
     return ledger._writer
 
 
-def connection_of(spool: "WriteAheadBuffer") -> Any:
+def connection_of(buffer: "WriteAheadBuffer") -> Any:
     """The connection of a write-ahead buffer: to read its pragmas."""
-    return spool._connection
+    return buffer._connection
 
 
-def spool_of(ledger: "PostgresLedger") -> "WriteAheadBuffer":
+def buffer_of(ledger: "PostgresLedger") -> "WriteAheadBuffer":
     """The write-ahead buffer of a ledger: to make its disk fail."""
     return ledger._buffer
 
@@ -66,14 +66,14 @@ def reading_of(ledger: Any) -> AbstractContextManager[Any]:
     return found
 
 
-def fail_writes(patch: pytest.MonkeyPatch, spool: "WriteAheadBuffer", error: Exception) -> None:
+def fail_writes(patch: pytest.MonkeyPatch, buffer: "WriteAheadBuffer", error: Exception) -> None:
     """Make the connection of a write-ahead buffer raise an error, like a full disk."""
 
     class Full:
         def execute(self, *_: object) -> None:
             raise error
 
-    patch.setattr(spool, "_connection", Full())
+    patch.setattr(buffer, "_connection", Full())
 
 
 def local_counters_of(limits: SpendLimits, api_key_id: str) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""Probable duplicates are listed and merged; different requests never are."""
+"""Possible duplicates are listed and merged; different requests never are."""
 
 import json
 from datetime import timedelta

@@ -248,7 +248,7 @@ class World:
         return self.administration.tags.add(self.operator, self.free_tag()).key
 
     def duplicate(self) -> str:
-        """A probable duplicate; returns its id. The other request is `dropped`."""
+        """A possible duplicate; returns its id. The other request is `dropped`."""
         events = [
             make_event(
                 organization_id=self.organization.organization_id,

@@ -83,7 +83,7 @@ def send_twice(demo: Demo) -> None:
     httpx.post(f"{demo.url}/v1/traces", json=body, headers=head).raise_for_status()
 
 
-def test_probable_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> None:
+def test_possible_duplicate_is_merged_with_a_click(page: Page, demo: Demo) -> None:
     send_twice(demo)
     page.goto(f"{demo.url}/monitoring/dashboard")
     duplicates = page.get_by_role("region", name="Possible duplicates")

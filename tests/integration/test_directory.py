@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from argon2 import PasswordHasher
 from sqlalchemy import Connection, create_engine
 from tests.backdoor import engine_of
 from tests.clocks import FixedClock
@@ -32,7 +33,6 @@ from outlay.domain.usage_report import UsageReport
 from outlay.kit.clock import to_us
 from outlay.kit.secrets import digest_secret
 from outlay.services.access.authentication import SESSION_IDLE, SESSION_LIFETIME
-from outlay.services.access.passwords import hash_password
 from outlay.services.access.sign_in_throttle import FREE_OF_ACCOUNT_HERE
 from outlay.services.analytics.colours import remember_slots
 from outlay.services.bundle import Services
@@ -307,7 +307,7 @@ def rows_of_before(connection: Any, now_us: int) -> None:
     connection.execute(
         "INSERT INTO member (member_id, organization_id, name, email, role, password_hash, "
         "created_at_us) VALUES ('mem_a', 'org_a', 'Me', 'me@example.test', 'owner', ?, ?)",
-        (hash_password(PASSWORD), now_us),
+        (PasswordHasher().hash(PASSWORD), now_us),
     )
     connection.execute(
         "INSERT INTO member (member_id, organization_id, name, email, role, created_at_us, "

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pysqlite3 as sqlite_driver
 import pytest
-from tests.backdoor import fail_writes, spool_of
+from tests.backdoor import buffer_of, fail_writes
 from tests.clocks import FixedClock
 from tests.factories import NOW, make_event
 from tests.postgres import Cluster, running_postgres
@@ -312,7 +312,7 @@ def test_failing_disk_refuses_while_the_database_is_unreachable(
     full = sqlite_driver.OperationalError("database or disk is full")
 
     with monkeypatch.context() as patch:
-        fail_writes(patch, spool_of(node.ledger), full)
+        fail_writes(patch, buffer_of(node.ledger), full)
         with pytest.raises(Unavailable, match="write-ahead buffer is not writable"):
             node.ledger.submit([make_event()], settled=[("org_test", "x")]).result(10)
     assert node.ledger.append([make_event()]) == [Outcome.ACCEPTED]

@@ -66,8 +66,8 @@ def update(
         raise Conflict(f"This price list is already in use (version {current.version}).")
     changes = compare_lists(current, found, SystemClock().now())
     _show(changes, current.version)
-    if changes.doubts and not accept:
-        named = "".join(f"\n  {doubt}" for doubt in changes.doubts[:SHOWN])
+    if changes.suspicious and not accept:
+        named = "".join(f"\n  {line}" for line in changes.suspicious[:SHOWN])
         raise Invalid(
             "Some prices in this list look wrong. Check them, then confirm with "
             f"`--accept`:{named}",

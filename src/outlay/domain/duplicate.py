@@ -1,4 +1,4 @@
-"""Probable duplicates: two requests that are likely one, without a shared id that proves it."""
+"""Possible duplicates: two requests that are likely one, without a shared id that proves it."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

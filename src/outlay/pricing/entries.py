@@ -291,8 +291,8 @@ class _EntryReader(FieldReader):
         usd = {name: span.conversion.of(amount) for name, amount in amounts.items()}
         for name, amount in usd.items():
             if amount > MAX_PRICE:
-                told = f"Is {amount.normalize():,f} USD, above the maximum of {MAX_PRICE:,} USD."
-                self.fault(f"{prefix}{name}", told)
+                message = f"Is {amount.normalize():,f} USD, above the maximum of {MAX_PRICE:,} USD."
+                self.fault(f"{prefix}{name}", message)
         return usd
 
 

@@ -44,7 +44,7 @@ class ListChanges:
     """Models in both lists."""
 
     @property
-    def doubts(self) -> list[str]:
+    def suspicious(self) -> list[str]:
         """What must be confirmed before the list is used."""
         found = [
             f"{change.model}, {change.price}: {change.before:f} becomes {change.after:f}"

@@ -51,11 +51,11 @@ def read_list(body: bytes, version: str) -> PriceList:
         with warnings.catch_warnings(action="ignore"):  # about its answer parsers' counters
             providers = _providers_from_raw(raw)
     except ValidationError as error:
-        told = [
+        messages = [
             f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}."
             for fault in error.errors(include_url=False, include_input=False)
         ]
-        raise _invalid(_listed(told)) from error
+        raise _invalid(_listed(messages)) from error
     except (AssertionError, TypeError, ValueError, RecursionError) as error:
         raise _invalid(f"{error}. {WANTED}") from error
     if faults := list(_faults(providers)):

@@ -21,8 +21,6 @@ LIST: Final = "genai-prices"
 RESERVED: Final = ("from", "list", "own", "above")
 """Names that are not context keys."""
 
-MAX_REF: Final = 256
-
 
 class PriceRef(NamedTuple):
     """A parsed price reference."""

@@ -10,7 +10,7 @@ from genai_prices.types import ModelInfo, Provider
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from outlay.domain.event import CostSource, UsageEvent
+from outlay.domain.event import MAX_TEXT, CostSource, UsageEvent
 from outlay.domain.ids import EventId, OrganizationId
 from outlay.domain.meter import METERS, join_meters, settle_meters
 from outlay.domain.usage import TokenUsage, settle_tokens
@@ -22,7 +22,7 @@ from outlay.pricing.lines import lines_of_cost
 from outlay.pricing.overrides import Overrides, read_entries
 from outlay.pricing.own_data import OWN_DATA
 from outlay.pricing.rates import PRICES, MeterRate, Rates, TieredRates, cost_of
-from outlay.pricing.reference import MAX_REF, RESERVED, parse_ref
+from outlay.pricing.reference import RESERVED, parse_ref
 from outlay.pricing.seed import BUNDLED, PriceList, bundled_list
 
 AT = datetime(2026, 11, 20, 2, tzinfo=UTC)
@@ -167,7 +167,7 @@ def test_every_list_price_is_found_by_its_reference() -> None:
                     mapping = f"{provider.id}/{model.id}"
                     event = priced_event(provider.id, mapping, usage, meters, at, context)
                     if event.cost_source is not CostSource.UNPRICED:
-                        assert len(event.price_ref) <= MAX_REF
+                        assert len(event.price_ref) <= MAX_TEXT
                         assert parse_ref(event.price_ref).provider == provider.id
                         assert_explained(event)
                         explained += 1

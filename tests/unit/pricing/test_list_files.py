@@ -139,7 +139,7 @@ def test_added_and_removed_models_and_changed_prices_are_listed() -> None:
             after=Decimal("0.5"),
         ),
     )
-    assert changes.doubts == []
+    assert changes.suspicious == []
 
 
 @pytest.mark.parametrize(
@@ -151,10 +151,10 @@ def test_extreme_price_changes_are_suspicious(after: float, is_doubtful: bool) -
         parsed(PLAIN), parsed(model("m", {"input_mtok": after, "output_mtok": 10})), AT
     )
 
-    assert bool(changes.doubts) is is_doubtful
+    assert bool(changes.suspicious) is is_doubtful
 
 
 def test_list_without_most_models_is_suspicious() -> None:
     before = parsed(PLAIN, model("a", {"input_mtok": 1}), model("b", {"input_mtok": 1}))
 
-    assert compare_lists(before, parsed(PLAIN), AT).doubts == ["2 of 3 models are gone"]
+    assert compare_lists(before, parsed(PLAIN), AT).suspicious == ["2 of 3 models are gone"]

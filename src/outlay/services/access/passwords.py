@@ -65,11 +65,6 @@ def _common() -> tuple[str, ...]:
     return tuple(line for line in text.split() if line)
 
 
-def hash_password(password: str) -> str:
-    """The Argon2id hash of a password, computed in this thread."""
-    return _hasher.hash(password)
-
-
 class Passwords:
     """Hashes in one thread with a bounded queue, which limits the load of a flood of sign-ins."""
 

@@ -1,9 +1,16 @@
 """Checking permissions for questions, and limiting actors to their own usage."""
 
+from dataclasses import replace
+
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission, is_limited, permit
 from outlay.domain.query import UsageQuery
+
+
+def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
+    """The question, limited to the usage attributed to the actor."""
+    return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})
 
 
 def owner_of(actor: Actor, permission: Permission) -> str | None:

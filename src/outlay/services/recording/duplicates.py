@@ -1,4 +1,4 @@
-"""Finding and merging probable duplicates, which have no common id."""
+"""Finding and merging possible duplicates, which have no common id."""
 
 import threading
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ class Pair:
 
 
 class Duplicates:
-    """Finds and merges probable duplicates of an organization."""
+    """Finds and merges possible duplicates of an organization."""
 
     def __init__(self, audited: AuditedChanges, ledger: Ledger, clock: Clock) -> None:
         self._audited = audited
@@ -59,7 +59,7 @@ class Duplicates:
         return found
 
     def list_for(self, organization_id: OrganizationId) -> Sequence[Duplicate]:
-        """Probable duplicates of the last week, newest first, up to MAX_SHOWN."""
+        """Possible duplicates of the last week, newest first, up to MAX_SHOWN."""
         now_us = to_us(self._clock.now())
         found = self._ledger.read_alike(
             organization_id, now_us - in_us(LOOK_BACK), now_us + 1, self._ledger.newest_seq()

@@ -253,7 +253,7 @@ class LedgerReader(ABC):
     def read_alike(
         self, organization_id: OrganizationId, start_us: int, end_us: int, through_seq: int
     ) -> list[Candidate]:
-        """Probable duplicates in a time window: similar requests of different sources, in order.
+        """Possible duplicates in a time window: similar requests of different sources, in order.
 
         Up to MAX_ALIKE, among the newest MAX_COMPARED. Not checked against checksums: they are
         candidates only.

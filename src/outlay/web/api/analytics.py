@@ -17,6 +17,7 @@ from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, UsageQuery
 from outlay.services.analytics.colours import assign_slots, remember_slots
+from outlay.services.analytics.own_usage import own_usage_only
 from outlay.services.bundle import Services
 from outlay.web.http.answers.activity import (
     ActivitySeries,
@@ -42,7 +43,6 @@ from outlay.web.http.usage_params import (
     STEPS,
     MoneyParams,
     UsageParams,
-    own_usage_only,
 )
 
 router = Router(tags=["analytics"])

@@ -18,7 +18,7 @@ from outlay.kit.clock import to_us
 from outlay.services.directory.audit_log import ShownEntry
 from outlay.web.api.models import Answer, render_us
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import check_names
+from outlay.web.http.query_strings import check_names
 from outlay.web.http.routes import Router
 from outlay.wire.tables.csv_text import render_line
 

@@ -18,12 +18,12 @@ from outlay.domain.money import render_usd
 from outlay.domain.policy import Permission
 from outlay.domain.query import ALL_MEASURES, MAX_TOP, UsageQuery
 from outlay.services.analytics.exports import ReportFormat
-from outlay.services.analytics.own_usage import own_keys_only
+from outlay.services.analytics.own_usage import own_keys_only, own_usage_only
 from outlay.web.api.files import NO_RANGES
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.routes import Router
-from outlay.web.http.usage_params import BreakdownParams, OwnBreakdownParams, own_usage_only
+from outlay.web.http.usage_params import BreakdownParams, OwnBreakdownParams
 from outlay.wire.tables.csv_text import render_line
 
 router = Router(tags=["exports"])
@@ -44,7 +44,9 @@ def get_activity_csv(
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Asked,
 ) -> Response:
-    """`/analytics/activity` as CSV: one row per step and group, exact numbers, then the totals."""
+    """`/api/v1/analytics/activity` as CSV: one row per step and group, exact numbers,
+    then the totals.
+    """
     return _export(request, _read(request, actor, asked), asked)
 
 

@@ -47,7 +47,7 @@ class DuplicateAnswer(Answer):
 
 
 class DuplicateList(Answer):
-    """Probable duplicates of the last seven days, newest first, up to 200."""
+    """Possible duplicates of the last seven days, newest first, up to 200."""
 
     duplicates: list[DuplicateAnswer]
 

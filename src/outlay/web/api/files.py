@@ -7,6 +7,7 @@ from typing import IO, Annotated, Any, Final
 
 from starlette.responses import Response, StreamingResponse
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.period import Period
 from outlay.services.analytics.exports import ReportFile, ReportFormat
 from outlay.web.http.parameters import Choice, Word
@@ -34,9 +35,9 @@ FILE_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
 class FileParams(MoneyParams):
     """Parameters for the format of a file."""
 
-    format: Annotated[ReportFormat, Choice("The format of the file.", ReportFormat)] = (
-        ReportFormat.CSV
-    )
+    format: Annotated[
+        ReportFormat, Choice("The format of the file.", ReportFormat, ErrorCode.UNKNOWN_FORMAT)
+    ] = ReportFormat.CSV
     trailer: Annotated[
         str,
         Word(

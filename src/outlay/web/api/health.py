@@ -1,4 +1,4 @@
-"""`GET /analytics/health`: how fresh, complete and certain the numbers of a period are."""
+"""`GET /api/v1/analytics/health`: how fresh, complete and certain the numbers of a period are."""
 
 from dataclasses import replace
 from typing import Annotated
@@ -15,12 +15,12 @@ from outlay.kit.clock import from_us
 from outlay.services.analytics.data_quality import MissingParts, UnreadCounters
 from outlay.services.recording.skipped_telemetry import SkippedCount
 from outlay.web.http.answers.health import (
-    Doubt,
     FreshnessAnswer,
     Health,
     Quality,
     SkippedSpans,
     SkippedTelemetry,
+    UncertainCount,
     UnpricedMapping,
     UnpricedPart,
     UnpricedParts,
@@ -82,15 +82,15 @@ def get_health(
 
 
 def _quality(total: Totals) -> Quality:
-    def doubt(count: int) -> Doubt:
-        return Doubt(count=count, share=count / total.requests if total.requests else None)
+    def counted(count: int) -> UncertainCount:
+        return UncertainCount(count=count, share=count / total.requests if total.requests else None)
 
     return Quality(
-        unpriced_request_count=doubt(total.unpriced_requests),
-        partly_priced_request_count=doubt(total.partly_priced_requests),
-        estimated_request_count=doubt(total.estimated_requests),
-        unknown_usage_request_count=doubt(total.unknown_usage_requests),
-        adjusted_request_count=doubt(total.adjusted_requests),
+        unpriced_request_count=counted(total.unpriced_requests),
+        partly_priced_request_count=counted(total.partly_priced_requests),
+        estimated_request_count=counted(total.estimated_requests),
+        unknown_usage_request_count=counted(total.unknown_usage_requests),
+        adjusted_request_count=counted(total.adjusted_requests),
     )
 
 

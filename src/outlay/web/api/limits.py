@@ -11,7 +11,7 @@ from outlay.domain.policy import Permission
 from outlay.domain.spend_limit import LimitInterval, LimitScope, SpendLimit
 from outlay.web.api.models import Amount, Answer, Body
 from outlay.web.http.auth import Requires, services_of
-from outlay.web.http.params import check_names
+from outlay.web.http.query_strings import check_names
 from outlay.web.http.routes import Router
 
 router = Router(prefix="/limits", tags=["spend limits"])

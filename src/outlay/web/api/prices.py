@@ -1,4 +1,6 @@
-"""`/prices` and `/exchange-rates`: negotiated prices of an organization and their currencies."""
+"""`/api/v1/prices` and `/api/v1/exchange-rates`: negotiated prices and their
+currencies.
+"""
 
 from typing import Annotated
 

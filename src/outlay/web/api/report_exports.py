@@ -25,7 +25,7 @@ from outlay.web.http.answers.files import TableFile
 from outlay.web.http.auth import Requires, services_of
 from outlay.web.http.head import is_head
 from outlay.web.http.parameters import Number, Parameter, Schema, Text
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 from outlay.web.http.rendering import head_of_file, render_meta
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMPARISON, FilterParams, UsageParams, UserViewParams
@@ -124,8 +124,9 @@ def get_users(
     actor: Annotated[Actor, Depends(Requires(Permission.ORGANIZATION_USAGE))],
     asked: Annotated[UserFileParams, Depends(UserFileParams.of)],
 ) -> Annotated[Response, TableFile]:
-    """The rows of `/analytics/users` on all pages as a file, in its order; if there are `selected`
-    users, only those."""
+    """The rows of `/api/v1/analytics/users` on all pages as a file, in its order; if there are
+    `selected` users, only those.
+    """
     services = services_of(request)
     query = asked.query(actor, services.analytics)
     query = replace(query, interval=Interval.TOTAL, measures=(*QUALITY_MEASURES, *LATENCY_MEASURES))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.answers import SessionMeasures
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.ids import OrganizationId
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
@@ -60,7 +61,9 @@ Labels = Mapping[Dimension, Mapping[str, str]]
 class SessionParams(TableParams):
     """A page of sessions."""
 
-    sort: Annotated[SessionSort, Choice("The column to sort by.", SessionSort)] = SessionSort.LAST
+    sort: Annotated[
+        SessionSort, Choice("The column to sort by.", SessionSort, ErrorCode.UNKNOWN_SORT)
+    ] = SessionSort.LAST
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
     page: Annotated[int, Number("Which page.", 1, MAX_PAGE)] = 1
     page_size: Annotated[int, Number("Sessions per page.", 1, MAX_SESSIONS)] = 50

@@ -20,7 +20,7 @@ from outlay.services.analytics.labels import DELETED
 from outlay.services.analytics.own_usage import own_keys_only
 from outlay.web.dashboard.formatting import format_count
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import check_names, read_text
+from outlay.web.http.query_strings import check_names, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMMON, COMPARE, FILTERS, UsageParams

@@ -20,7 +20,7 @@ from outlay.web.dashboard.navigation import SETTINGS, NavItem, is_listed, lock_o
 from outlay.web.dashboard.places import key_path, project_path, user_path
 from outlay.web.dashboard.shell import shell_of
 from outlay.web.http.auth import SignedIn, services_of
-from outlay.web.http.params import check_names, read_text
+from outlay.web.http.query_strings import check_names, read_text
 from outlay.web.http.rendering import json_answer
 from outlay.web.http.routes import Router
 

@@ -7,7 +7,7 @@ from typing import Final, Generic, TypeVar
 from starlette.requests import Request
 
 from outlay.web.dashboard.paging import page_of
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 
 PAGE_ROWS: Final = 50
 

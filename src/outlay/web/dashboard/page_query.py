@@ -18,7 +18,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.period import Period, Preset
 from outlay.domain.query import UsageQuery
 from outlay.web.http.auth import services_of
-from outlay.web.http.params import check_names
+from outlay.web.http.query_strings import check_names
 from outlay.web.http.usage_params import CARRIED, COMPARE, PERIOD, PeriodParams, UsageParams
 
 RANGE: Final = PERIOD - {"timezone"}

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 
 from outlay.web.dashboard.links import Links
-from outlay.web.http.params import read_number
+from outlay.web.http.query_strings import read_number
 
 Row = TypeVar("Row")
 

@@ -9,7 +9,7 @@ from starlette.datastructures import QueryParams
 from outlay.domain.answers import Totals
 from outlay.domain.errors import Invalid
 from outlay.web.dashboard.links import Links
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 
 Row = TypeVar("Row")
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Final
 
 from outlay.domain.actor import Actor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import CostSource, UsageSource
 from outlay.domain.period import BUCKET_US, BUCKETS_PER_HOUR, Interval, period_of_buckets
@@ -52,10 +53,14 @@ class ConditionParams(Params):
     session: Annotated[str, Label("Only requests of this session.")] = ""
     search: Annotated[str, Label("Part of a request's id.")] = ""
     cost_source: Annotated[
-        tuple[CostSource, ...], Choices("Where the cost comes from, repeatable.", CostSource)
+        tuple[CostSource, ...],
+        Choices(
+            "Where the cost comes from, repeatable.", CostSource, ErrorCode.UNKNOWN_COST_SOURCE
+        ),
     ] = ()
     usage_source: Annotated[
-        tuple[UsageSource, ...], Choices("Who counted the tokens, repeatable.", UsageSource)
+        tuple[UsageSource, ...],
+        Choices("Who counted the tokens, repeatable.", UsageSource, ErrorCode.UNKNOWN_USAGE_SOURCE),
     ] = ()
     has_reported_cost: Annotated[bool | None, Flag("Whether the sender reported a cost.")] = None
     has_computed_cost: Annotated[
@@ -90,7 +95,7 @@ class PlaceParams(Params):
     hour: Annotated[
         str | None, Instant("Only the hour that begins at this instant, within the period.")
     ] = None
-    sort: Annotated[LogSort, Choice("The order.", LogSort)] = LogSort.TIME
+    sort: Annotated[LogSort, Choice("The order.", LogSort, ErrorCode.UNKNOWN_SORT)] = LogSort.TIME
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
     cursor: Annotated[
         str | None, Text("`next` or `previous` of another page of the same query.")

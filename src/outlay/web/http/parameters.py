@@ -18,10 +18,11 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from typing_extensions import override
 
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
-from outlay.web.http.params import (
-    USD_PATTERN,
+from outlay.domain.money import AMOUNT_PATTERN
+from outlay.web.http.query_strings import (
     check_names,
     read_choice,
     read_choices,
@@ -230,7 +231,7 @@ class Usd(Parameter):
 
     @override
     def schema(self) -> Schema:
-        return {"type": "string", "pattern": f"^{USD_PATTERN}$"}
+        return {"type": "string", "pattern": f"^{AMOUNT_PATTERN}$"}
 
 
 @dataclass(frozen=True)
@@ -280,10 +281,12 @@ class Choice(Parameter):
     """A value of an enumeration."""
 
     kind: type[StrEnum]
+    code: ErrorCode
+    """Of the error for any other value."""
 
     @override
     def read(self, params: QueryParams) -> StrEnum | None:
-        return read_choice(params, self.name, self.kind)
+        return read_choice(params, self.name, self.kind, self.code)
 
     @override
     def schema(self) -> Schema:
@@ -295,10 +298,12 @@ class Choices(Parameter):
     """Values of an enumeration, repeatable."""
 
     kind: type[StrEnum]
+    code: ErrorCode
+    """Of the error for any other value."""
 
     @override
     def read(self, params: QueryParams) -> tuple[StrEnum, ...] | None:
-        return read_choices(params, self.name, self.kind) or None
+        return read_choices(params, self.name, self.kind, self.code) or None
 
     @override
     def schema(self) -> Schema:

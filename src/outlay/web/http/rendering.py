@@ -24,7 +24,6 @@ from outlay.web.http.answers.activity import (
     EarlierStep,
     Entry,
     SeriesEntry,
-    UsageActivity,
 )
 from outlay.web.http.answers.measures import (
     CoreTotals,
@@ -128,26 +127,16 @@ def _earlier_period(comparison: Comparison) -> EarlierPeriod:
     )
 
 
-def render_activity(
-    query: UsageQuery,
-    result: Breakdown,
-    freshness: Freshness,
-    comparison: Comparison | None = None,
-) -> UsageActivity:
-    """The answer of `/api/v1/analytics/activity`: one item per step, each with its breakdown.
-
-    With a comparison, every item, the totals and their entries have `earlier`.
-    """
-    return UsageActivity(**activity_fields(query, result, freshness, comparison))
-
-
 def activity_fields(
     query: UsageQuery,
     result: Breakdown,
     freshness: Freshness,
     comparison: Comparison | None = None,
 ) -> dict[str, Any]:
-    """The fields of a UsageActivity, for answers with further fields."""
+    """The fields of a UsageActivity: one item per step, each with its breakdown.
+
+    With a comparison, every item, the totals and their entries have `earlier`.
+    """
     levels = (result.group_by, query.then_by)
     return {
         "group_by": ",".join(level.value for level in levels if level) or None,

@@ -8,12 +8,13 @@ from starlette.datastructures import QueryParams
 from typing_extensions import override
 
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.event import Status
 from outlay.domain.period import PRESETS_BY_NAME, Interval, Preset
 from outlay.domain.tag import PREFIX, Tag
 from outlay.web.http.parameters import Parameter, Schema
-from outlay.web.http.params import (
+from outlay.web.http.query_strings import (
     ANY_TAG,
     parse_choice,
     read_choice,
@@ -35,7 +36,9 @@ class PresetName(Parameter):
         text = read_text(params, self.name)
         if text is None:
             return None
-        return PRESETS_BY_NAME.get(text.lower()) or parse_choice(text, self.name, Preset)
+        return PRESETS_BY_NAME.get(text.lower()) or parse_choice(
+            text, self.name, Preset, ErrorCode.UNKNOWN_PRESET
+        )
 
     @override
     def schema(self) -> Schema:
@@ -54,7 +57,7 @@ class Bucket(Parameter):
     def read(self, params: QueryParams) -> Interval | Literal["auto"] | None:
         if read_text(params, self.name) == "auto":
             return "auto"
-        interval = read_choice(params, self.name, Interval)
+        interval = read_choice(params, self.name, Interval, ErrorCode.UNKNOWN_BUCKET)
         if interval is Interval.TOTAL:
             words = ", ".join(self.schema()["enum"])
             raise Invalid(f"`{self.name}` must be one of {words}.", field=self.name)
@@ -110,7 +113,7 @@ class Filter(Parameter):
         values = tuple(dict.fromkeys(params.getlist(self.name)))
         if self.dimension is Dimension.STATUS:
             for value in values:
-                parse_choice(value, self.name, Status)
+                parse_choice(value, self.name, Status, ErrorCode.UNKNOWN_STATUS)
         return values or None
 
     @override

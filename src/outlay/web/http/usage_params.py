@@ -1,13 +1,14 @@
 """Parameters of questions about usage, and the resulting questions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Final, Literal
 
 from outlay.domain.actor import Actor
 from outlay.domain.comparison_period import Compare, Earlier, earlier_of
 from outlay.domain.dimension import OF_CELLS, Dimension, Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Period, Preset, choose_interval
@@ -29,7 +30,11 @@ class MoneyParams(Params):
 
     money: Annotated[
         MoneyStyle,
-        Choice("Amounts as exact decimal numbers, or as the same digits in text.", MoneyStyle),
+        Choice(
+            "Amounts as exact decimal numbers, or as the same digits in text.",
+            MoneyStyle,
+            ErrorCode.UNKNOWN_MONEY,
+        ),
     ] = MoneyStyle.NUMBER
 
 
@@ -76,6 +81,7 @@ class UsageParams(PeriodParams):
             "calendar period and the same number of days just before any other, `year` the same "
             "dates a year before.",
             Compare,
+            ErrorCode.UNKNOWN_COMPARE,
         ),
     ] = None
     compare_from: Annotated[
@@ -118,7 +124,9 @@ class UsageParams(PeriodParams):
             f"How many entries are named, {DEFAULT_TOP} by default; the rest is Other.", 1, MAX_TOP
         ),
     ] = None
-    rank_by: Annotated[Rank, Choice("The measure that entries are ranked by.", Rank)] = Rank.COST
+    rank_by: Annotated[
+        Rank, Choice("The measure that entries are ranked by.", Rank, ErrorCode.UNKNOWN_RANK_BY)
+    ] = Rank.COST
 
     def filters(self) -> Mapping[Grouping, Values]:
         """The given filters, by dimension."""
@@ -210,7 +218,9 @@ class TableParams(FilterParams, MoneyParams):
 class UserViewParams(Params):
     """The shown part of a table of users."""
 
-    sort: Annotated[UserSort, Choice("The column to sort by.", UserSort)] = UserSort.COST
+    sort: Annotated[
+        UserSort, Choice("The column to sort by.", UserSort, ErrorCode.UNKNOWN_SORT)
+    ] = UserSort.COST
     is_descending: Annotated[bool, Direction("Ascending or descending.", name="order")] = True
     search: Annotated[str, Text("Part of a name, address or id.")] = ""
     page: Annotated[int, Number("Which page.", 1, 1_000_000)] = 1
@@ -239,8 +249,3 @@ COMPARE: Final = UsageParams.names() - QUERY
 CARRIED: Final = PERIOD | COMPARE
 """Parameters that are carried along from page to page; `static/js/navigate.js` has the same
 list."""
-
-
-def own_usage_only(actor: Actor, query: UsageQuery) -> UsageQuery:
-    """The question, limited to the usage attributed to the actor."""
-    return replace(query, filters={**query.filters, Dimension.USER: (actor.member_id,)})

@@ -11,7 +11,7 @@ from outlay.domain.actor import Actor
 from outlay.web.http.answers.ingest import Acknowledgement
 from outlay.web.http.auth import RECORDS_USAGE
 from outlay.web.http.openapi import json_body
-from outlay.web.http.params import check_names
+from outlay.web.http.query_strings import check_names
 from outlay.web.http.routes import Router
 from outlay.web.ingest.events import outcome_response, record_body
 from outlay.wire.litellm.payload import PAYLOADS_SCHEMA, Teams, parse_payloads

@@ -104,9 +104,9 @@ class Proxy:
         if self._polls is not None and polled_id(scope["method"], scope["raw_path"]):
             await self._polls.serve(scope, receive, send)
         else:
-            await self._refuse_stray(scope, send)
+            await self._refuse_unknown_path(scope, send)
 
-    async def _refuse_stray(self, scope: Scope, send: Send) -> None:
+    async def _refuse_unknown_path(self, scope: Scope, send: Send) -> None:
         """Answer a call to a path that is not relayed."""
         headers = dict(reversed(scope["headers"]))
         if is_websocket(headers):

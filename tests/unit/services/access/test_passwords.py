@@ -9,7 +9,7 @@ from argon2 import PasswordHasher, Type, extract_parameters
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from outlay.domain.errors import Invalid, Unavailable
-from outlay.services.access.passwords import MAX_WAITING, Passwords, check_password, hash_password
+from outlay.services.access.passwords import MAX_WAITING, Passwords, check_password
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,9 @@ def test_passphrases_are_accepted(password: str) -> None:
 
 
 def test_hashes_are_argon2id_with_recommended_parameters() -> None:
-    parameters = extract_parameters(hash_password("several words are best"))
+    passwords = Passwords()
+    parameters = extract_parameters(passwords.hash("several words are best"))
+    passwords.close()
 
     assert parameters.type is Type.ID
     assert parameters.memory_cost >= 19 * 1024
@@ -65,7 +67,7 @@ def test_unknown_account_takes_as_long_as_a_known_one(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(PasswordHasher, "verify", verify)
     passwords = Passwords()
-    known = hash_password("several words are best")
+    known = passwords.hash("several words are best")
     assert passwords.verify(known, "several words are best")
     assert not passwords.verify(known, "another few words here")
     assert not passwords.verify(None, "several words are best")

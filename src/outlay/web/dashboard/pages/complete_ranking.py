@@ -18,6 +18,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.measure import Rank
 from outlay.domain.policy import Permission, has
 from outlay.domain.query import MAX_TOP, QUALITY_MEASURES, UsageQuery
+from outlay.services.analytics.own_usage import own_usage_only
 from outlay.services.analytics.value_totals import ValueTotals, read_value_totals
 from outlay.web.dashboard.choices import PEOPLE
 from outlay.web.dashboard.formatting import format_percent
@@ -47,9 +48,9 @@ from outlay.web.dashboard.sorting import (
 )
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 from outlay.web.http.routes import Router
-from outlay.web.http.usage_params import COMMON, OWN_QUERY, own_usage_only
+from outlay.web.http.usage_params import COMMON, OWN_QUERY
 
 router = Router(include_in_schema=False)
 

@@ -49,7 +49,7 @@ from outlay.web.dashboard.sorting import (
 )
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMMON
 

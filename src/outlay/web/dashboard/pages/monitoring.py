@@ -126,7 +126,7 @@ def get_dashboard(
         compared=describe_compared(comparison),
         providers=provider_rows(latency.values, total, order),
         heads=heads_of(PROVIDERS, order, frame["links"]),
-        doubts=_doubts(total),
+        uncertain=_uncertain(total),
         duplicates=duplicate_rows(
             services.duplicates.recent(actor.organization_id), frame["links"], query.period.timezone
         ),
@@ -250,7 +250,7 @@ def _top(
     return rows_by_spend(found, lambda key: links.add(FILTER_OF[dimension], key), rest)
 
 
-def _doubts(total: Totals) -> list[QualityCount]:
+def _uncertain(total: Totals) -> list[QualityCount]:
     counts = {
         "Unpriced": total.unpriced_requests,
         "Partly priced": total.partly_priced_requests,

@@ -16,6 +16,7 @@ from outlay.domain.actor import Actor
 from outlay.domain.answers import Comparison
 from outlay.domain.comparison_period import Compare, earlier_of
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid, NotFound
 from outlay.domain.measure import Rank
 from outlay.domain.period import FIRST_DATE, Interval, Period, parse_zone, period_of_dates
@@ -35,7 +36,7 @@ from outlay.web.dashboard.parts.headlines import Card, cards_of, error_card
 from outlay.web.dashboard.parts.ranking import SHOWN, Ranking, rank_entries
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import read_choice, read_text
+from outlay.web.http.query_strings import read_choice, read_text
 from outlay.web.http.routes import Router
 
 router = Router(include_in_schema=False)
@@ -84,7 +85,7 @@ def get_report(
     timezone = carried.timezone
     today = services.clock.now().astimezone(parse_zone(timezone)).date()
     month = _month(request, params, carried, today)
-    scope = read_choice(params, "of", Scope) or Scope.ORGANIZATION
+    scope = read_choice(params, "of", Scope, ErrorCode.INVALID) or Scope.ORGANIZATION
     subjects = {scope: _subjects(services, actor, dimension) for scope, dimension in SCOPES.items()}
     subject_id = None
     if scope in SCOPES:

@@ -9,12 +9,13 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.dimension import Dimension
 from outlay.domain.policy import Permission
+from outlay.services.analytics.own_usage import own_usage_only
 from outlay.web.dashboard.page_query import page_params, page_query
 from outlay.web.dashboard.parts.frame import NAMES, PAGE_ONLY
 from outlay.web.dashboard.parts.usage import WITH_KINDS, Crumb, Subject, render_usage
 from outlay.web.http.auth import OnPage
 from outlay.web.http.routes import Router
-from outlay.web.http.usage_params import OWN_QUERY, own_usage_only
+from outlay.web.http.usage_params import OWN_QUERY
 
 router = Router(include_in_schema=False)
 

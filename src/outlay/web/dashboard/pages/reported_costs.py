@@ -45,7 +45,7 @@ from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_f
 from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order, sort_rows
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import read_dimension
+from outlay.web.http.query_strings import read_dimension
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMMON
 

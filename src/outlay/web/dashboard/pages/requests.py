@@ -34,7 +34,7 @@ from outlay.web.dashboard.parts.usage import Crumb, Subject, has_usage, render_f
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.log_params import CONDITIONS, LOG, LogParams
-from outlay.web.http.params import read_text
+from outlay.web.http.query_strings import read_text
 from outlay.web.http.rendering import render_instant
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMPARE

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from outlay.domain.actor import Actor, Role, Scope
 from outlay.domain.dimension import Dimension
 from outlay.domain.discovery import DISCOVERABLE, MAX_DISCOVERED
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.money import render_usd
 from outlay.domain.organization import Member
 from outlay.domain.period import parse_zone
@@ -29,7 +30,7 @@ from outlay.web.dashboard.navigation import SETTINGS
 from outlay.web.dashboard.parts.price_rows import METER_CHOICES, PERCENT_CHOICES, price_rows
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, SignedIn, base_url, services_of
-from outlay.web.http.params import read_choice
+from outlay.web.http.query_strings import read_choice
 from outlay.web.http.routes import Router
 
 
@@ -194,7 +195,7 @@ def get_discovered(
     """Discovered entities: all, or those of one kind."""
     services = services_of(request)
     found = services.administration.discovered.list_for(actor)
-    chosen = read_choice(request.query_params, "kind", Dimension)
+    chosen = read_choice(request.query_params, "kind", Dimension, ErrorCode.UNKNOWN_KIND)
     labels = {
         dimension: services.analytics.labels(actor.organization_id, dimension)
         for dimension in DISCOVERABLE

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from outlay.domain.actor import Actor
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval, Preset
 from outlay.domain.policy import Permission
@@ -26,7 +27,7 @@ from outlay.web.dashboard.sorting import Order, SortableColumn, heads_of
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
 from outlay.web.http.parameters import Number
-from outlay.web.http.params import read_choice
+from outlay.web.http.query_strings import read_choice
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMMON, FILTERS, UserViewParams
 
@@ -124,7 +125,8 @@ def get_users(
         turns=turns_of(view.page, page.page_count, links),
         page_sizes=PAGE_SIZES,
         densities=list(Density),
-        density=read_choice(params, "density", Density) or Density.STANDARD,
+        density=read_choice(params, "density", Density, ErrorCode.UNKNOWN_DENSITY)
+        or Density.STANDARD,
         has_own_period=True,
         short_presets=SHORT_PRESETS,
         all_exports=_exports(links, frozenset(FILTERS) | {"search", "sort", "order"}),

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Breakdown, Comparison, EntryKind
 from outlay.domain.dimension import Dimension
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.freshness import Freshness
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval
@@ -51,7 +52,7 @@ from outlay.web.dashboard.parts.user_rows import UserLine, leads_to_user, line_o
 from outlay.web.dashboard.sorting import SORTING, SortableColumn, heads_of, read_order
 from outlay.web.dashboard.templating import render_page
 from outlay.web.http.auth import OnPage, services_of
-from outlay.web.http.params import read_choice
+from outlay.web.http.query_strings import read_choice
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import COMMON
 
@@ -155,7 +156,10 @@ def get_users_and_groups(
     )
     links: Links = frame["links"]
     alone = leads_to_user(links, PARAMETERS - COMMON)
-    view = read_choice(request.query_params, "view", TableView) or TableView.SPEND
+    view = (
+        read_choice(request.query_params, "view", TableView, ErrorCode.UNKNOWN_VIEW)
+        or TableView.SPEND
+    )
     return render_page(
         request,
         "users_and_groups.html",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Totals
 from outlay.domain.dimension import Dimension, Grouping
+from outlay.domain.error_codes import ErrorCode
 from outlay.domain.event import CostSource
 from outlay.domain.measure import Rank
 from outlay.domain.period import Interval, Preset, parse_zone
@@ -25,7 +26,7 @@ from outlay.web.dashboard.dates import describe_dates
 from outlay.web.dashboard.links import Links
 from outlay.web.dashboard.parts.date_range import picker_of
 from outlay.web.http.auth import services_of
-from outlay.web.http.params import read_choice
+from outlay.web.http.query_strings import read_choice
 from outlay.web.http.usage_params import COMPARE, FILTERS
 
 METRICS: Final = {Rank.COST: "Cost", Rank.REQUESTS: "Requests", Rank.TOKENS: "Tokens"}
@@ -143,7 +144,8 @@ def frame_of(
     return {
         "links": links,
         "metrics": METRICS,
-        "metric": read_choice(request.query_params, "metric", Rank) or Rank.COST,
+        "metric": read_choice(request.query_params, "metric", Rank, ErrorCode.UNKNOWN_METRIC)
+        or Rank.COST,
         "page_only": NOT_EXPORTED,
         "presets": PRESETS,
         "period": period,

@@ -16,7 +16,7 @@ class FreshnessAnswer(Answer):
     failure: str | None
 
 
-class Doubt(Answer):
+class UncertainCount(Answer):
     """Requests with less certain numbers, and their share of all requests."""
 
     count: int
@@ -26,11 +26,11 @@ class Doubt(Answer):
 class Quality(Answer):
     """Less certain requests by kind."""
 
-    unpriced_request_count: Doubt
-    partly_priced_request_count: Doubt
-    estimated_request_count: Doubt
-    unknown_usage_request_count: Doubt
-    adjusted_request_count: Doubt
+    unpriced_request_count: UncertainCount
+    partly_priced_request_count: UncertainCount
+    estimated_request_count: UncertainCount
+    unknown_usage_request_count: UncertainCount
+    adjusted_request_count: UncertainCount
 
 
 class UnpricedMapping(Answer):

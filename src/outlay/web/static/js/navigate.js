@@ -123,7 +123,7 @@ export function stay(href) {
   return url.href;
 }
 
-/** Parameters that are carried along from page to page; `web/http/params.py` has the same list. */
+/** Parameters that are carried along from page to page; `web/http/usage_params.py` has the same list. */
 const CARRIED = ["preset", "from", "to", "timezone", "compare", "compareFrom"];
 
 /**

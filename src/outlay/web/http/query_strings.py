@@ -12,14 +12,12 @@ from starlette.datastructures import QueryParams
 from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.error_codes import ErrorCode
 from outlay.domain.errors import Invalid
-from outlay.domain.money import parse_usd
+from outlay.domain.money import AMOUNT_PATTERN, parse_usd
 from outlay.domain.period import Interval
 from outlay.domain.tag import PREFIX, Tag
 
 ANY_TAG: Final = "tag:key"
 """Stands for all filters by registered tags, `tag:team=search`."""
-
-USD_PATTERN: Final = r"[0-9]{1,7}(\.[0-9]{1,12})?"
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -58,28 +56,34 @@ def read_word(params: QueryParams, name: str, words: Collection[str]) -> str | N
     return text
 
 
-def read_choice(params: QueryParams, name: str, kind: type[_Choice]) -> _Choice | None:
-    """One of the values of an enumeration; raises Invalid, listing them."""
+def read_choice(
+    params: QueryParams, name: str, kind: type[_Choice], code: ErrorCode
+) -> _Choice | None:
+    """One of the values of an enumeration; raises Invalid with the code, listing them."""
     text = read_text(params, name)
-    return None if text is None else parse_choice(text, name, kind)
+    return None if text is None else parse_choice(text, name, kind, code)
 
 
-def read_choices(params: QueryParams, name: str, kind: type[_Choice]) -> tuple[_Choice, ...]:
-    """Values of an enumeration, without repetitions; raises Invalid, listing the allowed values."""
+def read_choices(
+    params: QueryParams, name: str, kind: type[_Choice], code: ErrorCode
+) -> tuple[_Choice, ...]:
+    """Values of an enumeration, without repetitions; raises Invalid with the code, listing the
+    allowed values."""
     return tuple(
-        parse_choice(text, name, kind) for text in dict.fromkeys(params.getlist(name)) if text
+        parse_choice(text, name, kind, code) for text in dict.fromkeys(params.getlist(name)) if text
     )
 
 
-def parse_choice(text: str, name: str, kind: type[_Choice]) -> _Choice:
-    """A text as a value of an enumeration; raises Invalid, listing the allowed values."""
+def parse_choice(text: str, name: str, kind: type[_Choice], code: ErrorCode) -> _Choice:
+    """A text as a value of an enumeration; raises Invalid with the code, listing the allowed
+    values."""
     try:
         return kind(text)
     except ValueError as error:
         choices = ", ".join(item.value for item in kind if item.value != Interval.TOTAL)
         raise Invalid(
             f"`{name}` must be one of {choices}, not {text[:40]!r}.",
-            code=ErrorCode.read(f"unknown-{name.lower()}", ErrorCode.INVALID),
+            code=code,
             field=name,
         ) from error
 
@@ -110,7 +114,7 @@ def read_usd(params: QueryParams, name: str) -> int | None:
     text = read_text(params, name)
     if text is None:
         return None
-    if not re.fullmatch(USD_PATTERN, text):
+    if not re.fullmatch(AMOUNT_PATTERN, text):
         raise Invalid(f"`{name}` must be an amount in USD, such as 0.25.", field=name)
     return parse_usd(Decimal(text))
 
@@ -146,7 +150,7 @@ def read_groupings(params: QueryParams, name: str = "groupBy") -> tuple[Grouping
 def _grouping(text: str, name: str) -> Grouping:
     if text.startswith(PREFIX):
         return Tag(text.removeprefix(PREFIX))
-    return parse_choice(text, name, Dimension)
+    return parse_choice(text, name, Dimension, ErrorCode.UNKNOWN_GROUP_BY)
 
 
 def read_dimension(
