@@ -7,8 +7,8 @@ DATA ?= demo-data
 PORT ?= 4100
 MINUTES ?= 20
 
-# Test processes; each takes up to 2 GB.
-JOBS ?= auto
+# Test processes, one more than cores, as some tests wait; each takes up to 2 GB.
+JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 # One file runs in one process. Files keep their order, so that each process comes to those of the
 # browser last.
 PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
@@ -20,7 +20,8 @@ export PYTEST_DEBUG_TEMPROOT := $(shell df -k --output=avail /dev/shm 2>/dev/nul
 # Bytecode is kept whatever the environment says: tests start hundreds of processes.
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: demo test test-long test-scale mutants lint format docs install scale dist bench soak \
+.PHONY: demo test test-long test-scale mutants lint lint-types lint-rest \
+  format docs install scale dist bench soak \
   screenshots price-check requirements sbom audit clean
 
 demo: $(VENV)/.runtime
@@ -67,13 +68,19 @@ mutants: $(VENV)/.dev
 
 FRONTEND := tools/frontend/node_modules/.bin
 
+# Types of Python take as long as all other checks.
 lint: $(VENV)/.dev
 	tools/ensure_frontend_checks.sh
+	$(MAKE) --no-print-directory -j 2 lint-types lint-rest
+
+lint-types:
+	$(BIN)/mypy
+
+lint-rest:
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/deptry src
-	$(BIN)/mypy
 	$(FRONTEND)/biome ci
 	$(FRONTEND)/tsc
 

@@ -39,11 +39,34 @@ EXIT_SECONDS = 300
 """Time for threads and processes to end after the tests."""
 
 
+PAGES_FIRST = (
+    "test_every_page",
+    "test_whole_flow",
+    "test_many",
+    "test_imported_usage",
+    "test_settings",
+)
+"""Files of tests/e2e in the order of parallel runs.
+
+The longest come first, so that no process ends long after the others. While one of them generates
+the demo's data, the others have files that do without.
+"""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Only long tests may take longer than `timeout` in pyproject.toml."""
+    """Order page tests; only long tests may take longer than `timeout` in pyproject.toml."""
+    items.sort(key=_place_of)  # those of equal rank keep their order
     for item in items:
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.timeout(0))
+
+
+def _place_of(item: pytest.Item) -> int:
+    if item.path.parent.name != "e2e":
+        return 0
+    if item.path.stem in PAGES_FIRST:
+        return 1 + PAGES_FIRST.index(item.path.stem)
+    return 1 + len(PAGES_FIRST)
 
 
 def pytest_unconfigure() -> None:

@@ -1,8 +1,8 @@
 """The release notes of a tag: `python -m tools.release_notes v1.2.3` prints the section of
 CHANGELOG.md.
 
-Fails unless the tag is the version of the package, and CHANGELOG.md has a section for it and nothing
-unreleased.
+Fails unless the tag is the version of the package, and CHANGELOG.md has a section for it and
+nothing unreleased.
 """
 
 import re

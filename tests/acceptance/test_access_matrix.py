@@ -156,7 +156,7 @@ RULES: dict[str, Rule] = {
 CHANGES = [
     name
     for name in RULES
-    if not name.startswith("GET ") and "/v1/" not in name and not name.endswith("/preview")
+    if f" {API_PREFIX}/" in name and not name.startswith("GET ") and not name.endswith("/preview")
 ]
 """Routes that change an organization's configuration or its recorded data."""
 

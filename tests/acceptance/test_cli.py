@@ -225,7 +225,7 @@ def test_requests_are_repriced_offline_and_through_the_server(data: Path, trace:
 
     preview = command("reprice", *days)
     assert preview.returncode == 0, preview.stderr
-    assert "1,500 of 1,500 requests would cost something else" in preview.stdout
+    assert "1,500 of 1,500 requests would have a different cost:" in preview.stdout
     assert "another price applies" in preview.stdout
     assert ledger_total(data) == EXPECTED
     for wrong, message in (

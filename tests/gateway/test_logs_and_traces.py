@@ -18,7 +18,7 @@ from typing_extensions import override
 from outlay.bootstrap.installation import open_installation
 from outlay.domain.errors import Invalid
 from outlay.kit.logs import FIELDS, JsonFormatter, TextFormatter
-from outlay.settings import Settings
+from outlay.settings import Settings, read_settings
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, serve, set_up
 from tests.http_server import serving
 from tests.program import kill_group, start, wait_for_server

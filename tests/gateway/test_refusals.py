@@ -183,7 +183,7 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
 
 
 @pytest.mark.parametrize(
-    ("amounts", "seconds", "headers"),
+    ("amounts", "seconds", "retry_headers"),
     [
         # Spent permanently: a wait of hours, for which no library should wait.
         ((3, 8, 0), 7_200, {b"x-should-retry": b"false"}),
@@ -195,13 +195,13 @@ def refused(*, cost: int, spent: int, held: int, seconds: int) -> LimitReached:
     ],
 )
 def test_only_short_waits_are_in_retry_after(
-    amounts: tuple[int, int, int], seconds: int, headers: dict[bytes, bytes]
+    amounts: tuple[int, int, int], seconds: int, retry_headers: dict[bytes, bytes]
 ) -> None:
     cost, spent, held = amounts
     error = refused(cost=cost, spent=spent, held=held, seconds=seconds)
     headers = dict(refusal_headers(error, "id", 7))
     ours = {name: headers[name] for name in (b"x-should-retry", b"retry-after") if name in headers}
-    assert ours == headers
+    assert ours == retry_headers
     resets_at = (NOON + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
     assert headers[b"x-outlay-limit-resets-at"].decode() == resets_at
     assert error.message.endswith(f"at {resets_at}.")

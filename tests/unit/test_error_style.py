@@ -8,6 +8,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
@@ -77,6 +78,12 @@ def _text_of(node: ast.expr) -> tuple[str, str] | None:
     return None
 
 
+@cache
+def messages() -> list[Message]:
+    """All messages; found when they are tested, as each process of a test run reads this file."""
+    return list(_messages())
+
+
 def _messages() -> Iterator[Message]:
     trees = _trees()
     errors = _errors(trees) | MORE_ERRORS
@@ -91,7 +98,6 @@ def _messages() -> Iterator[Message]:
                 yield Message(f"{path.relative_to(SOURCE)}:{node.lineno}", *text)
 
 
-MESSAGES = list(_messages())
 ENDING_VALUES = re.compile(r"(\.message|\.fault|^message|^why|^named|^listed|^WANTED)$")
 """Values that are messages themselves, and therefore end in a period."""
 
@@ -115,7 +121,7 @@ def fault_of(message: Message) -> str | None:
 def test_error_messages_are_sentences() -> None:
     faults = [
         f"{message.place}: {fault}: {message.text!r}"
-        for message in MESSAGES
+        for message in messages()
         if (fault := fault_of(message))
     ]
     assert not faults, "\n".join(faults)
@@ -147,7 +153,7 @@ def test_rendered_errors_of_bodies_and_parameters_are_sentences() -> None:
 
 
 def test_the_source_has_error_messages() -> None:
-    assert len(MESSAGES) > 350
+    assert len(messages()) > 350
 
 
 @pytest.mark.parametrize(

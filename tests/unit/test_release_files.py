@@ -141,7 +141,7 @@ def test_node_packages_are_locked_without_an_address(folder: str) -> None:
 
 @pytest.mark.parametrize("heading", ["## 1.2.0", "## [1.2.0] - 2026-11-28"])
 def test_the_notes_of_a_release_are_its_section_of_the_changelog(heading: str) -> None:
-    changelog = f"# Changelog\n\n## Unreleased\n\n- x\n\n{heading}\n\n- new\n\n## 1.1.0\n\n- old\n"
+    changelog = f"# Changelog\n\n## Unreleased\n\n{heading}\n\n- new\n\n## 1.1.0\n\n- old\n"
 
     assert notes_of("v1.2.0", "1.2.0", changelog) == "- new"
     assert notes_of("v1.1.0", "1.1.0", changelog) == "- old"
@@ -156,6 +156,12 @@ def test_tag_without_version_or_changelog_section_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         notes_of(tag, version, "## 1.2.0\n\n- new\n")
+
+
+def test_release_with_unreleased_entries_is_refused() -> None:
+    changelog = "## [Unreleased]\n\n- x\n\n## 1.2.0\n\n- new\n"
+    with pytest.raises(ValueError, match="under Unreleased"):
+        notes_of("v1.2.0", "1.2.0", changelog)
 
 
 def test_hooks_run_programs_of_the_locked_environment() -> None:

@@ -51,7 +51,7 @@ MEASURES: tuple[Measure, ...] = (
         "cost_pusd",
         "cost",
         Unit.PUSD,
-        "the cost that counts: computed or reported, whichever the policy of the source prefers",
+        "the cost that counts: computed or, where the sender's is preferred, reported",
     ),
     Measure("input_cost_pusd", "inputCost", Unit.PUSD, "part of the cost: uncached input and fees"),
     Measure("cache_read_cost_pusd", "cacheReadCost", Unit.PUSD, "part of the cost: cache reads"),

@@ -20,14 +20,29 @@ ASKS: Final = {"permit", "permit_one_of", "has", "owner_of", "change"}
 
 def _methods() -> Iterator[tuple[str, ast.FunctionDef, dict[str, ast.FunctionDef]]]:
     """Public methods of services that take an actor, by name, with all methods of their class."""
-    for file in sorted(Path(outlay.services.__file__).parent.rglob("*.py")):
-        for node in ast.parse(file.read_text()).body:
-            if not isinstance(node, ast.ClassDef) or node.name.startswith("_"):
-                continue
-            own = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
-            for name, method in own.items():
-                if not name.startswith("_") and _takes_actor(method):
-                    yield f"{node.name}.{name}", method, own
+    classes = {
+        node.name: node
+        for file in sorted(Path(outlay.services.__file__).parent.rglob("*.py"))
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    }
+
+    def methods_of(node: ast.ClassDef) -> dict[str, ast.FunctionDef]:
+        inherited: dict[str, ast.FunctionDef] = {}
+        for base in node.bases:
+            name = base.value if isinstance(base, ast.Subscript) else base
+            if isinstance(name, ast.Name) and name.id in classes:
+                inherited.update(methods_of(classes[name.id]))
+        own = {item.name: item for item in node.body if isinstance(item, ast.FunctionDef)}
+        return {**inherited, **own}
+
+    for node in classes.values():
+        if node.name.startswith("_"):
+            continue
+        own = methods_of(node)
+        for name, method in own.items():
+            if not name.startswith("_") and _takes_actor(method):
+                yield f"{node.name}.{name}", method, own
 
 
 def _takes_actor(method: ast.FunctionDef) -> bool:
