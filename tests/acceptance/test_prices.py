@@ -98,7 +98,7 @@ def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) 
 @pytest.mark.parametrize(
     ("change", "field", "told"),
     [
-        ({"input": "-1"}, "input", "Must be an amount such as 4.25"),
+        ({"input": "-1"}, "input", "must be an amount such as 4.25"),
         ({"input": "100001"}, "input", "Must be between 0 and 100,000 USD, not 100001"),
         ({"cacheWrite1h": "100001"}, "cacheWrite1h", "Must be between 0 and 100,000 USD"),
         ({"meters": {"web_search": "1"}}, "meters.web_search", "Unknown meter. Available: "),
