@@ -10,8 +10,10 @@ if ! cmp -s requirements/clients.txt $folder/installed.txt; then
     -r requirements/clients.txt
   cp requirements/clients.txt $folder/installed.txt
 fi
-if [ ! -e $folder/node/node_modules/.bin/openapi-typescript ]; then
+locked=tools/client_generators
+if ! cmp -s $locked/package-lock.json $folder/node/node_modules/.installed; then
   mkdir -p $folder/node
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix $folder/node \
-    openapi-typescript@7.13.0 typescript@5.9.3
+  cp $locked/package.json $locked/package-lock.json $folder/node
+  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $folder/node
+  cp $locked/package-lock.json $folder/node/node_modules/.installed
 fi

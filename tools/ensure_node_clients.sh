@@ -1,9 +1,12 @@
 #!/bin/sh
-# The JavaScript clients with which tests call the gateway.
+# The JavaScript clients with which tests call the gateway, at their locked versions.
 set -eu
 "$(dirname "$0")/ensure_node.sh"
-if [ ! -d .venv/node/node_modules/openai ] || [ ! -d .venv/node/node_modules/@anthropic-ai/sdk ]; then
-  mkdir -p .venv/node
-  npm install --silent --no-audit --no-fund --ignore-scripts --prefix .venv/node \
-    openai@7.55.0 @anthropic-ai/sdk@1.14.0
+folder=.venv/node
+locked=tools/node_clients
+if ! cmp -s $locked/package-lock.json $folder/node_modules/.installed; then
+  mkdir -p $folder
+  cp $locked/package.json $locked/package-lock.json $folder
+  npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $folder
+  cp $locked/package-lock.json $folder/node_modules/.installed
 fi

@@ -480,3 +480,50 @@ def test_aliases_answer_as_the_paths_with_the_prefix_do(server: Server) -> None:
 def test_only_aliases_are_served_without_the_prefix(server: Server) -> None:
     for path in ("/analytics/summary", "/requests", "/members", "/exports/activity.csv"):
         assert server.http.get(path, headers=server.tenant().headers).status_code == 404
+
+
+def test_paths_without_the_prefix_name_it(server: Server) -> None:
+    answer = server.http.get("/requests", headers=server.tenant().headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+    assert "/api/v1" in answer.json()["detail"]
+
+
+def test_wrong_method_names_the_right_one(server: Server) -> None:
+    answer = server.http.delete("/api/v1/requests", headers=server.tenant().headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (405, "method-not-allowed")
+    assert answer.json()["detail"] == "This path does not support the method DELETE. Use GET."
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "detail"),
+    [
+        ("action=luck", "action", "`action` must be one of "),
+        ("limit=0", "limit", "`limit` must be at least 1."),
+        ("limit=many", "limit", "`limit` must be a whole number."),
+        ("from=1e9", "from", "`from` must be a date such as 2026-11-21."),
+    ],
+)
+def test_errors_of_parameters_name_them_as_sent(
+    server: Server, query: str, field: str, detail: str
+) -> None:
+    answer = server.http.get(f"/api/v1/audit?{query}", headers=server.tenant().headers)
+
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+    assert answer.json()["detail"].startswith(detail)
+
+
+def test_errors_of_bodies_are_sentences(server: Server) -> None:
+    tenant = server.tenant()
+
+    def refuse(body: str) -> str:
+        headers = {**tenant.headers, "Content-Type": "application/json"}
+        answer = server.http.post("/api/v1/tags", headers=headers, content=body)
+        assert answer.status_code == 400
+        return str(answer.json()["detail"])
+
+    assert refuse("{") == "The body must be valid JSON."
+    assert refuse("[]") == "The body must be an object."
+    assert refuse("{}") == "`key` is required."
+    assert refuse('{"key": 1}') == "`key` must be text."

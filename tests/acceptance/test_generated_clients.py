@@ -155,6 +155,25 @@ def test_the_python_client_gets_typed_answers_to_questions_of_every_kind(
     request = ask("requests.get_requests_event_id", requests.requests[0].event_id)
     assert request.tokens.output == requests.requests[0].output_tokens
 
+    own = ask("analytics.get_analytics_me", **window)
+    assert own.member.member_id == ids["user_a"]
+    assert own.summary.request_count == own.totals.request_count > 0
+
+    members = ask("analytics.get_analytics_members", **window)
+    assert ids["user_a"] in {member.member_id for member in members.members}
+
+    member = ask("analytics.get_analytics_members_user_id", ids["user_a"], **window)
+    assert member.totals.request_count == own.totals.request_count
+
+    key = ask("analytics.get_analytics_keys_api_key_id", ids["api_key"], **window)
+    assert key.totals.request_count > 0
+
+    project = ask("analytics.get_analytics_projects_project_id", ids["project"], **window)
+    assert project.totals.request_count > 0
+
+    both = ask("analytics.get_analytics_users_and_groups", **window)
+    assert both.totals.request_count == activity.totals.request_count
+
     health = ask("analytics.get_analytics_health", **window)
     assert health.totals.request_count == activity.totals.request_count
 

@@ -342,7 +342,7 @@ def test_span_order_does_not_matter(server: Server, tenant: Tenant, order: tuple
         send(server, tenant, family[index])  # repeated, as after a lost response
 
     # From the inside out or from the outside in. If the span in between arrives separately and out
-    # of order, which no exporter does, the calls cannot be recognized as one.
+    # of order, which no exporter does, the calls cannot be recognised as one.
     gap = order not in {(0, 1, 2), (2, 1, 0)}
     assert len(logged(server, tenant)) == (2 if gap else 1)
 

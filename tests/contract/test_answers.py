@@ -143,7 +143,7 @@ def test_answer_id_shared_by_too_many_is_ignored(ledger: Ledger) -> None:
 
     assert ledger.append([traced]) == [Outcome.ACCEPTED]
     assert ledger.read_reports(traced) == []
-    # Other reports of the same commit are recognized by their own ids.
+    # Other reports of the same commit are recognised by their own ids.
     other = report(answer_id(), "otel")
     again = replace(other, event_id=EventId(f"again-{other.event_id}"), source="litellm")
     more = [report("constant", provider="local"), other, again]

@@ -1,16 +1,23 @@
 """Every error message is a full sentence in one style.
 
-The messages are read from the source: the first text of each call that creates an error.
+The messages are read from the source: the first text of each call that creates an error. Those
+that are put together from parts, about settings and about bodies and parameters, are rendered.
 """
 
 import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
+from pydantic_core.core_schema import ErrorType
+
+from outlay.domain.errors import Invalid
+from outlay.settings import declared_settings, read_settings
+from outlay.web.http.faults import DAY, describe_fault
 
 SOURCE = Path(__file__).parents[2] / "src" / "outlay"
 ROOT_ERROR = "OutlayError"
@@ -118,6 +125,31 @@ def test_error_messages_are_sentences() -> None:
         if (fault := fault_of(message))
     ]
     assert not faults, "\n".join(faults)
+
+
+def test_rendered_errors_of_settings_are_sentences() -> None:
+    names = [declared.variable.name for declared in declared_settings()]
+    faults = []
+    for value in ("\x00nonsense", "-1", "1e99"):
+        for name in names:
+            try:
+                read_settings(environment={name: value})
+            except Invalid as error:
+                faults.append(fault_of(Message(name, error.message, "")) and error.message)
+
+    assert len(faults) > len(names)
+    assert not any(faults), faults
+
+
+def test_rendered_errors_of_bodies_and_parameters_are_sentences() -> None:
+    types: set[Any] = set(get_args(ErrorType)) - {"value_error"}
+    context = defaultdict(lambda: 1, pattern=DAY.pattern, expected="'day' or 'month'")
+    for kind in types:
+        for name in ("above", ""):
+            fault = {"type": kind, "ctx": context, "msg": "Input should be a valid something"}
+            text = describe_fault(fault, name)
+            assert fault_of(Message(kind, text, "")) is None, text
+            assert text.startswith("`above` " if name else "The body "), text
 
 
 def test_the_source_has_error_messages() -> None:

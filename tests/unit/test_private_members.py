@@ -54,7 +54,7 @@ def _is_private(name: str) -> bool:
         ("x.__class__", []),
     ],
 )
-def test_private_members_of_others_are_recognized(source: str, found: list[str]) -> None:
+def test_private_members_of_others_are_recognised(source: str, found: list[str]) -> None:
     assert list(uses_in(source)) == found
 
 

@@ -1,5 +1,6 @@
 """Workflows, hooks and release files refer to what exists, and have no more rights than needed."""
 
+import json
 import re
 import stat
 import tomllib
@@ -98,6 +99,44 @@ def test_the_classifiers_claim_the_versions_that_are_tested() -> None:
 
 def test_the_version_has_one_home() -> None:
     assert outlay.__version__ == PROJECT["version"]
+
+
+def test_documents_name_the_wheel_of_this_version() -> None:
+    documents = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    named = {
+        version
+        for path in documents
+        for version in re.findall(r"outlay-(\d[^-]*)-py3-none-any\.whl", path.read_text())
+    }
+
+    assert named == {PROJECT["version"]}
+
+
+def test_long_tests_run_every_week() -> None:
+    workflow = read(ROOT / ".github/workflows/ci.yml")
+    job = workflow["jobs"]["test-long"]
+
+    assert workflow["on"]["schedule"]
+    assert job["if"] == "github.event_name == 'schedule'"
+    assert job["steps"][-1]["run"] == "make test-long"
+
+
+@pytest.mark.parametrize("folder", ["frontend", "node_clients", "client_generators"])
+def test_node_packages_are_locked_without_an_address(folder: str) -> None:
+    """The registry is a setting of the machine, as for Python."""
+    lock = json.loads((ROOT / "tools" / folder / "package-lock.json").read_text())
+    wanted = json.loads((ROOT / "tools" / folder / "package.json").read_text())
+    (npm,) = (
+        update
+        for update in read(ROOT / ".github/dependabot.yml")["updates"]
+        if update["package-ecosystem"] == "npm"
+    )
+
+    assert lock["packages"][""]["name"] == wanted["name"]
+    for name, package in lock["packages"].items():
+        assert not name or package["integrity"]
+        assert "resolved" not in package
+    assert f"/tools/{folder}" in npm["directories"]
 
 
 @pytest.mark.parametrize("heading", ["## 1.2.0", "## [1.2.0] - 2026-11-28"])

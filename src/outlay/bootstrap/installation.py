@@ -200,7 +200,7 @@ def _open_recording(base: _Base) -> _Recording:
 
 
 def _open_access(base: _Base, recording: _Recording) -> _Access:
-    """What recognizes credentials, and what administers the directory."""
+    """What recognises credentials, and what administers the directory."""
     directory, clock = base.directory, base.clock
     access = Access(directory, clock)
     passwords = Passwords()

@@ -298,15 +298,25 @@ def _is_api_path(request: Request) -> bool:
     return any(route.matches(scope)[0] is not Match.NONE for route in routes)
 
 
+def _refusal(request: Request, status: int, error: Exception) -> str:
+    """Why the framework itself refused a request whose path exists."""
+    if status != 405:
+        return "The request cannot be read."
+    allowed = getattr(error, "headers", None) or {}
+    hint = f" Use {allowed['Allow']}." if "Allow" in allowed else ""
+    return f"This path does not support the method {request.method}.{hint}"
+
+
 def _on_http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     title = TITLES.get(status, "Error")
     if wants_html(request):
-        detail = "There is no such page." if status == 404 else title
+        detail = "There is no such page." if status == 404 else _refusal(request, status, error)
         return render_error(request, status, title, detail, "http")
-    detail = f"{title}."
     if status == 404:
         detail = _MOVED if _is_api_path(request) else "There is no such path."
+    else:
+        detail = _refusal(request, status, error)
     code = _CODE_OF_STATUS.get(status, ErrorCode.ERROR)
     return problem(status, code, detail, request=request)
 

@@ -46,11 +46,11 @@ def test_every_error_is_a_sentence() -> None:
         {"other": 1},
     ]
     said = [*faults(), *(text for one in bad for text in faults(needed="", **one))]
-    assert said[0] == "This field is required."
-    assert "Must be one of day or month." in said
-    assert "Must be at most 1,000." in said
+    assert said[0] == "`needed` is required."
+    assert "`unit` must be one of day or month." in said
+    assert "`above` must be at most 1,000." in said
     for text in said:
-        assert re.fullmatch(r"[A-Z][^{}\[\]^$\\]*\.", text), text
+        assert re.fullmatch(r"`[a-z]+` (is|must) [^{}\[\]^$\\]*\.", text), text
 
 
 def test_every_body_pattern_has_a_message() -> None:
@@ -63,7 +63,10 @@ def faults(**values: Any) -> list[str]:
     """The error messages for values of the sample."""
     with pytest.raises(ValidationError) as caught:
         Sample(**values)
-    return [describe_fault(dict(error)) for error in caught.value.errors()]
+    return [
+        describe_fault(dict(error), ".".join(map(str, error["loc"])))
+        for error in caught.value.errors()
+    ]
 
 
 def bodies() -> Iterator[type[BaseModel]]:

@@ -270,7 +270,7 @@ class Sso:
             )
         if not actor:
             raise Unauthenticated(
-                "The identity provider recognized you, but you are not a member here. Ask an "
+                "The identity provider recognised you, but you are not a member here. Ask an "
                 "owner or admin for an invitation.",
                 code=ErrorCode.SSO_UNKNOWN,
             )

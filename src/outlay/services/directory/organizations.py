@@ -12,7 +12,12 @@ from outlay.domain.period import parse_zone
 from outlay.domain.policy import Permission, permit
 from outlay.kit.ids import new_id
 from outlay.services.directory.audited_changes import AuditedChanges
-from outlay.services.directory.text_rules import check_name, check_slug, slug_of
+from outlay.services.directory.text_rules import (
+    check_name,
+    check_name_free,
+    check_slug,
+    slug_of,
+)
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.organizations import (
     create_organization,
@@ -152,10 +157,11 @@ def _describe(organization: Organization) -> dict[str, Value]:
 
 def _check_free(organization: Organization, known: list[Organization]) -> None:
     """Raise Conflict if another organization has the name or the slug."""
-    for other in known:
-        if other.organization_id == organization.organization_id:
-            continue
-        if other.name == organization.name:
-            raise Conflict("This name is already taken.", code=ErrorCode.NAME_TAKEN, field="name")
-        if other.slug == organization.slug:
-            raise Conflict("This slug is already taken.", code=ErrorCode.SLUG_TAKEN, field="slug")
+    others = [other for other in known if other.organization_id != organization.organization_id]
+    check_name_free(organization.name, (other.name for other in others), "organization")
+    if organization.slug in {other.slug for other in others}:
+        raise Conflict(
+            f"Another organization has the slug {organization.slug!r}. Choose another slug.",
+            code=ErrorCode.SLUG_TAKEN,
+            field="slug",
+        )

@@ -95,5 +95,7 @@ def check_name_free(name: str, taken: Iterable[str], noun: str) -> None:
     """Raise Conflict if another object of the kind has the name."""
     if name in taken:
         raise Conflict(
-            f"There is a {noun} called {name!r} already.", code=ErrorCode.NAME_TAKEN, field="name"
+            f"Another {noun} is called {name!r}. Choose another name.",
+            code=ErrorCode.NAME_TAKEN,
+            field="name",
         )

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from outlay.domain.actor import Actor
 from outlay.domain.audit import Action, Value
 from outlay.domain.error_codes import ErrorCode
-from outlay.domain.errors import Conflict, Invalid
+from outlay.domain.errors import Invalid
 from outlay.domain.event import MAX_TEXT
 from outlay.domain.ids import UpstreamId
 from outlay.domain.policy import Permission, permit
@@ -22,7 +22,7 @@ from outlay.kit.sealing import Sealer
 from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.services.directory.own_address import OwnAddress
 from outlay.services.directory.sealed_secrets import open_secret, seal_secret
-from outlay.services.directory.text_rules import check_found
+from outlay.services.directory.text_rules import check_found, check_name_free
 from outlay.storage.directory.engine import Directory
 from outlay.storage.directory.upstreams import (
     StoredUpstream,
@@ -250,13 +250,9 @@ def _describe_mapping(mapping: ModelMapping) -> dict[str, Value]:
 
 def _check_free(upstream: Upstream, known: list[StoredUpstream]) -> None:
     """Raise Conflict if another upstream has the name."""
-    for other in (stored.upstream for stored in known):
-        if other.name == upstream.name and other.upstream_id != upstream.upstream_id:
-            raise Conflict(
-                f"There is already an upstream with the name {upstream.name!r}.",
-                code=ErrorCode.NAME_TAKEN,
-                field="name",
-            )
+    others = (stored.upstream for stored in known)
+    taken = (other.name for other in others if other.upstream_id != upstream.upstream_id)
+    check_name_free(upstream.name, taken, "upstream")
 
 
 def check_base_url(text: str, egress: Egress = OPEN) -> str:

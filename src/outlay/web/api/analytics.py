@@ -11,7 +11,7 @@ from starlette.requests import Request
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Totals
 from outlay.domain.comparison_period import Compare
-from outlay.domain.dimension import Dimension
+from outlay.domain.dimension import Dimension, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.period import Interval
 from outlay.domain.policy import Permission
@@ -40,6 +40,7 @@ from outlay.web.http.rendering import (
 from outlay.web.http.routes import Router
 from outlay.web.http.usage_params import (
     COMPARISON,
+    ONE_OR_TWO,
     STEPS,
     MoneyParams,
     UsageParams,
@@ -52,6 +53,7 @@ router = Router(tags=["analytics"])
 class ActivityParams(UsageParams, MoneyParams):
     """Usage over time, by dimension."""
 
+    group_by: Annotated[tuple[Grouping, ...], ONE_OR_TWO] = ()
     shape: Annotated[
         str,
         Word(
@@ -65,6 +67,8 @@ class ActivityParams(UsageParams, MoneyParams):
 @dataclass(frozen=True, kw_only=True)
 class OwnParams(UsageParams, MoneyParams, without=("user_id", "member_id", "group_id")):
     """The caller's own usage over time, by dimension."""
+
+    group_by: Annotated[tuple[Grouping, ...], ONE_OR_TWO] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """`GET /api/v1/exports/report` and `/users`: files with a digest, in several formats."""
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import Depends
 from starlette.datastructures import QueryParams
@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from outlay.domain.actor import Actor
 from outlay.domain.answers import Totals
+from outlay.domain.dimension import OF_CELLS, Grouping
 from outlay.domain.errors import Invalid
 from outlay.domain.measure import MEASURES, MEASURES_BY_NAME
 from outlay.domain.organization import Member
@@ -28,6 +29,7 @@ from outlay.web.http.parameters import Number, Parameter, Schema, Text
 from outlay.web.http.query_strings import read_text
 from outlay.web.http.rendering import head_of_file, render_meta
 from outlay.web.http.routes import Router
+from outlay.web.http.usage_parameter_kinds import Bucket, Groupings
 from outlay.web.http.usage_params import COMPARISON, FilterParams, UsageParams, UserViewParams
 from outlay.wire.tables.table import Cell, Column, ColumnKind, Table
 
@@ -67,6 +69,17 @@ class Metrics(Parameter):
 class ReportParams(UsageParams, FileParams, without=(*COMPARISON, "top", "rank_by")):
     """A report: any combination of dimensions and measures."""
 
+    group_by: Annotated[
+        tuple[Grouping, ...],
+        Groupings(
+            f"Any number of {', '.join(OF_CELLS)}, separated by commas; none by default. "
+            "`tag:team` is the dimension of a registered tag."
+        ),
+    ] = ()
+    bucket: Annotated[
+        Interval | Literal["auto"] | None,
+        Bucket("The length of a step; without it, each row sums the whole period."),
+    ] = None
     metrics: Annotated[
         tuple[str, ...], Metrics("Measures by their names in JSON, separated by commas.")
     ] = (*CORE_MEASURES, TOTAL_TOKENS)

@@ -165,8 +165,9 @@ def _malformed(error: RequestValidationError) -> Invalid:
     """What is wrong with a body or parameter, and where."""
     first = error.errors()[0]
     kind, *place = first["loc"]
+    if first["type"] == "json_invalid":
+        place = []  # not a field, but a position in the text
+    elif kind != "body":
+        place = place[:1]  # without the index among repeated parameters: the name as it is sent
     name = ".".join(map(str, place))
-    detail = describe_fault(first)
-    if first["type"] != "value_error":  # Outlay's own validators write whole sentences
-        detail = f"`{name or kind}`: {detail}"
-    return Invalid(detail, field=name or str(kind))
+    return Invalid(describe_fault(first, name), field=name or str(kind))

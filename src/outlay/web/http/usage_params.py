@@ -108,15 +108,13 @@ class UsageParams(PeriodParams):
     group_by: Annotated[
         tuple[Grouping, ...],
         Groupings(
-            f"The dimension of the breakdown, or two of {', '.join(OF_CELLS)}; "
-            f"`{Dimension.MODEL}` by default. Reports take any number, by default none. "
-            "`kind`, the kind of usage, cannot be combined; `tag:team` is the dimension of a "
-            "registered tag."
+            f"The dimension of the breakdown, `{Dimension.MODEL}` by default; `tag:team` is the "
+            "dimension of a registered tag."
         ),
     ] = ()
     bucket: Annotated[
         Interval | Literal["auto"] | None,
-        Bucket("The length of a step; without it, reports sum the whole period."),
+        Bucket("The length of a step; `auto`, the default, suits it to the period."),
     ] = None
     top: Annotated[
         int | None,
@@ -189,6 +187,13 @@ FILTERS: Final[Mapping[str, Dimension]] = {
     if isinstance(parameter, Filter)
 }
 """Names of filters → dimensions."""
+
+ONE_OR_TWO: Final = Groupings(
+    f"The dimension of the breakdown, or two of {', '.join(OF_CELLS)}; `{Dimension.MODEL}` by "
+    "default. `kind`, the kind of usage, cannot be combined; `tag:team` is the dimension of a "
+    "registered tag."
+)
+"""How `groupBy` is read by endpoints with two levels."""
 
 STEPS: Final = ("group_by", "bucket", "top", "rank_by")
 COMPARISON: Final = ("compare", "compare_from")

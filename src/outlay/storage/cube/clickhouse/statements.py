@@ -5,7 +5,7 @@ from typing import Final
 from outlay.storage.cube.rollups import ROLLUPS, RollupSpec
 
 DEDUPLICATED_BLOCKS: Final = 10_000
-"""Number of inserts per table that are recognized if repeated: the default of replicated tables."""
+"""Number of inserts per table that are recognised if repeated: the default of replicated tables."""
 
 _TYPES: Final = {
     "BIGINT": "Int64 CODEC(T64, ZSTD(1))",

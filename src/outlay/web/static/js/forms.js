@@ -75,7 +75,9 @@ export function clearErrors(form) {
  */
 export function showError(form, message, field) {
   const plain =
-    field && message.startsWith(`${field}: `) ? message.slice(field.length + 2) : message;
+    field && [`${field}: `, `\`${field}\` `].some((start) => message.startsWith(start))
+      ? message.slice(field.length + 2).trimStart()
+      : message;
   const text = plain.charAt(0).toUpperCase() + plain.slice(1);
   const path = (field ?? "").replace(/^body\./, "");
   const named = (/** @type {string} */ name) =>
