@@ -143,7 +143,9 @@ def test_rendered_errors_of_settings_are_sentences() -> None:
 
 def test_rendered_errors_of_bodies_and_parameters_are_sentences() -> None:
     types: set[Any] = set(get_args(ErrorType)) - {"value_error"}
-    context = defaultdict(lambda: 1, pattern=DAY.pattern, expected="'day' or 'month'")
+    context: dict[str, Any] = defaultdict(
+        lambda: 1, pattern=DAY.pattern, expected="'day' or 'month'"
+    )
     for kind in types:
         for name in ("above", ""):
             fault = {"type": kind, "ctx": context, "msg": "Input should be a valid something"}

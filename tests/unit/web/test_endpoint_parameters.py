@@ -33,7 +33,7 @@ def endpoint_parameters() -> dict[str, list[str]]:
                 declared = (route.openapi_extra or {}).get("parameters", [])
                 names = {each["name"] for each in declared} | {*parameter_names(route.dependant)}
                 if names:
-                    found[f"{' '.join(sorted(route.methods))} {route.path}"] = sorted(names)
+                    found[f"{' '.join(sorted(route.methods or ()))} {route.path}"] = sorted(names)
     return found
 
 
