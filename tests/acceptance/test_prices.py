@@ -96,26 +96,26 @@ def test_preview_shows_the_effect_on_last_month(server: Server, tenant: Tenant) 
 
 
 @pytest.mark.parametrize(
-    ("change", "field", "told"),
+    ("change", "field", "detail"),
     [
         ({"input": "-1"}, "input", "must be an amount such as 4.25"),
-        ({"input": "100001"}, "input", "Must be between 0 and 100,000 USD, not 100001"),
-        ({"cacheWrite1h": "100001"}, "cacheWrite1h", "Must be between 0 and 100,000 USD"),
+        ({"input": "100001"}, "input", "must be between 0 and 100,000 USD, not 100001"),
+        ({"cacheWrite1h": "100001"}, "cacheWrite1h", "must be between 0 and 100,000 USD"),
         ({"meters": {"web_search": "1"}}, "meters.web_search", "Unknown meter. Available: "),
         ({"currency": "EURO"}, "currency", "'EURO' is not an ISO 4217 currency"),
         ({"currency": "EUR"}, "currency", "There is no exchange rate for EUR. Add one first."),
-        ({"percentOfList": "85"}, "percentOfList", "Cannot be combined"),
+        ({"percentOfList": "85"}, "percentOfList", "`percentOfList` cannot be combined"),
         (
             {"effectiveFrom": "2026-11-02", "effectiveTo": "2026-11-02"},
             "effectiveTo",
-            "Must be after",
+            "`effectiveTo` must be after",
         ),
         ({"model": "openai/gpt-4o"}, "effectiveFrom", "Overlaps price prc_"),
     ],
 )
 @pytest.mark.parametrize("path", ["/api/v1/prices", "/api/v1/prices/preview"])
 def test_error_is_reported_at_its_field_and_nothing_is_stored(
-    server: Server, tenant: Tenant, path: str, change: dict[str, Any], field: str, told: str
+    server: Server, tenant: Tenant, path: str, change: dict[str, Any], field: str, detail: str
 ) -> None:
     post(server, tenant, "/api/v1/prices", {"model": "openai/gpt-4o", "input": "1", "output": "2"})
     body = {"model": "openai/gpt-5.5", "input": "1", "output": "2", **change}
@@ -123,7 +123,7 @@ def test_error_is_reported_at_its_field_and_nothing_is_stored(
 
     assert answer.status_code == 400
     assert answer.json()["field"] == field
-    assert told in answer.json()["detail"]
+    assert detail in answer.json()["detail"]
     assert len(server.http.get("/api/v1/prices", headers=tenant.headers).json()["prices"]) == 1
 
 
@@ -134,4 +134,4 @@ def test_invalid_percentage_is_refused(server: Server, tenant: Tenant, percent: 
     )
 
     assert answer.json()["field"] == "percentOfList"
-    assert "Must be between 1 and 500 percent" in answer.json()["detail"]
+    assert "must be between 1 and 500 percent" in answer.json()["detail"]

@@ -17,6 +17,10 @@ MAX_AMOUNT: Final = Decimal(10**10)
 MAX_DECIMALS: Final = 12
 
 
+_PREDICATES: Final = ("Must ", "Is ", "Cannot ")
+"""Beginnings of messages whose subject is the key."""
+
+
 class Fault(NamedTuple):
     """An error in a table."""
 
@@ -30,6 +34,13 @@ class Fault(NamedTuple):
     @override
     def __str__(self) -> str:
         return f"{self.place}{self.key and ', '}{self.key}: {self.message}"
+
+    @property
+    def sentence(self) -> str:
+        """The error without its place, for an entry that stands alone."""
+        if self.message.startswith(_PREDICATES):
+            return f"`{self.key}` {self.message[0].lower()}{self.message[1:]}"
+        return f"`{self.key}`: {self.message}"
 
 
 class FieldReader:

@@ -178,7 +178,7 @@ def read_entries(
     faults: list[Fault] = []
     prices = read_prices(entries, read_exchange_rates(rates, faults), faults)
     if faults:
-        message = " ".join(f"{fault.key}: {fault.message}" for fault in faults)
+        message = " ".join(fault.sentence for fault in faults)
         raise Invalid(message, code=ErrorCode.INVALID_PRICES, field=faults[0].key)
     return prices
 

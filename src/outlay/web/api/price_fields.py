@@ -142,5 +142,5 @@ def faults_at_fields() -> Iterator[None]:
             raise
         first, dot, rest = error.field.partition(".")
         field = f"{_ALIASES.get(first, first)}{dot}{rest}"
-        message = error.message.removeprefix(f"{error.field}: ")
-        raise Invalid(f"`{field}`: {message}", code=error.code, field=field) from error
+        message = error.message.replace(f"`{error.field}`", f"`{field}`", 1)
+        raise Invalid(message, code=error.code, field=field) from error

@@ -68,16 +68,23 @@ export function clearErrors(form) {
 }
 
 /**
+ * A message without the name of the field that it is shown at.
+ * @param {string} message
+ * @param {string} field
+ */
+function withoutName(message, field) {
+  const start = [`\`${field}\`: `, `\`${field}\` `].find((each) => message.startsWith(each));
+  return field && start ? message.slice(start.length) : message;
+}
+
+/**
  * Shows an error at its field, or above the form.
  * @param {ParentNode} form
  * @param {string} message
  * @param {string} [field]
  */
 export function showError(form, message, field) {
-  const plain =
-    field && [`${field}: `, `\`${field}\` `].some((start) => message.startsWith(start))
-      ? message.slice(field.length + 2).trimStart()
-      : message;
+  const plain = withoutName(message, field ?? "");
   const text = plain.charAt(0).toUpperCase() + plain.slice(1);
   const path = (field ?? "").replace(/^body\./, "");
   const named = (/** @type {string} */ name) =>
