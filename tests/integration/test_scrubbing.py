@@ -92,7 +92,7 @@ def test_intact_data_has_no_faults(filled: Services) -> None:
             'DROP TRIGGER "audit_entry#no_update"; '
             "UPDATE audit_entry SET author_id = author_id || 'x'",
             "UPDATE audit_entry SET author_id = rtrim(author_id, 'x')",
-            "is not what was recorded",
+            "differs from what was recorded",
         ),
     ],
 )
