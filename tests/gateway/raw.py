@@ -42,6 +42,14 @@ def reset(sock: socket.socket) -> None:
     sock.close()
 
 
+def receive(sock: socket.socket, size: int = 4096) -> bytes:
+    """Some bytes; raises ConnectionError at the end, at which plain `recv` returns none at once."""
+    received = sock.recv(size)
+    if not received:
+        raise ConnectionError("the gateway closed the connection")
+    return received
+
+
 def read_all(sock: socket.socket) -> bytes:
     """Read until the other side closes; after a reset, returns what came before it."""
     received = b""

@@ -14,7 +14,7 @@ import pytest
 from outlay.domain.event import Status, UsageSource
 from outlay.wire.call import MAX_REQUEST_BYTES
 from tests.gateway.conftest import PATIENCE, Gate, chat_body, open_gate
-from tests.gateway.raw import connect, read_all, request_bytes
+from tests.gateway.raw import connect, read_all, receive, request_bytes
 from tests.upstream import Upstream
 
 MIB = 1024 * 1024
@@ -83,7 +83,7 @@ def read_until(sock: socket.socket, length: int) -> bytes:
     """The answer, once its body has this many bytes."""
     received = b""
     while len(received.partition(b"\r\n\r\n")[2]) < length:
-        received += sock.recv(65536)
+        received += receive(sock, 65536)
     return received
 
 

@@ -21,7 +21,7 @@ from tests.gateway.conftest import (
     set_up,
     tokens_of,
 )
-from tests.gateway.raw import connect, read_all, request_bytes, reset
+from tests.gateway.raw import connect, read_all, receive, request_bytes, reset
 from tests.upstream import Upstream
 
 WORDS = 50
@@ -34,7 +34,7 @@ def leave_after(gate: Gate, chunks: int, *, how: str) -> None:
     sock.sendall(request_bytes(gate, chat_body(stream=True), script))
     received = b""
     while received.count(b"data: ") < chunks:
-        received += sock.recv(4096)
+        received += receive(sock)
     if how == "reset":
         reset(sock)
     else:
@@ -108,7 +108,7 @@ def test_draining_is_bounded_by_time(folder: Path, upstream: Upstream) -> None:
         sock = connect(gate)
         script = {"words": 5000, "pause": 0.01}
         sock.sendall(request_bytes(gate, chat_body(stream=True), script))
-        sock.recv(100)
+        receive(sock)
         sock.close()
         event = gate.event()
 
@@ -135,7 +135,7 @@ def test_client_that_reads_nothing_counts_as_disconnected(folder: Path, upstream
 def test_shutdown_lets_streams_finish_and_settles_the_rest(
     folder: Path, upstream: Upstream
 ) -> None:
-    settings = Settings(data=folder, proxy=replace(PATIENCE, grace_seconds=1))
+    settings = Settings(data=folder, proxy=replace(PATIENCE, grace_seconds=5))
     with open_installation(settings) as services:
         serving = serve(services)
         with serving as url:
@@ -144,8 +144,8 @@ def test_shutdown_lets_streams_finish_and_settles_the_rest(
             body = chat_body(stream=True)
             short.sendall(request_bytes(gate, body, {"words": 20, "pause": 0.02}))
             long.sendall(request_bytes(gate, body, {"words": 5000, "pause": 0.02}))
-            short.recv(10)
-            long.recv(10)
+            receive(short, 10)
+            receive(long, 10)
             gate.http.close()
         finished = read_all(short)
         short.close()

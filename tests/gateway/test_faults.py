@@ -1,20 +1,40 @@
 """Upstreams that fail in every way: the client gets an error, and one event describes it."""
 
 import socket
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from outlay.domain.event import Status, UsageSource
 from outlay.web.proxy import endpoints
-from tests.gateway.conftest import Gate, chat_body, counted, tokens_of
+from tests.gateway.conftest import PATIENCE, Gate, chat_body, counted, open_gate, tokens_of
 from tests.gateway.raw import body_of, connect, read_all, request_bytes
+from tests.upstream import Upstream
 
 STREAM = chat_body(stream=True)
 WHOLE = chat_body()
+CLOSE = "connection: close\r\n"
+"""Otherwise the gateway keeps a connection open after an error, for the next request."""
 
 OK, UPSTREAM, CLIENT = Status.OK, Status.UPSTREAM_ERROR, Status.CLIENT_ERROR
 PROVIDER, ESTIMATED, UNKNOWN = UsageSource.PROVIDER, UsageSource.ESTIMATED, UsageSource.UNKNOWN
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Gate]:
+    """A gateway that gives up on an upstream after a second of silence."""
+    proxy = replace(PATIENCE, answer_seconds=1, idle_seconds=1)
+    with open_gate(tmp_path_factory.mktemp("impatient") / "data", upstream, proxy) as gate:
+        yield gate
+
+
+def gate_for(script: dict[str, Any], request: pytest.FixtureRequest) -> Gate:
+    """The gateway for a scripted fault: the impatient one for an upstream that stalls."""
+    gate: Gate = request.getfixturevalue("impatient" if "stall" in script else "gate")
+    gate.seen = gate.services.ledger.last_seq
+    return gate
 
 
 @pytest.mark.parametrize("body", [WHOLE, STREAM], ids=["whole", "stream"])
@@ -40,13 +60,14 @@ PROVIDER, ESTIMATED, UNKNOWN = UsageSource.PROVIDER, UsageSource.ESTIMATED, Usag
     ],
 )
 def test_invalid_answers_are_upstream_errors(
-    gate: Gate,
+    request: pytest.FixtureRequest,
     body: dict[str, Any],
     script: dict[str, Any],
     http_status: int,
     status: Status,
     code: str,
 ) -> None:
+    gate = gate_for(script, request)
     answer = gate.post(body=body, script=script)
 
     assert answer.status_code == http_status
@@ -169,7 +190,7 @@ def test_answer_cut_after_any_byte_is_incomplete_for_the_client(
     gate.event()
     for cut in (1, 20, 80, 150, 250, 380):
         with connect(gate) as sock:
-            sock.sendall(request_bytes(gate, WHOLE, {"cut": cut}))
+            sock.sendall(request_bytes(gate, WHOLE, {"cut": cut}, extra=CLOSE))
             received = read_all(sock)
         event = gate.event()
         assert event.status is UPSTREAM
@@ -189,8 +210,9 @@ def test_answer_cut_after_any_byte_is_incomplete_for_the_client(
     ],
 )
 def test_interrupted_stream_is_estimated_from_its_text(
-    gate: Gate, script: dict[str, Any], status: Status
+    request: pytest.FixtureRequest, script: dict[str, Any], status: Status
 ) -> None:
+    gate = gate_for(script, request)
     with connect(gate) as sock:
         sock.sendall(request_bytes(gate, STREAM, script))
         body, is_whole = body_of(read_all(sock))
@@ -250,7 +272,7 @@ def test_chunk_size_does_not_matter(gate: Gate, is_stream: bool) -> None:
 def test_faults_leave_no_hanging_requests_or_leaks(gate: Gate) -> None:
     for script in ({"reset": "before"}, {"cut": 2}, {"status": 500}, {"half": True}):
         with connect(gate) as sock:
-            sock.sendall(request_bytes(gate, STREAM, script))
+            sock.sendall(request_bytes(gate, STREAM, script, extra=CLOSE))
             read_all(sock)
     gate.events(4)
 
