@@ -230,7 +230,7 @@ def test_error_is_reported_before_reading(world: World) -> None:
         world.services.price_previews.of_price(world.actor, {**ENTRY, "currency": "GBP"})
 
     assert caught.value.field == "currency"
-    assert caught.value.message.startswith("currency: There is no exchange rate for GBP")
+    assert caught.value.message.startswith("`currency`: There is no exchange rate for GBP")
 
 
 def test_preview_is_aborted_after_the_time_limit(world: World) -> None:
