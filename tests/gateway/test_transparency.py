@@ -49,7 +49,7 @@ def test_hiding_usage_hides_nothing_else(gate: Gate) -> None:
         pieces = make_answer(gate.upstream.last)[0]
         kept = [piece for piece in pieces if b'"choices": []' not in piece]
         assert len(kept) == len(pieces) - 1
-        assert answer.content.replace(b"\n\n\n", b"\n\n") == b"".join(kept)
+        assert answer.content == b"".join(kept)
         assert tokens_of(gate.event()) == counted(gate.upstream.last)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from outlay.wire.answer import Answer, Fields, Format
-from outlay.wire.sse import EventSplitter, event_data
+from outlay.wire.sse import END_OF_CR, EventSplitter, event_data
 
 MAX_ANSWER_BYTES: Final = 4 * 1024 * 1024
 """Longer bodies are not kept; only their start and end are searched for the usage."""
@@ -62,6 +62,8 @@ class StreamReader:
         self.answer = Answer()
         self._form = form
         self._hides_usage = hides_usage
+        self._is_hidden = False
+        """Whether the last event is withheld."""
         self._splitter = EventSplitter()
 
     def feed(self, chunk: bytes) -> bytes:
@@ -71,7 +73,13 @@ class StreamReader:
             for event in events:
                 self._read(event)
             return chunk
-        return b"".join([event for event in events if not self._read(event)])
+        passed = []
+        for event in events:
+            if event != END_OF_CR:  # which belongs to the event before
+                self._is_hidden = self._read(event)
+            if not self._is_hidden:
+                passed.append(event)
+        return b"".join(passed)
 
     def finish(self) -> bytes:
         """Read an event that lacks its blank line; returns the remaining bytes to pass on."""

@@ -10,6 +10,9 @@ from typing import Final
 MAX_EVENT_BYTES: Final = 16 * 1024 * 1024
 """A longer event is passed on without being parsed."""
 
+END_OF_CR: Final = b"\n"
+"""The rest of the blank line of the event before: no event is only this."""
+
 _BLANK_LINE: Final = re.compile(rb"(?:\r\n|\r(?!\n)|\n){2}")
 _LINE: Final = re.compile(rb"\r\n|\r|\n")
 _LONGEST_BLANK_LINE: Final = 4
@@ -25,6 +28,8 @@ class EventSplitter:
     def __init__(self) -> None:
         self._rest = b""
         self._searched = 0
+        self._ends_in_cr = False
+        """Whether the last event ended in a CR, of which an LF may follow in the next bytes."""
 
     @property
     def rest(self) -> bytes:
@@ -32,10 +37,18 @@ class EventSplitter:
         return self._rest
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The events that `chunk` completes, their blank lines included."""
+        """The events that `chunk` completes, their blank lines included.
+
+        The LF of a CR LF that was cut between two chunks comes as an event of its own, END_OF_CR.
+        """
+        if not chunk:
+            return []
         data = self._rest + chunk if self._rest else chunk
         events = []
         start, search = 0, self._searched
+        if self._ends_in_cr and chunk.startswith(END_OF_CR):
+            events.append(END_OF_CR)
+            start = search = 1
         while found := _BLANK_LINE.search(data, search):
             search = found.end()
             events.append(data[start:search])
@@ -43,6 +56,7 @@ class EventSplitter:
         self._rest = data[start:] if start else data
         # A blank line may have begun at the end: check its first bytes again.
         self._searched = max(0, len(self._rest) - _LONGEST_BLANK_LINE)
+        self._ends_in_cr = not self._rest and data.endswith(b"\r")
         if len(self._rest) > MAX_EVENT_BYTES:
             events.append(self._rest)
             self._rest, self._searched = b"", 0

@@ -104,3 +104,20 @@ def test_endless_event_is_not_buffered_forever() -> None:
     )
     assert passed > MAX_EVENT_BYTES
     assert len(splitter.rest) <= MAX_EVENT_BYTES
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+def test_hidden_usage_takes_no_other_byte_with_it_wherever_the_stream_is_cut(
+    newline: bytes,
+) -> None:
+    text = b'data: {"choices": [{"delta": {"content": "hi"}}]}'
+    usage = b'data: {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": 2}}'
+    blank = newline * 2
+    stream = text + blank + usage + blank + b"data: [DONE]" + blank
+    for first in range(len(stream)):
+        for second in (first, first + 1, first + 2):
+            reader = StreamReader(CHAT, hides_usage=True)
+            chunks = (stream[:first], stream[first:second], stream[second:])
+            passed = b"".join(map(reader.feed, chunks)) + reader.finish()
+            assert passed == text + blank + b"data: [DONE]" + blank, (first, second)
+            assert reader.answer.is_complete
