@@ -4,11 +4,13 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -27,6 +29,17 @@ from tests.upstream import Upstream
 PROMPT = "a prompt that nobody may find in a log"
 
 
+def access_lines(caplog: pytest.LogCaptureFixture, count: int) -> list[dict[str, Any]]:
+    """The fields of so many access lines: a line is written after its response is sent."""
+    deadline = time.monotonic() + 10
+    while True:
+        found = [record for record in caplog.records if record.name == "outlay.access"]
+        if len(found) >= count:
+            return [getattr(record, FIELDS) for record in found]
+        assert time.monotonic() < deadline, caplog.records
+        time.sleep(0.01)
+
+
 def test_a_relayed_request_has_a_line_without_prompt_or_secret(
     gate: Gate, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -35,8 +48,7 @@ def test_a_relayed_request_has_a_line_without_prompt_or_secret(
     event = gate.event()
     gate.http.get(f"{gate.url}/invitation/a-secret-link", headers={"x-secret": PROMPT})
 
-    lines = [record for record in caplog.records if record.name == "outlay.access"]
-    relayed, page = (getattr(record, FIELDS) for record in lines)
+    relayed, page = access_lines(caplog, 2)
     assert relayed["route"] == "/v1/chat/completions"
     assert relayed["requestId"] == event.event_id
     assert relayed["principal"] == f"key:{gate.api_key.api_key_id}"
@@ -59,7 +71,7 @@ def test_call_without_a_valid_key_is_logged_without_principal(
 
     answer = gate.http.post(f"{gate.url}/v1/messages", headers={"x-api-key": "otl_x_y"})
 
-    fields = getattr(caplog.records[-1], FIELDS)
+    fields = access_lines(caplog, 1)[-1]
     assert (answer.status_code, fields["status"]) == (401, 401)
     assert "principal" not in fields
     assert fields["requestId"] == answer.headers["request-id"]
@@ -73,7 +85,7 @@ def test_api_route_has_its_prefix_and_an_alias_has_none(
     for path in ("/api/v1/analytics/members/mem_1", "/analytics/members/mem_1", "/mem_1"):
         gate.http.get(f"{gate.url}{path}")
 
-    assert [getattr(record, FIELDS)["route"] for record in caplog.records] == [
+    assert [fields["route"] for fields in access_lines(caplog, 3)] == [
         "/api/v1/analytics/members/{user_id}",
         "/analytics/members/{user_id}",
         "(none)",
