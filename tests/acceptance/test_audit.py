@@ -431,6 +431,18 @@ def run(*arguments: str) -> Any:
     return CliRunner().invoke(app, arguments)
 
 
+def test_end_whose_line_was_dropped_is_logged_again(
+    copy: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with caplog.at_level("INFO", "outlay.audit"), open_installation(Settings(data=copy)) as opened:
+        with monkeypatch.context() as full:
+            full.setattr("outlay.services.directory.audit_log.was_logged", lambda *_: False)
+            opened.administration.audit.log_ends()
+        assert not caplog.records
+        opened.administration.audit.log_ends()
+        assert len(caplog.records) == len(opened.administration.organizations.all())
+
+
 def test_truncated_chain_is_detected_with_an_external_record(
     copy: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

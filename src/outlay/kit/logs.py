@@ -11,6 +11,7 @@ import re
 import select
 import sys
 import time
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -20,8 +21,8 @@ from typing_extensions import override
 FIELDS: Final = "fields"
 """The attribute of a record that holds its fields by name: `logger.info(…, extra={FIELDS: …})`."""
 
-KEEP: Final = "keep"
-"""The attribute of a record that waits for the reader, whatever its level."""
+_DROPPED_MARK: Final = "dropped"
+"""The attribute of a record that was dropped."""
 
 MAX_LINE: Final = 64 * 1024
 """Maximum length of a line in bytes; longer ones are cut."""
@@ -105,8 +106,7 @@ def _traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
 
 
 class StderrHandler(logging.Handler):
-    """Writes lines to standard error; those below WARNING, unless marked with KEEP, never wait for
-    the reader.
+    """Writes lines to standard error; those below WARNING never wait for the reader.
 
     A pipe that nobody reads is full after 64 KiB, and writing to it would then block the event loop
     and every request. Such lines are dropped and counted instead.
@@ -123,9 +123,9 @@ class StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, or drop it."""
         try:
-            may_drop = record.levelno < logging.WARNING and not hasattr(record, KEEP)
-            if may_drop and not self._has_room():
+            if record.levelno < logging.WARNING and not self._has_room():
                 self._dropped += 1
+                setattr(record, _DROPPED_MARK, True)
                 return
             if self._dropped:
                 dropped, self._dropped = self._dropped, 0
@@ -149,6 +149,16 @@ def _record_of(record: logging.LogRecord, message: str, *values: object) -> logg
     made = logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, values, None)
     made.created = record.created
     return made
+
+
+def was_logged(logger: logging.Logger, message: str, fields: Mapping[str, object]) -> bool:
+    """Log a message with fields at INFO; returns whether it was not dropped."""
+    if not logger.isEnabledFor(logging.INFO):
+        return True
+    extra = {FIELDS: fields}
+    record = logger.makeRecord(logger.name, logging.INFO, __file__, 0, message, (), None, "", extra)
+    logger.handle(record)
+    return not hasattr(record, _DROPPED_MARK)
 
 
 def start_logging(formatter: logging.Formatter, level: int, *own: str) -> None:

@@ -17,6 +17,7 @@ from outlay.kit.logs import (
     TextFormatter,
     start_logging,
     timestamp,
+    was_logged,
 )
 
 HOSTILE = "a\nb\x1b[31m\x9b\u2028\u202e"
@@ -109,6 +110,22 @@ def test_unread_log_lines_are_dropped_and_counted(
     assert 100 < written < 10_000
     assert f"{10_000 - written} log lines were dropped" in rest[0]
     assert rest[1].endswith("after")
+
+
+def test_caller_learns_that_its_line_was_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream, os.fdopen(reading, "rb") as pipe:
+        monkeypatch.setattr(sys, "stderr", stream)
+        start_logging(TextFormatter(), logging.INFO, "sample")
+        own = logging.getLogger("sample")
+        found = [was_logged(own, "end", {"number": number}) for number in range(10_000)]
+        read = pipe.read1(1 << 20).decode()
+
+        assert found.count(True) == read.count("\n") < 10_000
+        assert found == sorted(found, reverse=True)
+        assert was_logged(own, "end", {"number": 1})
+        assert pipe.read1(1 << 20).decode().endswith("INFO sample: end number=1\n")
+        assert was_logged(logging.getLogger("sample.off"), "x", {})
 
 
 def test_other_loggers_are_heard_from_warning_on(monkeypatch: pytest.MonkeyPatch) -> None:

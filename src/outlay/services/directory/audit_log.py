@@ -20,7 +20,7 @@ from outlay.domain.errors import Invalid
 from outlay.domain.ids import OrganizationId
 from outlay.domain.organization import operator_of
 from outlay.domain.policy import Permission, permit
-from outlay.kit.logs import FIELDS, KEEP
+from outlay.kit.logs import was_logged
 from outlay.services.directory.audited_changes import AuditedChanges
 from outlay.storage.checkpoints import Checkpoint, read_checkpoints
 from outlay.storage.directory.audit import (
@@ -143,7 +143,8 @@ class Audit:
         """Log the ends of chains that have grown, one line each.
 
         A log that is kept elsewhere reveals a truncated trail. The database and the checkpoint file
-        cannot, if both are truncated.
+        cannot, if both are truncated. A line that nobody reads is dropped instead of holding up the
+        caller, and logged again the next time.
         """
         with self._directory.read() as session:
             ends = list_ends(session)
@@ -155,8 +156,8 @@ class Audit:
                     "digest": end.digest.hex(),
                     "timeUs": end.time_us,
                 }
-                end_log.info("audit trail ends", extra={FIELDS: fields, KEEP: True})
-                self._logged[end.organization_id] = end.digest
+                if was_logged(end_log, "audit trail ends", fields):
+                    self._logged[end.organization_id] = end.digest
 
     # Verification
 
